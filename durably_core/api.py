@@ -1,0 +1,139 @@
+"""The operations that clients call, whatever carries them: a worker port, HTTP, another tab.
+
+Validation, projection and errors are written here once. Bodies are JSON objects in the wire's
+camelCase; each operation's model says what it takes.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Literal
+
+import pydantic
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from durably_core.durably import Durably, JobHandle
+from durably_core.errors import NotFoundError, ValidationError
+from durably_core.models import Run, RunStatus
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+
+
+class Empty(Body):
+    pass
+
+
+class OneRun(Body):
+    run_id: str
+
+
+class Trigger(Body):
+    job_name: str = Field(min_length=1)
+    input: Any
+    idempotency_key: str | None = None
+    concurrency_key: str | None = None
+    labels: dict[str, str] = {}
+
+
+class RunQuery(Body):
+    job_name: str | list[str] | None = None
+    status: RunStatus | list[RunStatus] | None = None
+    limit: Annotated[int, Field(ge=0)] | None = None
+    offset: Annotated[int, Field(ge=0)] = 0
+    view: Literal["full", "summary"] = "full"
+
+
+Operation = Callable[[Durably, Any], Awaitable[Any]]
+
+
+async def call(durably: Durably, operation: str, body: str | bytes) -> Any:
+    """The JSON value that an operation answers with. Raises ``DurablyError``, for which see ``to_wire``."""
+    found = OPERATIONS.get(operation)
+    if found is None:
+        raise NotFoundError(f"There is no operation {operation!r}.")
+    model, function = found
+    try:
+        parsed = model.model_validate_json(body or b"{}")
+    except pydantic.ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise ValidationError(f"The request is not valid: {problems}") from error
+    return await function(durably, parsed)
+
+
+async def _jobs(durably: Durably, _body: Empty) -> Any:
+    return [handle.job.to_wire() for handle in durably.jobs]
+
+
+async def _trigger(durably: Durably, body: Trigger) -> Any:
+    run = await _handle(durably, body.job_name).trigger(
+        body.input,
+        idempotency_key=body.idempotency_key,
+        concurrency_key=body.concurrency_key,
+        labels=body.labels,
+    )
+    return {"runId": run.id, "disposition": run.disposition}
+
+
+async def _get_run(durably: Durably, body: OneRun) -> Any:
+    return (await _run(durably, body.run_id)).to_wire()
+
+
+async def _get_runs(durably: Durably, body: RunQuery) -> Any:
+    summary = body.view == "summary"
+    runs = await durably.get_runs(
+        job_name=body.job_name, status=body.status, limit=body.limit, offset=body.offset, summary=summary
+    )
+    return [run.to_wire(summary=summary) for run in runs]
+
+
+async def _get_steps(durably: Durably, body: OneRun) -> Any:
+    await _run(durably, body.run_id)
+    return [step.to_wire() for step in await durably.get_steps(body.run_id)]
+
+
+async def _get_logs(durably: Durably, body: OneRun) -> Any:
+    await _run(durably, body.run_id)
+    return [log.to_wire() for log in await durably.get_logs(body.run_id)]
+
+
+async def _cancel(durably: Durably, body: OneRun) -> Any:
+    await durably.cancel(body.run_id)
+    return {"success": True}
+
+
+async def _retrigger(durably: Durably, body: OneRun) -> Any:
+    return {"success": True, "runId": (await durably.retrigger(body.run_id)).id}
+
+
+async def _delete_run(durably: Durably, body: OneRun) -> Any:
+    await durably.delete_run(body.run_id)
+    return {"success": True}
+
+
+OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
+    "jobs": (Empty, _jobs),
+    "trigger": (Trigger, _trigger),
+    "getRun": (OneRun, _get_run),
+    "getRuns": (RunQuery, _get_runs),
+    "getSteps": (OneRun, _get_steps),
+    "getLogs": (OneRun, _get_logs),
+    "cancel": (OneRun, _cancel),
+    "retrigger": (OneRun, _retrigger),
+    "deleteRun": (OneRun, _delete_run),
+}
+
+
+async def _run(durably: Durably, run_id: str) -> Run:
+    run = await durably.get_run(run_id)
+    if run is None:
+        raise NotFoundError(f"There is no run {run_id}.")
+    return run
+
+
+def _handle(durably: Durably, job_name: str) -> JobHandle[Any, Any]:
+    handle = durably.get_job(job_name)
+    if handle is None:
+        known = ", ".join(handle.name for handle in durably.jobs) or "none"
+        raise NotFoundError(f"There is no job {job_name!r}. Jobs: {known}.")
+    return handle

@@ -1,0 +1,89 @@
+"""Every error of the engine, flat. The docstring is the default message."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One fault in an input: ``path`` leads to the field, ``message`` says what is wrong with it."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+class DurablyError(Exception):
+    """Something went wrong in the job engine."""
+
+    code: ClassVar[str] = "error"
+    """Stable name for programs."""
+    status: ClassVar[int] = 500
+    """HTTP status."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+    def to_wire(self) -> dict[str, Any]:
+        """The error as clients receive it: ``code``, ``status``, ``message`` and what a class adds."""
+        return {"code": self.code, "status": self.status, "message": self.message}
+
+
+class NotFoundError(DurablyError):
+    """There is no such thing."""
+
+    code = "not_found"
+    status = 404
+
+
+class ValidationError(DurablyError):
+    """The input is not valid."""
+
+    code = "validation"
+    status = 400
+
+    def __init__(self, message: str | None = None, issues: tuple[Issue, ...] = ()) -> None:
+        super().__init__(message)
+        self.issues = issues
+
+    def to_wire(self) -> dict[str, Any]:
+        issues = [{"path": list(issue.path), "message": issue.message} for issue in self.issues]
+        return {**super().to_wire(), "issues": issues}
+
+
+class ConflictError(DurablyError):
+    """The run is in a state that does not allow this."""
+
+    code = "conflict"
+    status = 409
+
+
+class StorageError(DurablyError):
+    """The database could not be read or written."""
+
+    code = "storage"
+    status = 503
+
+
+class StorageFullError(StorageError):
+    """There is no room left for the database. Free some space, then try again."""
+
+    code = "storage_full"
+    status = 507
+
+
+class CancelledError(DurablyError):
+    """The run was cancelled."""
+
+    code = "cancelled"
+    status = 409
+
+
+class LeaseLostError(DurablyError):
+    """Another worker holds the lease of this run now."""
+
+    code = "lease_lost"
+    status = 409

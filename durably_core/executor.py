@@ -1,0 +1,361 @@
+"""Executes one claimed run: resolve → perform → end → tell.
+
+Everything the holder of a lease writes goes through here.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from durably_core import events
+from durably_core.abort import AbortSignal, RunStopped
+from durably_core.clock import Clock, from_ms
+from durably_core.errors import CancelledError, DurablyError, LeaseLostError, StorageError
+from durably_core.events import EventBus
+from durably_core.job import Job
+from durably_core.models import LogLevel, Progress, RunError
+from durably_core.step import StepContext
+from durably_core.store.base import (
+    Claimed,
+    ClaimRequest,
+    Ended,
+    Ending,
+    Lease,
+    LeaseState,
+    NewLog,
+    NewStep,
+    Notes,
+    Store,
+)
+
+NOTES_DELAY_S = 0.1
+"""How long progress and logs wait for a write to ride along with, before they get one of their own."""
+
+YIELD_AFTER_MS = 8
+"""Steps that never suspend let the event loop breathe this often, so that messages are heard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorOptions:
+    lease_ms: int
+    preserve_steps: bool
+
+
+class Executor:
+    """Runs job code for claimed runs. Knows which runs execute in this process."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: EventBus,
+        jobs: Mapping[str, Job[Any, Any]],
+        clock: Clock,
+        options: ExecutorOptions,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._jobs = jobs
+        self._clock = clock
+        self._options = options
+        self._executing: dict[str, Execution] = {}
+
+    @property
+    def executing(self) -> list["Execution"]:
+        return list(self._executing.values())
+
+    def stop_run(self, run_id: str, reason: DurablyError) -> None:
+        """Tell the run's code to stop, if it executes here."""
+        if execution := self._executing.get(run_id):
+            execution.stop(reason)
+
+    async def execute(self, claimed: Claimed, then_claim: ClaimRequest | None = None) -> Claimed | None:
+        """Execute to the end; returns what the last write claimed, if it was asked to claim."""
+        run = claimed.run
+        execution = Execution(self._store, self._bus, self._clock, self._options, claimed)
+        self._executing[run.id] = execution
+        try:
+            execution.announce()
+            ending = await execution.perform(self._jobs[run.job_name])
+            if ending is None:
+                return None
+            ended = await execution.end(ending, then_claim)
+            return ended.next
+        finally:
+            del self._executing[run.id]
+            execution.close()
+
+
+class Execution:
+    """One attempt at a run: the recorder behind its step context, and the holder of its lease."""
+
+    def __init__(
+        self, store: Store, bus: EventBus, clock: Clock, options: ExecutorOptions, claimed: Claimed
+    ) -> None:
+        self.run = claimed.run
+        self.signal = AbortSignal()
+        self.lease = Lease(
+            run_id=claimed.run.id, generation=claimed.run.lease_generation, lease_ms=options.lease_ms
+        )
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._options = options
+        self._checkpoints = claimed.checkpoints
+        self._began_at = self._breathed_at = clock.now_ms()
+        self._subject: dict[str, Any] = {
+            "run_id": self.run.id,
+            "job_name": self.run.job_name,
+            "labels": self.run.labels,
+        }
+        self._progress: Progress | None = None
+        self._logs: list[NewLog] = []
+        self._notes_timer: asyncio.TimerHandle | None = None
+        self._notes_task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._raised_by: tuple[Exception, str] | None = None
+
+    # ------------------------------------------------------------------ the main path
+
+    def announce(self) -> None:
+        run = self.run
+        assert run.lease_owner is not None
+        assert run.lease_expires_at is not None
+        self._bus.emit(
+            events.RunLeased(
+                **self._subject,
+                input=run.input,
+                lease_owner=run.lease_owner,
+                lease_expires_at=run.lease_expires_at,
+                attempt=run.attempt,
+            )
+        )
+
+    async def perform(self, job: Job[Any, Any]) -> Ending | None:
+        """Call the job's function. None: the run must not be written to any more."""
+        self._task = asyncio.current_task()
+        keep = self._options.preserve_steps
+        try:
+            input = job.validate_input(self.run.input)
+            context = StepContext(self.run, self._checkpoints, self.signal, self)
+            output = job.validate_output(await job.run(context, input))
+            # Code that returns after its run was stopped has nothing to report.
+            self.signal.throw_if_aborted()
+            text = None if output is None else output.model_dump_json()
+            return Ending(status="completed", output=text, keep_steps=keep)
+        except asyncio.CancelledError as error:
+            if not self.signal.aborted:
+                if self._task is None or self._task.cancelling():
+                    raise  # the worker's own task is being cancelled: the lease runs out, another takes over
+                return self._failure(error)
+            self._absorb_cancellation()
+            stopped_by_cancel = isinstance(self.signal.reason, CancelledError)
+            return Ending(status="cancelled", keep_steps=keep) if stopped_by_cancel else None
+        except Exception as error:  # noqa: BLE001 - user code
+            if self.signal.aborted:
+                stopped_by_cancel = isinstance(self.signal.reason, CancelledError)
+                return Ending(status="cancelled", keep_steps=keep) if stopped_by_cancel else None
+            return self._failure(error)
+
+    async def end(self, ending: Ending, then_claim: ClaimRequest | None) -> Ended:
+        ended = await self._store.end_run(self.lease, ending, self._take_notes(), then_claim)
+        if ended.won:
+            self._tell_end(ending)
+        elif ending.status != "cancelled":
+            await self._learn(await self._store.renew_lease(self.lease))
+            if isinstance(self.signal.reason, CancelledError):
+                # Cancelled between the last line of the job and this write.
+                release = Ending(status="cancelled", keep_steps=self._options.preserve_steps)
+                await self._store.end_run(self.lease, release, Notes(), None)
+        return ended
+
+    def _tell_end(self, ending: Ending) -> None:
+        if ending.status == "completed":
+            output = None if ending.output is None else from_json(ending.output)
+            duration = self._clock.now_ms() - self._began_at
+            self._bus.emit(events.RunComplete(**self._subject, output=output, duration=duration))
+        elif ending.status == "failed":
+            assert ending.error is not None
+            self._bus.emit(
+                events.RunFail(
+                    **self._subject, error=ending.error.message, failed_step_name=ending.failed_step_name
+                )
+            )
+
+    def _failure(self, error: BaseException) -> Ending:
+        by_step = self._raised_by is not None and self._raised_by[0] is error
+        return Ending(
+            status="failed",
+            error=_run_error(error),
+            failed_step_name=self._raised_by[1] if by_step and self._raised_by else None,
+            keep_steps=self._options.preserve_steps,
+        )
+
+    # ------------------------------------------------------------------ stopping
+
+    def stop(self, reason: DurablyError) -> None:
+        """Abort the signal and, where the code awaits something, cancel it."""
+        if self.signal.aborted:
+            return
+        self.signal.abort(reason)
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    def _absorb_cancellation(self) -> None:
+        # ``stop`` cancelled the worker's task to reach the code inside it: the task itself goes on.
+        while self._task is not None and self._task.cancelling():
+            self._task.uncancel()
+
+    async def keep_lease(self) -> None:
+        """Renew the lease; stop the code when the run is no longer ours."""
+        if isinstance(self.signal.reason, LeaseLostError):
+            return
+        state = await self._store.renew_lease(self.lease)
+        if state == "held":
+            assert self.run.lease_owner is not None
+            self._bus.emit(
+                events.RunLeaseRenewed(
+                    **self._subject,
+                    lease_owner=self.run.lease_owner,
+                    lease_expires_at=from_ms(self._clock.now_ms() + self.lease.lease_ms),
+                )
+            )
+        await self._learn(state)
+
+    async def _learn(self, state: LeaseState) -> None:
+        if state == "cancelled":
+            self.stop(CancelledError())
+        elif state == "lost" and not self.signal.aborted:
+            self.stop(LeaseLostError())
+            self._bus.emit(
+                events.WorkerError(
+                    error="Another worker took the run over.", context="lease-renewal", run_id=self.run.id
+                )
+            )
+
+    # ------------------------------------------------------------------ recorder of the step context
+
+    def step_started(self, name: str, index: int) -> int:
+        self._bus.emit(events.StepStart(**self._subject, step_name=name, step_index=index))
+        return self._clock.now_ms()
+
+    async def step_completed(
+        self, name: str, index: int, started_at: int, text: str | None, value: Any
+    ) -> None:
+        step = NewStep(
+            name=name, index=index, status="completed", output=text, error=None, started_at=started_at
+        )
+        try:
+            await self._save(step)
+        except RunStopped:
+            self.step_stopped(name, index)
+            raise
+        duration = self._clock.now_ms() - started_at
+        self._bus.emit(
+            events.StepComplete(
+                **self._subject, step_name=name, step_index=index, output=value, duration=duration
+            )
+        )
+        await self._breathe()
+
+    async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
+        self._raised_by = (error, name)
+        step = NewStep(
+            name=name,
+            index=index,
+            status="failed",
+            output=None,
+            error=_run_error(error),
+            started_at=started_at,
+        )
+        await self._save(step)
+        self._bus.emit(events.StepFail(**self._subject, step_name=name, step_index=index, error=str(error)))
+
+    def step_stopped(self, name: str, index: int) -> None:
+        if isinstance(self.signal.reason, CancelledError):
+            self._bus.emit(events.StepCancel(**self._subject, step_name=name, step_index=index))
+
+    def progressed(self, progress: Progress) -> None:
+        if not self.signal.aborted:
+            self._progress = progress
+            self._bus.emit(events.RunProgress(**self._subject, progress=progress))
+            self._schedule_notes()
+
+    def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
+        if self.signal.aborted:
+            return
+        log = NewLog(
+            step_name=step_name, level=level, message=message, data=data, created_at=self._clock.now_ms()
+        )
+        self._logs.append(log)
+        self._bus.emit(
+            events.LogWrite(
+                **self._subject,
+                step_name=step_name,
+                level=level,
+                message=message,
+                data=None if data is None else from_json(data),
+            )
+        )
+        self._schedule_notes()
+
+    # ------------------------------------------------------------------ writing
+
+    async def _save(self, step: NewStep) -> None:
+        try:
+            state = await self._store.save_step(self.lease, step, self._take_notes())
+        except StorageError as error:
+            # The step's result is not on disk: going on would break the promise made to the next one.
+            self.stop(error)
+            self._bus.emit(
+                events.WorkerError(error=error.message, context="step-checkpoint", run_id=self.run.id)
+            )
+            raise RunStopped(error) from error
+        await self._learn(state)
+        self.signal.throw_if_aborted()
+
+    async def _breathe(self) -> None:
+        now = self._clock.now_ms()
+        if now - self._breathed_at >= YIELD_AFTER_MS:
+            await asyncio.sleep(0)
+            self._breathed_at = self._clock.now_ms()
+
+    def _take_notes(self) -> Notes:
+        progress, logs = self._progress, self._logs
+        self._progress, self._logs = None, []
+        text = None if progress is None else to_json(progress.to_wire()).decode()
+        return Notes(progress=text, logs=tuple(logs))
+
+    def _schedule_notes(self) -> None:
+        # One timer stays armed instead of one per note: it finds out for itself what is left to write.
+        if self._notes_timer is None:
+            loop = asyncio.get_running_loop()
+            self._notes_timer = loop.call_later(NOTES_DELAY_S, self._start_writing_notes)
+
+    def _start_writing_notes(self) -> None:
+        self._notes_timer = None
+        if (self._progress is not None or self._logs) and not self.signal.aborted:
+            self._notes_task = asyncio.get_running_loop().create_task(self._write_notes())
+
+    async def _write_notes(self) -> None:
+        try:
+            await self._learn(await self._store.save_notes(self.lease, self._take_notes()))
+        except StorageError as error:
+            self.stop(error)
+            self._bus.emit(events.WorkerError(error=error.message, context="notes", run_id=self.run.id))
+
+    def close(self) -> None:
+        if self._notes_timer is not None:
+            self._notes_timer.cancel()
+
+
+def _run_error(error: BaseException) -> RunError:
+    message = error.message if isinstance(error, DurablyError) else str(error)
+    return RunError(
+        message=message or type(error).__name__,
+        type=type(error).__name__,
+        traceback="".join(traceback.format_exception(error)),
+    )

@@ -1,0 +1,139 @@
+"""What a job is: a name, a function, and the pydantic models of what goes in and comes out."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+
+import pydantic
+from pydantic import BaseModel
+
+from durably_core.errors import Issue, ValidationError
+
+if TYPE_CHECKING:
+    from durably_core.step import StepContext
+
+In = TypeVar("In", bound=BaseModel)
+Out = TypeVar("Out", bound=BaseModel | None)
+
+JobFunction = Callable[["StepContext", In], Awaitable[Out]]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job(Generic[In, Out]):
+    """A job's definition. Calling it calls its function."""
+
+    name: str
+    input: type[In]
+    output: type[BaseModel] | None
+    run: JobFunction[In, Out]
+
+    def __call__(self, step: "StepContext", input: In) -> Awaitable[Out]:
+        return self.run(step, input)
+
+    def validate_input(self, value: Any) -> In:
+        """``value`` (a mapping or an instance) as the input model. Raises ``ValidationError``."""
+        try:
+            return self.input.model_validate(value)
+        except pydantic.ValidationError as error:
+            raise _explained(f"The input of {self.name!r} is not valid", error) from error
+
+    def validate_output(self, value: Any) -> BaseModel | None:
+        """What the function returned, as the output model. Raises ``ValidationError``."""
+        if self.output is None:
+            if value is not None:
+                raise ValidationError(
+                    f"{self.name!r} returned {type(value).__name__} but has no output model: "
+                    "annotate the function's return type with a pydantic model."
+                )
+            return None
+        try:
+            return self.output.model_validate(value)
+        except pydantic.ValidationError as error:
+            raise _explained(f"The output of {self.name!r} is not valid", error) from error
+
+    def to_wire(self) -> dict[str, Any]:
+        """Name, description and JSON schemas, for forms and generated types."""
+        return {
+            "name": self.name,
+            "description": inspect.getdoc(self.run),
+            "inputSchema": self.input.model_json_schema(),
+            "outputSchema": None
+            if self.output is None
+            else self.output.model_json_schema(mode="serialization"),
+        }
+
+
+def job(name: str) -> Callable[[JobFunction[In, Out]], Job[In, Out]]:
+    """Make a job of an async function ``(step: StepContext, input: Model) -> Model | None``.
+
+    The models come from the annotations.
+    """
+
+    def decorate(function: JobFunction[In, Out]) -> Job[In, Out]:
+        hints = get_type_hints(function)
+        parameters = list(inspect.signature(function).parameters)
+        if len(parameters) != 2 or parameters[1] not in hints:
+            raise TypeError(
+                f"The job {name!r} must be a function of two parameters, the second annotated with its "
+                "input model: async def fn(step: StepContext, input: MyInput) -> MyOutput"
+            )
+        output = hints.get("return")
+        if output is type(None):
+            output = None
+        return define_job(name=name, input=hints[parameters[1]], output=output, run=function)
+
+    return decorate
+
+
+def define_job(
+    *, name: str, input: type[In], output: type[BaseModel] | None = None, run: JobFunction[In, Out]
+) -> Job[In, Out]:
+    """Make a job without the decorator. Raises ``TypeError`` for what can't be a job."""
+    if not name or not isinstance(name, str):
+        raise TypeError("A job needs a name.")
+    if not inspect.iscoroutinefunction(run):
+        raise TypeError(f"The function of the job {name!r} must be async: async def {_name(run)}(step, input)")
+    for role, model in (("input", input), ("output", output)):
+        optional = role == "output" and model is None
+        if not optional and not (isinstance(model, type) and issubclass(model, BaseModel)):
+            raise TypeError(f"The {role} of the job {name!r} must be a pydantic model, not {model!r}.")
+    return Job(name=name, input=input, output=output, run=run)
+
+
+def collect_jobs(module: ModuleType) -> dict[str, Job[Any, Any]]:
+    """The jobs that a module defines or imports, by the name of their variable.
+
+    Raises ``ValidationError`` when there is none.
+    """
+    jobs = {key: value for key, value in vars(module).items() if isinstance(value, Job)}
+    if not jobs:
+        raise ValidationError(
+            f"{module.__name__} defines no job. Decorate an async function with @job('its-name')."
+        )
+    return jobs
+
+
+def by_name(jobs: Mapping[str, Job[Any, Any]]) -> dict[str, Job[Any, Any]]:
+    """The same jobs by job name. Raises ``ValidationError`` when two of them share a name."""
+    named: dict[str, Job[Any, Any]] = {}
+    for definition in jobs.values():
+        if named.setdefault(definition.name, definition) is not definition:
+            raise ValidationError(f"Two jobs are named {definition.name!r}: rename one of them.")
+    return named
+
+
+def _explained(sentence: str, error: pydantic.ValidationError) -> ValidationError:
+    issues = tuple(
+        Issue(path=item["loc"], message=item["msg"].removeprefix("Value error, ")) for item in error.errors()
+    )
+    places = "; ".join(
+        f"{'.'.join(str(part) for part in issue.path)}: {issue.message}" if issue.path else issue.message
+        for issue in issues
+    )
+    return ValidationError(f"{sentence}: {places}", issues)
+
+
+def _name(function: Any) -> str:
+    return str(getattr(function, "__name__", "fn"))

@@ -1,0 +1,162 @@
+"""What job code sees of its run: steps, progress, logs and the signal to stop."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from durably_core.abort import AbortSignal
+from durably_core.blocking import in_thread
+from durably_core.errors import ConflictError, ValidationError
+from durably_core.models import LogLevel, Progress, Run
+from durably_core.values import JSON_CODEC, Codec, codec_of
+
+T = TypeVar("T")
+
+_current_step: ContextVar[str | None] = ContextVar("durably_current_step", default=None)
+
+
+class Recorder(Protocol):
+    """Where a step context sends what happens. The executor implements it."""
+
+    def step_started(self, name: str, index: int) -> int:
+        """Milliseconds since 1970, taken as the start."""
+
+    async def step_completed(
+        self, name: str, index: int, started_at: int, text: str | None, value: Any
+    ) -> None:
+        """Returns when the checkpoint is on disk; raises ``RunStopped`` when it was refused."""
+
+    async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None: ...
+
+    def step_stopped(self, name: str, index: int) -> None: ...
+
+    def progressed(self, progress: Progress) -> None: ...
+
+    def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None: ...
+
+
+class StepContext:
+    """The first parameter of a job function."""
+
+    def __init__(
+        self, run: Run, checkpoints: dict[str, str | None], signal: AbortSignal, recorder: Recorder
+    ) -> None:
+        self.run_id = run.id
+        self.signal = signal
+        self.log = StepLog(self)
+        self._run = run
+        self._checkpoints = checkpoints
+        self._recorder = recorder
+        self._next_index = 0
+        self._in_flight: set[str] = set()
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+
+    @property
+    def attempt(self) -> int:
+        """1 on the first execution of this run, 2 when it was resumed once, and so on."""
+        return self._run.attempt
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(self._run.labels)
+
+    def is_aborted(self) -> bool:
+        return self.signal.aborted
+
+    def throw_if_aborted(self) -> None:
+        """Raises ``RunStopped`` (an ``asyncio.CancelledError``) once the run was told to stop."""
+        self.signal.throw_if_aborted()
+
+    async def run(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        """The result of ``function(*args, **kwargs)``, saved under ``name`` the moment it is there.
+
+        A step that has a result is not run again for this run, whatever dies and whenever. The
+        function may be sync or async. The result is what JSON and the function's return annotation
+        make of it, the same on the first run and on replay.
+
+        Raises what the function raises, and ``ConflictError`` when a step of that name is running.
+        """
+        if not isinstance(name, str) or not name:
+            raise ValidationError(f"A step needs a name, not {name!r}.")
+        self.signal.throw_if_aborted()
+        if name in self._in_flight:
+            raise ConflictError(f"The step {name!r} is already running: parallel steps need a name each.")
+        index = self._next_index
+        self._next_index += 1
+        codec = codec_of(function)
+        if name in self._checkpoints:
+            return _replayed(name, codec, self._checkpoints[name])
+        self._in_flight.add(name)
+        try:
+            return await self._run_step(name, index, codec, function, args, kwargs)
+        finally:
+            self._in_flight.discard(name)
+
+    async def _run_step(
+        self, name: str, index: int, codec: Codec, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        started_at = self._recorder.step_started(name, index)
+        token = _current_step.set(name)
+        try:
+            if inspect.iscoroutinefunction(function):
+                result = await function(*args, **kwargs)
+            else:
+                result = await in_thread(function, *args, **kwargs)
+                if inspect.isawaitable(result):  # a lambda or a partial around an async function
+                    result = await result
+            self.signal.throw_if_aborted()
+            text, value = codec.store(result)
+        except asyncio.CancelledError:
+            self._recorder.step_stopped(name, index)
+            raise
+        except Exception as error:
+            await self._recorder.step_failed(name, index, started_at, error)
+            raise
+        finally:
+            _current_step.reset(token)
+        await self._recorder.step_completed(name, index, started_at, text, value)
+        self._checkpoints[name] = text
+        return value
+
+    def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
+        """Say how far the run is. Shown at once; on disk with the next step or shortly after."""
+        self._tell(self._recorder.progressed, Progress(current=current, total=total, message=message))
+
+    def _tell(self, tell: Callable[..., None], *args: Any) -> None:
+        # Sync steps run in a thread of their own on a server; the recorder lives on the loop.
+        if threading.get_ident() == self._thread:
+            tell(*args)
+        else:
+            self._loop.call_soon_threadsafe(tell, *args)
+
+    def _write_log(self, level: LogLevel, message: str, data: Any) -> None:
+        text = JSON_CODEC.dump(data)
+        self._tell(self._recorder.logged, level, str(message), text, _current_step.get())
+
+
+@dataclass(frozen=True, slots=True)
+class StepLog:
+    """Log lines of a run. ``data`` is any JSON value."""
+
+    _context: StepContext
+
+    def info(self, message: str, data: Any = None) -> None:
+        self._context._write_log("info", message, data)  # noqa: SLF001 - one class in two parts
+
+    def warn(self, message: str, data: Any = None) -> None:
+        self._context._write_log("warn", message, data)  # noqa: SLF001
+
+    def error(self, message: str, data: Any = None) -> None:
+        self._context._write_log("error", message, data)  # noqa: SLF001
+
+
+def _replayed(name: str, codec: Codec, text: str | None) -> Any:
+    try:
+        return codec.load(text)
+    except ValidationError as error:
+        raise ValidationError(f"Step {name!r}: {error.message}", error.issues) from error

@@ -1,0 +1,1 @@
+"""Where runs are kept. ``base`` is the contract; each database has a module of its own."""

@@ -1,0 +1,97 @@
+"""Values on their way to disk and back.
+
+A step's result has the same value and type on the first run and on replay, because both times it is
+what came back from JSON. The function's return annotation says what to make of that JSON.
+"""
+
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+from durably_core.errors import ValidationError
+
+_SCALARS = (bool, int, str, type(None))
+
+
+class Codec:
+    """Writes and reads the values of one type; of any JSON value when the type is not known."""
+
+    def __init__(self, annotation: Any = Any) -> None:
+        self._adapter = None if annotation in (Any, object) else _adapter(annotation)
+
+    def dump(self, value: Any) -> str | None:
+        """JSON text of ``value``; None for None. Raises ``ValidationError`` for what JSON can't hold."""
+        if value is None:
+            return None
+        try:
+            if self._adapter is None:
+                return to_json(value, inf_nan_mode="constants").decode()
+            return self._adapter.dump_json(value, warnings="error").decode()
+        except (PydanticSerializationError, ValueError, RecursionError) as error:
+            raise ValidationError(f"The result can't be stored: {_one_line(error)}") from error
+
+    def load(self, text: str | None) -> Any:
+        """The value behind ``text``. Raises ``ValidationError`` when it no longer fits the annotation."""
+        if text is None:
+            return None
+        if self._adapter is None:
+            return from_json(text)
+        try:
+            return self._adapter.validate_json(text)
+        except ValueError as error:
+            raise ValidationError(
+                f"A stored result no longer fits the function's return annotation: {_one_line(error)} "
+                "Rename the step so that it runs again."
+            ) from error
+
+    def store(self, value: Any) -> tuple[str | None, Any]:
+        """JSON text of ``value`` and the value as a later replay will see it."""
+        if value.__class__ in _SCALARS and self._adapter is None:
+            return (None if value is None else json.dumps(value)), value
+        text = self.dump(value)
+        return text, self.load(text)
+
+
+JSON_CODEC = Codec()
+
+
+@functools.lru_cache(maxsize=1024)
+def _codec_of(function: Callable[..., Any]) -> Codec:
+    try:
+        hints = get_type_hints(function, include_extras=True)
+        annotation = hints.get("return", Any)
+        return JSON_CODEC if annotation in (Any, object) else Codec(annotation)
+    except (NameError, TypeError, PydanticUserError):
+        # An annotation that only a type checker can resolve says nothing at run time.
+        return JSON_CODEC
+
+
+def codec_of(function: Callable[..., Any]) -> Codec:
+    """The codec for what ``function`` returns, by its return annotation."""
+    function = inspect.unwrap(function)
+    while isinstance(function, functools.partial):
+        function = function.func
+    # Lambdas are made anew on each call: caching them would only push others out.
+    if getattr(function, "__name__", "") == "<lambda>" or not hasattr(function, "__annotations__"):
+        return JSON_CODEC
+    # The function behind a bound method; two instances share one codec.
+    return _codec_of(getattr(function, "__func__", function))
+
+
+def _adapter(annotation: Any) -> TypeAdapter[Any]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return TypeAdapter(annotation)
+    try:
+        config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64", ser_json_inf_nan="constants")
+        return TypeAdapter(annotation, config=config)
+    except PydanticUserError:  # models and the like bring their own configuration
+        return TypeAdapter(annotation)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
