@@ -32,7 +32,7 @@ from durably_core.store.base import (
     Store,
 )
 
-NOTES_DELAY_S = 0.1
+NOTES_DELAY_MS = 100
 """How long progress and logs wait for a write to ride along with, before they get one of their own."""
 
 YIELD_AFTER_MS = 8
@@ -113,6 +113,7 @@ class Execution:
         }
         self._progress: Progress | None = None
         self._logs: list[NewLog] = []
+        self._noted_at = 0
         self._notes_timer: asyncio.TimerHandle | None = None
         self._notes_task: asyncio.Task[None] | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -280,9 +281,9 @@ class Execution:
 
     def progressed(self, progress: Progress) -> None:
         if not self.signal.aborted:
+            self._note()
             self._progress = progress
             self._bus.emit(events.RunProgress(**self._subject, progress=progress))
-            self._schedule_notes()
 
     def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
         if self.signal.aborted:
@@ -290,6 +291,7 @@ class Execution:
         log = NewLog(
             step_name=step_name, level=level, message=message, data=data, created_at=self._clock.now_ms()
         )
+        self._note()
         self._logs.append(log)
         self._bus.emit(
             events.LogWrite(
@@ -300,7 +302,6 @@ class Execution:
                 data=None if data is None else from_json(data),
             )
         )
-        self._schedule_notes()
 
     # ------------------------------------------------------------------ writing
 
@@ -329,16 +330,30 @@ class Execution:
         text = None if progress is None else to_json(progress.to_wire()).decode()
         return Notes(progress=text, logs=tuple(logs))
 
-    def _schedule_notes(self) -> None:
+    @property
+    def _unsaved_notes(self) -> bool:
+        return self._progress is not None or bool(self._logs)
+
+    def _note(self) -> None:
+        if not self._unsaved_notes:
+            self._noted_at = self._clock.now_ms()
         # One timer stays armed instead of one per note: it finds out for itself what is left to write.
         if self._notes_timer is None:
-            loop = asyncio.get_running_loop()
-            self._notes_timer = loop.call_later(NOTES_DELAY_S, self._start_writing_notes)
+            self._arm_notes_timer(NOTES_DELAY_MS)
 
-    def _start_writing_notes(self) -> None:
+    def _arm_notes_timer(self, delay_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._notes_timer = loop.call_later(delay_ms / 1000, self._on_notes_timer)
+
+    def _on_notes_timer(self) -> None:
         self._notes_timer = None
-        if (self._progress is not None or self._logs) and not self.signal.aborted:
-            self._notes_task = asyncio.get_running_loop().create_task(self._write_notes())
+        if self._unsaved_notes and not self.signal.aborted:
+            waits_ms = self._clock.now_ms() - self._noted_at
+            if waits_ms < NOTES_DELAY_MS:
+                # Earlier notes went with a step meanwhile; these are younger.
+                self._arm_notes_timer(NOTES_DELAY_MS - waits_ms)
+            else:
+                self._notes_task = asyncio.get_running_loop().create_task(self._write_notes())
 
     async def _write_notes(self) -> None:
         try:

@@ -1,0 +1,101 @@
+# Everything a person types. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+PYODIDE_PLATFORM := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 --only-binary=:all:
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo build test test-unit test-browser check format bench lock clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: build ## Set up everything, build, and serve the demo (PORT=8000)
+	@$(BIN)/python -m spa_runtime serve build/demo --port $(PORT)
+
+build: build/demo/index.html ## Build the demo into build/demo
+
+test: check test-unit test-browser ## Set up everything and run all the tests
+
+check: .setup-python .setup-web ## Linters and type checkers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd web && npm run --silent check
+
+test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
+	cd web && npm run --silent test
+	$(BIN)/pytest tests/unit tests/conformance
+
+test-browser: build/.browser build ## The whole thing in a real browser
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest tests/browser
+
+format: .setup-python .setup-web ## Format all code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd web && npm run --silent format
+
+bench: build/.browser build .setup-bench ## Steps per second in the browser, beside the reference
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.spa
+
+lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet pyproject.toml --extra spa --group dev --universal --python-version 3.11 \
+	  --generate-hashes --no-header --upgrade -o requirements/dev.txt
+	$(BIN)/uv pip compile --quiet requirements/pyodide.in --python-version 3.14 \
+	  --generate-hashes --no-header --upgrade -o requirements/pyodide.txt
+
+clean: ## Remove everything that was built or installed
+	rm -rf build $(VENV) web/dist web/node_modules bench/spa/node_modules bench/spa/dist
+
+# ---------------------------------------------------------------- what the targets need
+
+.PHONY: .setup-python .setup-web .setup-bench
+.setup-python: $(VENV)/.installed
+.setup-web: web/node_modules/.installed
+.setup-bench: bench/spa/node_modules/.installed
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
+	  "Durably needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml | $(BIN)/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
+	  if (major < 20 || (major === 20 && minor < 19)) { \
+	    console.error("Durably needs Node 20.19 or newer; this is " + process.version); process.exit(1) }'
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock.json
+	cd bench/spa && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts
+	@touch $@
+
+build/wheels/.downloaded: requirements/pyodide.txt | $(VENV)/.installed
+	@rm -rf build/wheels && mkdir -p build/wheels
+	$(BIN)/pip download --quiet --disable-pip-version-check $(PYODIDE_PLATFORM) --no-deps --require-hashes \
+	  -r requirements/pyodide.txt -d build/wheels
+	@touch $@
+
+build/.browser: scripts/ensure_browser.py | $(VENV)/.installed
+	@mkdir -p build
+	$(BIN)/python scripts/ensure_browser.py > $@
+
+PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/index.html
+ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')
+
+web/dist/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
+	cd web && npm run --silent build
+	@touch $@
+
+build/demo/index.html: web/dist/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
+	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo
+	@touch $@

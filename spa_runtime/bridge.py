@@ -1,0 +1,80 @@
+"""Between the worker's JavaScript and the engine. Runs inside Pyodide.
+
+JavaScript passes data, never code; every body is JSON text.
+"""
+
+import asyncio
+import importlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from pydantic_core import to_json
+
+from durably_core import api
+from durably_core.durably import Durably, create_durably
+from durably_core.errors import DurablyError
+from durably_core.events import Event, to_wire
+from durably_core.job import collect_jobs
+
+Respond = Callable[[int, bool, str], None]
+Tell = Callable[[str], None]
+
+
+async def start(
+    database: str, jobs_module: str, options: str, respond: Respond, tell_events: Tell, tell_fatal: Tell
+) -> "Bridge":
+    """Import the jobs, open the database and start the engine.
+
+    ``options``: JSON object of ``create_durably``'s options. The callbacks are JavaScript functions.
+    """
+    jobs = collect_jobs(importlib.import_module(jobs_module))
+    # The worker holds the tab lock, so no one else has this database open.
+    durably = create_durably(database=database, jobs=jobs, exclusive=True, **json.loads(options))
+    bridge = Bridge(durably, respond, tell_events, tell_fatal)
+    await durably.init()
+    return bridge
+
+
+class Bridge:
+    """Passes requests in, and answers and events out."""
+
+    def __init__(self, durably: Durably, respond: Respond, tell_events: Tell, tell_fatal: Tell) -> None:
+        self._durably = durably
+        self._respond = respond
+        self._tell_events = tell_events
+        self._tell_fatal = tell_fatal
+        self._events: list[dict[str, Any]] = []
+        self._requests: set[asyncio.Task[None]] = set()
+        durably.on("*", self._collect)
+
+    def request(self, request_id: int, operation: str, body: str) -> None:
+        """Start an operation; its answer goes through ``respond``."""
+        task = asyncio.get_running_loop().create_task(self._answer(request_id, operation, body))
+        # The loop only holds tasks weakly.
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+
+    async def _answer(self, request_id: int, operation: str, body: str) -> None:
+        try:
+            result = await api.call(self._durably, operation, body)
+            text, ok = to_json(result).decode(), True
+        except DurablyError as error:
+            text, ok = to_json(error.to_wire()).decode(), False
+        except Exception as error:  # noqa: BLE001 - a fault of ours; without an answer the page would wait for ever
+            message = f"The engine failed: {type(error).__name__}: {error}"
+            text, ok = to_json({"code": "internal", "status": 500, "message": message}).decode(), False
+        # Events that led to this answer are heard before it.
+        self._send_events()
+        self._respond(request_id, ok, text)
+
+    def _collect(self, event: Event) -> None:
+        # One message per turn of the loop, however many events.
+        if not self._events:
+            asyncio.get_running_loop().call_soon(self._send_events)
+        self._events.append(to_wire(event, payload=False))
+
+    def _send_events(self) -> None:
+        if self._events:
+            events, self._events = self._events, []
+            self._tell_events(to_json(events).decode())

@@ -1,0 +1,175 @@
+import type {
+  ClientRun,
+  EngineEvent,
+  EngineStatus,
+  JobInfo,
+  Json,
+  LogEntry,
+  RunFilter,
+  Step,
+  StorageInfo,
+  TriggerOptions,
+  TriggerResult,
+} from './protocol'
+import type { Transport } from './transport'
+import { WorkerPort, type WorkerPortOptions } from './transports/worker-port'
+
+/** Inputs and outputs by job name. `durably types` writes such an interface from the Python models. */
+export type JobTypes = Record<string, { input: unknown; output: unknown }>
+export type AnyJobs = Record<string, { input: Json; output: Json }>
+
+export interface JobHandle<Input> {
+  readonly name: string
+  trigger(input: Input, options?: TriggerOptions): Promise<TriggerResult>
+}
+
+export interface Durably<Jobs extends JobTypes = AnyJobs> {
+  /** `durably.jobs['import-csv'].trigger({ … })` */
+  readonly jobs: { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }
+  readonly status: EngineStatus
+
+  getJobs(): Promise<JobInfo[]>
+  getRun(runId: string): Promise<ClientRun>
+  /** Newest first. */
+  getRuns(filter?: RunFilter): Promise<ClientRun[]>
+  getSteps(runId: string): Promise<Step[]>
+  getLogs(runId: string): Promise<LogEntry[]>
+  cancel(runId: string): Promise<void>
+  /** Starts a new run with the input of a finished one. */
+  retrigger(runId: string): Promise<{ runId: string }>
+  deleteRun(runId: string): Promise<void>
+  /** How often and how much was written to the database's files since the engine started. */
+  getStorage(): Promise<StorageInfo>
+
+  /** Hears every event of the engine, in batches, oldest first. Returns the way to stop. */
+  subscribe(listener: (events: readonly EngineEvent[]) => void): () => void
+  onStatus(listener: (status: EngineStatus) => void): () => void
+  /** Settles when the engine is ready; rejects when it can't start. */
+  ready(): Promise<void>
+  close(): void
+}
+
+export interface DurablyOptions {
+  /** Run the engine in this browser. */
+  spa: WorkerPortOptions
+}
+
+/** Connects to an engine. The same client for every transport. */
+export function createDurably<Jobs extends JobTypes = AnyJobs>(options: DurablyOptions): Durably<Jobs> {
+  return new Client<Jobs>(new WorkerPort(options.spa))
+}
+
+class Client<Jobs extends JobTypes> implements Durably<Jobs> {
+  readonly jobs: { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }
+  readonly #transport: Transport
+  readonly #eventListeners = new Set<(events: readonly EngineEvent[]) => void>()
+  readonly #statusListeners = new Set<(status: EngineStatus) => void>()
+
+  constructor(transport: Transport) {
+    this.#transport = transport
+    this.jobs = jobHandles(transport)
+    transport.connect({
+      status: (status) => notify(this.#statusListeners, status),
+      events: (events) => notify(this.#eventListeners, events),
+    })
+  }
+
+  get status(): EngineStatus {
+    return this.#transport.status
+  }
+
+  getJobs(): Promise<JobInfo[]> {
+    return this.#transport.request('jobs', {})
+  }
+
+  getRun(runId: string): Promise<ClientRun> {
+    return this.#transport.request('getRun', { runId })
+  }
+
+  getRuns(filter: RunFilter = {}): Promise<ClientRun[]> {
+    return this.#transport.request('getRuns', filter)
+  }
+
+  getSteps(runId: string): Promise<Step[]> {
+    return this.#transport.request('getSteps', { runId })
+  }
+
+  getLogs(runId: string): Promise<LogEntry[]> {
+    return this.#transport.request('getLogs', { runId })
+  }
+
+  async cancel(runId: string): Promise<void> {
+    await this.#transport.request('cancel', { runId })
+  }
+
+  async retrigger(runId: string): Promise<{ runId: string }> {
+    const { runId: newRunId } = await this.#transport.request('retrigger', { runId })
+    return { runId: newRunId }
+  }
+
+  async deleteRun(runId: string): Promise<void> {
+    await this.#transport.request('deleteRun', { runId })
+  }
+
+  getStorage(): Promise<StorageInfo> {
+    return this.#transport.request('storage', {})
+  }
+
+  subscribe(listener: (events: readonly EngineEvent[]) => void): () => void {
+    return register(this.#eventListeners, listener)
+  }
+
+  onStatus(listener: (status: EngineStatus) => void): () => void {
+    return register(this.#statusListeners, listener)
+  }
+
+  async ready(): Promise<void> {
+    // The engine answers requests once it is up, and rejects them when it can't start.
+    await this.#transport.request('jobs', {})
+  }
+
+  close(): void {
+    this.#transport.close()
+    this.#eventListeners.clear()
+    this.#statusListeners.clear()
+  }
+}
+
+/** Any name is a handle: whether the engine knows the job is the engine's answer to give. */
+function jobHandles<Jobs extends JobTypes>(
+  transport: Transport,
+): { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> } {
+  const handles = new Map<string, JobHandle<unknown>>()
+  const handle = (name: string): JobHandle<unknown> => {
+    let found = handles.get(name)
+    if (found === undefined) {
+      found = {
+        name,
+        trigger: (input, options) =>
+          transport.request('trigger', { ...options, jobName: name, input }),
+      }
+      handles.set(name, found)
+    }
+    return found
+  }
+  // `then` must stay undefined, or awaiting the object would call it as a promise.
+  return new Proxy(Object.create(null) as { [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }, {
+    get: (_target, key) => (typeof key === 'string' && key !== 'then' ? handle(key) : undefined),
+  })
+}
+
+function register<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+function notify<Value>(listeners: ReadonlySet<(value: Value) => void>, value: Value): void {
+  for (const listener of [...listeners]) {
+    try {
+      listener(value)
+    } catch (error) {
+      // A listener's fault is its own: the others still hear the event.
+      reportError(error)
+    }
+  }
+}

@@ -1,0 +1,103 @@
+const BUFFER_BYTES = 128 * 1024
+
+/** What this file needs of a `FileSystemSyncAccessHandle`. */
+export interface Handle {
+  getSize(): number
+  read(into: Uint8Array, options: { at: number }): number
+  write(from: Uint8Array, options: { at: number }): number
+  truncate(size: number): void
+  flush(): void
+}
+
+/** What reached the handle, for tests and figures. */
+export interface FileCounters {
+  flushes: number
+  writes: number
+  bytesWritten: number
+}
+
+/**
+ * A file that joins adjacent writes: SQLite writes a WAL frame as a header and a page, and a commit
+ * as many frames in a row; each call into the browser costs more than copying them.
+ *
+ * Bytes wait here only until the next read, flush, truncation or write elsewhere, so nothing that
+ * SQLite has asked to be on disk is ever only here.
+ */
+export class BufferedFile {
+  readonly counters: FileCounters = { flushes: 0, writes: 0, bytesWritten: 0 }
+  readonly #handle: Handle
+  readonly #buffer = new Uint8Array(BUFFER_BYTES)
+  #bufferedAt = 0
+  #buffered = 0
+  #size: number
+
+  constructor(handle: Handle) {
+    this.#handle = handle
+    this.#size = handle.getSize()
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Returns how many bytes there were; fewer than asked for at the end of the file. */
+  read(into: Uint8Array, at: number): number {
+    this.#drain()
+    return this.#handle.read(into, { at })
+  }
+
+  write(from: Uint8Array, at: number): number {
+    const adjacent = at === this.#bufferedAt + this.#buffered
+    if (this.#buffered > 0 && (!adjacent || this.#buffered + from.length > BUFFER_BYTES)) this.#drain()
+    if (from.length > BUFFER_BYTES) {
+      this.#writeThrough(from, at)
+    } else {
+      if (this.#buffered === 0) this.#bufferedAt = at
+      this.#buffer.set(from, this.#buffered)
+      this.#buffered += from.length
+    }
+    this.#size = Math.max(this.#size, at + from.length)
+    return from.length
+  }
+
+  truncate(size: number): void {
+    this.#drain()
+    this.#handle.truncate(size)
+    this.#size = size
+  }
+
+  /** Returns when everything written is on disk. */
+  flush(): void {
+    this.#drain()
+    this.#handle.flush()
+    this.counters.flushes += 1
+  }
+
+  /** Empties the file, on disk too: a deleted journal that comes back after a power cut would roll back the database. */
+  erase(): void {
+    this.#buffered = 0
+    this.#handle.truncate(0)
+    this.#size = 0
+    this.flush()
+  }
+
+  #drain(): void {
+    if (this.#buffered === 0) return
+    const bytes = this.#buffer.subarray(0, this.#buffered)
+    // Emptied first: were the write to fail, SQLite is told so and rolls back; retrying these bytes
+    // later would put them into a file that no longer expects them.
+    this.#buffered = 0
+    this.#writeThrough(bytes, this.#bufferedAt)
+  }
+
+  #writeThrough(bytes: Uint8Array, at: number): void {
+    let done = 0
+    while (done < bytes.length) {
+      const written = this.#handle.write(bytes.subarray(done), { at: at + done })
+      if (written === 0) throw new DOMException('the file took no more bytes', 'QuotaExceededError')
+      done += written
+    }
+    this.counters.writes += 1
+    this.counters.bytesWritten += bytes.length
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * What page and engine say to each other. Types only, one union per direction.
+ *
+ * JSON bodies cross the worker port as text: Python writes and reads them itself, so nothing is
+ * converted twice on the way.
+ */
+
+/** Raised when a message changes its shape; a page never talks to a worker of another version. */
+export const PROTOCOL_VERSION = 1
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+// ---------------------------------------------------------------- values
+
+export type RunStatus = 'pending' | 'leased' | 'completed' | 'failed' | 'cancelled'
+export type Disposition = 'created' | 'idempotent' | 'coalesced'
+
+export interface Progress {
+  current: number
+  total?: number
+  message?: string
+}
+
+/** A run as its clients see it. Times are ISO 8601 in UTC. */
+export interface ClientRun {
+  id: string
+  jobName: string
+  status: RunStatus
+  labels: Record<string, string>
+  /** Absent in summaries (`view: 'summary'`). */
+  input?: Json
+  /** Absent in summaries. */
+  output?: Json
+  /** The message of the error that ended the run. */
+  error: string | null
+  errorType: string | null
+  errorTraceback: string | null
+  failedStepName: string | null
+  progress: Progress | null
+  currentStepIndex: number
+  completedStepCount: number
+  /** How often a worker has claimed this run. */
+  attempt: number
+  isTerminal: boolean
+  isActive: boolean
+  startedAt: string | null
+  completedAt: string | null
+  createdAt: string
+}
+
+export interface Step {
+  id: string
+  runId: string
+  name: string
+  index: number
+  status: 'completed' | 'failed' | 'cancelled'
+  output: Json
+  error: string | null
+  startedAt: string
+  completedAt: string
+}
+
+export interface LogEntry {
+  id: string
+  runId: string
+  stepName: string | null
+  level: 'info' | 'warn' | 'error'
+  message: string
+  data: Json
+  createdAt: string
+}
+
+export interface JobInfo {
+  name: string
+  description: string | null
+  inputSchema: { [key: string]: Json }
+  outputSchema: { [key: string]: Json } | null
+}
+
+/** One fault in an input: `path` leads to the field. */
+export interface Issue {
+  path: (string | number)[]
+  message: string
+}
+
+/** An error that crossed the wire. `message` is a sentence for people. */
+export interface WireError {
+  code: string
+  status: number
+  message: string
+  issues?: Issue[]
+}
+
+// ---------------------------------------------------------------- events
+
+interface EventBase {
+  /** Counts up by one per event for as long as the engine lives. */
+  sequence: number
+  timestamp: string
+}
+
+interface RunEventBase extends EventBase {
+  runId: string
+  jobName: string
+  labels: Record<string, string>
+}
+
+/** Engine events as the page receives them: without inputs and outputs, which may be large. */
+export type EngineEvent =
+  | (RunEventBase & { type: 'run:trigger' })
+  | (RunEventBase & { type: 'run:leased'; leaseOwner: string; leaseExpiresAt: string; attempt: number })
+  | (RunEventBase & { type: 'run:lease-renewed'; leaseOwner: string; leaseExpiresAt: string })
+  | (RunEventBase & { type: 'run:progress'; progress: Progress })
+  | (RunEventBase & { type: 'run:complete'; duration: number })
+  | (RunEventBase & { type: 'run:fail'; error: string; failedStepName: string | null })
+  | (RunEventBase & { type: 'run:cancel' })
+  | (RunEventBase & { type: 'run:delete' })
+  | (RunEventBase & { type: 'step:start'; stepName: string; stepIndex: number })
+  | (RunEventBase & { type: 'step:complete'; stepName: string; stepIndex: number; duration: number })
+  | (RunEventBase & { type: 'step:fail'; stepName: string; stepIndex: number; error: string })
+  | (RunEventBase & { type: 'step:cancel'; stepName: string; stepIndex: number })
+  | (RunEventBase & {
+      type: 'log:write'
+      stepName: string | null
+      level: LogEntry['level']
+      message: string
+      data: Json
+    })
+  | (EventBase & { type: 'worker:error'; error: string; context: string; runId: string | null })
+
+export type EngineEventType = EngineEvent['type']
+
+// ---------------------------------------------------------------- status of the engine
+
+/** What the worker does on its way to the first job, in this order. */
+export const BOOT_PHASES = ['lock', 'storage', 'python', 'engine', 'ready'] as const
+export type BootPhase = (typeof BOOT_PHASES)[number]
+
+export interface EngineStatus {
+  /**
+   * `starting`: booting; `waiting`: another tab holds the database, this one takes over when it
+   * goes; `ready`; `failed`: see `error`; `closed`: the client was closed.
+   */
+  state: 'starting' | 'waiting' | 'ready' | 'failed' | 'closed'
+  phase: BootPhase
+  /** 0 to 100. */
+  percent: number
+  /** Milliseconds that each finished phase took. */
+  timings: Partial<Record<BootPhase, number>>
+  error: WireError | null
+  /** Counts worker boots: a higher number means that the engine was restarted. */
+  epoch: number
+}
+
+// ---------------------------------------------------------------- operations
+
+export interface TriggerOptions {
+  idempotencyKey?: string
+  concurrencyKey?: string
+  labels?: Record<string, string>
+}
+
+export interface TriggerResult {
+  runId: string
+  disposition: Disposition
+}
+
+export interface RunFilter {
+  jobName?: string | string[]
+  status?: RunStatus | RunStatus[]
+  limit?: number
+  offset?: number
+  /** `summary` leaves out input and output. */
+  view?: 'full' | 'summary'
+}
+
+/** Every operation of the engine: what goes in and what comes out. */
+export interface Operations {
+  jobs: { in: Record<never, never>; out: JobInfo[] }
+  trigger: { in: { jobName: string; input: unknown } & TriggerOptions; out: TriggerResult }
+  getRun: { in: { runId: string }; out: ClientRun }
+  getRuns: { in: RunFilter; out: ClientRun[] }
+  getSteps: { in: { runId: string }; out: Step[] }
+  getLogs: { in: { runId: string }; out: LogEntry[] }
+  cancel: { in: { runId: string }; out: { success: true } }
+  retrigger: { in: { runId: string }; out: { success: true; runId: string } }
+  deleteRun: { in: { runId: string }; out: { success: true } }
+  storage: { in: Record<never, never>; out: StorageInfo }
+}
+export type OperationName = keyof Operations
+
+/** What reached the database's files since the engine started. */
+export interface StorageInfo {
+  /** By file name, e.g. `main.db-wal`. */
+  files: Record<string, { flushes: number; writes: number; bytesWritten: number; bytes: number }>
+}
+
+// ---------------------------------------------------------------- worker port
+
+export interface StartMessage {
+  type: 'start'
+  protocol: number
+  /** Absolute address of the folder that holds `manifest.json`. */
+  runtimeUrl: string
+  /** Name of the database in OPFS. */
+  database: string
+  epoch: number
+  /** The worker holds a Web Lock of this name for life: the page notices by it that the worker has died. */
+  aliveLock: string
+}
+
+export interface RequestMessage {
+  type: 'request'
+  id: number
+  operation: OperationName
+  /** JSON text. */
+  body: string
+}
+
+export type ToWorker = StartMessage | RequestMessage
+
+export interface StatusMessage {
+  type: 'status'
+  status: EngineStatus
+}
+
+export interface ResponseMessage {
+  type: 'response'
+  id: number
+  ok: boolean
+  /** JSON text: the result, or a `WireError`. */
+  body: string
+}
+
+export interface EventsMessage {
+  type: 'events'
+  /** JSON text: an array of `EngineEvent`, oldest first. */
+  body: string
+}
+
+export type FromWorker = StatusMessage | ResponseMessage | EventsMessage

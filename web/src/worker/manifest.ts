@@ -1,0 +1,33 @@
+/** What the bundler wrote: `manifest.json` in the runtime folder. Addresses are relative to it. */
+export interface Manifest {
+  manifestVersion: 1
+  /** Hash over everything in the folder. */
+  build: string
+  pyodide: { version: string; url: string }
+  /** One archive: wheels, engine and jobs. */
+  app: { url: string; bytes: number }
+  /** Name of the Python module that defines the jobs. */
+  jobsModule: string
+  /** Options of `create_durably`. */
+  options: Record<string, unknown>
+}
+
+export async function fetchManifest(runtimeUrl: string): Promise<Manifest> {
+  const response = await fetched(new URL('manifest.json', runtimeUrl))
+  const manifest = (await response.json()) as Manifest
+  if ((manifest.manifestVersion as number) !== 1) {
+    throw new Error('The Python runtime on this server was built for another version of the page.')
+  }
+  return manifest
+}
+
+export async function fetched(url: URL): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetch(url)
+  } catch {
+    throw new Error(`${url.pathname} could not be loaded: the server can’t be reached.`)
+  }
+  if (!response.ok) throw new Error(`${url.pathname} could not be loaded: the server answered ${response.status}.`)
+  return response
+}
