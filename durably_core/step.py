@@ -3,10 +3,10 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from durably_core.abort import AbortSignal
 from durably_core.blocking import in_thread
@@ -14,6 +14,7 @@ from durably_core.errors import ConflictError, ValidationError
 from durably_core.models import LogLevel, Progress, Run
 from durably_core.values import JSON_CODEC, Codec, codec_of
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _current_step: ContextVar[str | None] = ContextVar("durably_current_step", default=None)
@@ -72,6 +73,12 @@ class StepContext:
         """Raises ``RunStopped`` (an ``asyncio.CancelledError``) once the run was told to stop."""
         self.signal.throw_if_aborted()
 
+    @overload
+    async def run(
+        self, name: str, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def run(self, name: str, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T: ...
     async def run(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """The result of ``function(*args, **kwargs)``, saved under ``name`` the moment it is there.
 

@@ -9,8 +9,8 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Sources:
     """Folder of the npm package ``pyodide``."""
     wheels: Path
     """Folder of the wheels that the engine needs inside Pyodide."""
+    options: Mapping[str, Any] = field(default_factory=lambda: SPA_OPTIONS)
+    """Options of ``create_durably``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def plan(sources: Sources) -> Plan:
         },
         "app": {"url": app_name, "bytes": len(app)},
         "jobsModule": sources.jobs.stem,
-        "options": SPA_OPTIONS,
+        "options": dict(sources.options),
     }
     files: dict[str, bytes | Path] = {
         path.relative_to(sources.page).as_posix(): path for path in _files_below(sources.page)
@@ -139,8 +141,12 @@ def _files_below(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+        if path.is_file() and not any(_is_private(part) for part in path.relative_to(folder).parts)
     )
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__"
 
 
 def _hash(*contents: bytes) -> str:

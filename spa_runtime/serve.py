@@ -43,13 +43,14 @@ def static_app(folder: Path) -> ASGIApp:
 def serve(folder: Path, *, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serve until interrupted. ``port`` 0: any free one. Prints the address."""
     app = static_app(folder)
-    with _bind(host, port) as listener:
+    with bind(host, port) as listener:
         address = f"http://localhost:{listener.getsockname()[1]}/"
         print(f"\n  Durably is at {address}   (Ctrl+C stops it)\n", flush=True)  # noqa: T201
         uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket's address, taken. Raises ``ConflictError`` when another program has it."""
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

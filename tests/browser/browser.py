@@ -1,0 +1,117 @@
+"""A browser with a profile of its own, and what tests do with its pages."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+
+LISTEN = """
+new BroadcastChannel('durably-test').onmessage = (event) => console.log('body: ' + event.data)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A bundle, served."""
+
+    folder: Path
+    url: str
+
+
+class Chromium:
+    """A browser with a profile on disk, so that OPFS is what it is for a person."""
+
+    def __init__(self, context: BrowserContext, profile: Path) -> None:
+        self.context = context
+        self.profile = profile
+        self.bodies: list[str] = []
+        """What step bodies told, in order: ``begin 0``, ``end 0``, …"""
+        self.faults: list[str] = []
+        """Exceptions that no one caught, on any page."""
+        context.add_init_script(LISTEN)
+        context.on("page", self._watch)
+        for page in context.pages:
+            self._watch(page)
+
+    def _watch(self, page: Page) -> None:
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.faults.append(str(error)))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.text.startswith("body: "):
+            self.bodies.append(message.text.removeprefix("body: "))
+
+    def open(self, url: str) -> Page:
+        page = self.context.new_page()
+        page.goto(url)
+        return page
+
+    def kill_renderers(self) -> None:
+        """SIGKILL for every process that shows a page."""
+        browsers = [
+            process
+            for process in psutil.process_iter()
+            if f"--user-data-dir={self.profile}" in command(process)
+        ]
+        renderers = {
+            child
+            for browser in browsers
+            for child in browser.children(recursive=True)
+            if "--type=renderer" in command(child)
+        }
+        assert renderers
+        for renderer in renderers:
+            with suppress(psutil.NoSuchProcess):
+                renderer.kill()
+
+
+def command(process: psutil.Process) -> list[str]:
+    """The process's command line; nothing for one that has just died."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+# ---------------------------------------------------------------- what tests do with a page
+
+
+def wait_until_ready(page: Page) -> None:
+    page.wait_for_function("['ready', 'failed'].includes(window.durably?.status.state)")
+    status = page.evaluate("window.durably.status")
+    assert status["state"] == "ready", json.dumps(status)
+
+
+def trigger(page: Page, job: str, input: dict[str, Any]) -> str:
+    result = page.evaluate("([job, input]) => window.durably.jobs[job].trigger(input)", [job, input])
+    assert result["disposition"] == "created"
+    return str(result["runId"])
+
+
+def get_run(page: Page, run_id: str) -> dict[str, Any]:
+    run: dict[str, Any] = page.evaluate("(id) => window.durably.getRun(id)", run_id)
+    return run
+
+
+def wait_until_ended(page: Page, run_id: str) -> dict[str, Any]:
+    """The run, once it is terminal."""
+    page.wait_for_function("async (id) => (await window.durably.getRun(id)).isTerminal", arg=run_id)
+    return get_run(page, run_id)
+
+
+def wait_for(page: Page, fact: Callable[[], bool]) -> None:
+    """Let the browser's messages in until ``fact`` holds."""
+    for _ in range(6000):
+        if fact():
+            return
+        page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 10))")
+    raise AssertionError("what was waited for did not happen within a minute")
+
+
+def open_gate(page: Page) -> None:
+    page.evaluate("() => new BroadcastChannel('durably-test-gate').postMessage('open')")

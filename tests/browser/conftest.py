@@ -1,0 +1,80 @@
+"""Real Chromium, real OPFS: a profile on disk, a server on this machine, bundles built by the bundler."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Playwright
+
+from spa_runtime import bundle, serve
+from tests.browser.browser import Chromium, Site
+
+ROOT = Path(__file__).parent.parent.parent
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+AN_HOUR_MS = 3_600_000
+
+
+@pytest.fixture(scope="session")
+def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page over the jobs in ``tests/browser/jobs``, with leases that outlast any test."""
+    folder = tmp_path_factory.mktemp("bundle") / "site"
+    options = {**bundle.SPA_OPTIONS, "lease_ms": AN_HOUR_MS}
+    bundle.write(bundle.plan(sources(Path(__file__).parent / "jobs" / "jobs.py", options)), folder)
+    with served(folder) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def demo_site() -> Iterator[Site]:
+    """What ``make demo`` builds."""
+    with served(ROOT / "build" / "demo") as site:
+        yield site
+
+
+def sources(jobs: Path, options: dict[str, Any]) -> bundle.Sources:
+    return bundle.Sources(
+        jobs=jobs,
+        page=ROOT / "web" / "dist",
+        pyodide=ROOT / "web" / "node_modules" / "pyodide",
+        wheels=ROOT / "build" / "wheels",
+        options=options,
+    )
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Site]:
+    with serve.bind("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(serve.static_app(folder), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Site(folder, f"http://localhost:{listener.getsockname()[1]}/")
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def chromium(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
+    path = os.environ.get("DURABLY_BROWSER")
+    assert path, "DURABLY_BROWSER must name a Chromium: run `make test-browser`."
+    profile = tmp_path / "profile"
+    context = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
+    context.set_default_timeout(60_000)
+    browser = Chromium(context, profile)
+    yield browser
+    context.close()
+    assert browser.faults == []

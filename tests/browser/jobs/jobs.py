@@ -1,0 +1,89 @@
+"""Jobs for the browser tests. They talk to the test through a BroadcastChannel."""
+
+import asyncio
+from typing import Any
+
+from js import BroadcastChannel  # type: ignore[import-not-found]
+from pydantic import BaseModel
+
+from durably_core import StepContext, job
+
+
+class Steps(BaseModel):
+    count: int
+
+
+class Gate(BaseModel):
+    count: int
+    closed_at: int
+    """The step that waits for the test's word; later ones find the gate open."""
+
+
+class Total(BaseModel):
+    total: int
+
+
+@job("count")
+async def count(step: StepContext, input: Steps) -> Total:
+    """So many trivial steps."""
+    total = 0
+    for number in range(input.count):
+        total += await step.run(f"step-{number}", same, number)
+    return Total(total=total)
+
+
+@job("gate")
+async def gate(step: StepContext, input: Gate) -> Total:
+    """Steps that say when their bodies begin and end; one of them waits until the gate is opened."""
+    total = 0
+    for number in range(input.count):
+        total += await step.run(f"step-{number}", body, number, number == input.closed_at)
+        step.progress(number + 1, input.count)
+    return Total(total=total)
+
+
+def same(number: int) -> int:
+    return number
+
+
+async def body(number: int, closed: bool) -> int:
+    tell(f"begin {number}")
+    if closed:
+        await opened()
+    tell(f"end {number}")
+    return number
+
+
+@job("fail")
+async def fail(step: StepContext, input: Steps) -> None:
+    """A failure at the last step."""
+    for number in range(input.count):
+        await step.run(f"step-{number}", same, number)
+    await step.run("broken", broken)
+
+
+def broken() -> None:
+    raise ZeroDivisionError("the test wants it so")
+
+
+def tell(text: str) -> None:
+    channel = BroadcastChannel.new("durably-test")
+    channel.postMessage(text)
+    channel.close()
+
+
+async def opened() -> None:
+    """Returns when the test opens the gate."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+    channel = BroadcastChannel.new("durably-test-gate")
+
+    def on_message(_event: Any) -> None:
+        if not future.done():
+            future.set_result(None)
+
+    channel.onmessage = on_message
+    try:
+        await future
+    finally:
+        channel.close()
