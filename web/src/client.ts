@@ -145,8 +145,7 @@ function jobHandles<Jobs extends JobTypes>(
     if (found === undefined) {
       found = {
         name,
-        trigger: (input, options) =>
-          transport.request('trigger', { ...options, jobName: name, input }),
+        trigger: (input, options) => transport.request('trigger', { ...options, jobName: name, input }),
       }
       handles.set(name, found)
     }

@@ -174,9 +174,12 @@ export interface RunFilter {
   view?: 'full' | 'summary'
 }
 
+/** An empty object. */
+export type NoInput = Record<string, never>
+
 /** Every operation of the engine: what goes in and what comes out. */
 export interface Operations {
-  jobs: { in: Record<never, never>; out: JobInfo[] }
+  jobs: { in: NoInput; out: JobInfo[] }
   trigger: { in: { jobName: string; input: unknown } & TriggerOptions; out: TriggerResult }
   getRun: { in: { runId: string }; out: ClientRun }
   getRuns: { in: RunFilter; out: ClientRun[] }
@@ -185,7 +188,7 @@ export interface Operations {
   cancel: { in: { runId: string }; out: { success: true } }
   retrigger: { in: { runId: string }; out: { success: true; runId: string } }
   deleteRun: { in: { runId: string }; out: { success: true } }
-  storage: { in: Record<never, never>; out: StorageInfo }
+  storage: { in: NoInput; out: StorageInfo }
 }
 export type OperationName = keyof Operations
 

@@ -1,5 +1,12 @@
 import { BufferedFile, type FileCounters, type Handle } from './buffered-file'
-import { ERRNO, type EmscriptenFs, type FsNode, type FsStream, type NodeOps, type StreamOps } from './emscripten'
+import {
+  ERRNO,
+  type EmscriptenFs,
+  type FsNode,
+  type FsStream,
+  type NodeOps,
+  type StreamOps,
+} from './emscripten'
 
 const DIRECTORY = 0o040777
 const FILE = 0o100666
@@ -124,7 +131,8 @@ export class OpfsFileSystem {
       return operation()
     } catch (error) {
       if (error instanceof this.#fs.ErrnoError) throw error
-      if (error instanceof DOMException && error.name === 'QuotaExceededError') throw this.#errno(ERRNO.ENOSPC)
+      if (error instanceof DOMException && error.name === 'QuotaExceededError')
+        throw this.#errno(ERRNO.ENOSPC)
       this.#onFatal(error)
       throw this.#errno(ERRNO.EIO)
     }

@@ -29,7 +29,14 @@ interface Waiting {
 const MOST_FAILED_BOOTS = 3
 
 /** Operations that change nothing: after a restart they are simply asked again. */
-const READS: ReadonlySet<OperationName> = new Set(['jobs', 'getRun', 'getRuns', 'getSteps', 'getLogs', 'storage'])
+const READS: ReadonlySet<OperationName> = new Set([
+  'jobs',
+  'getRun',
+  'getRuns',
+  'getSteps',
+  'getLogs',
+  'storage',
+])
 
 /** Talks to the engine in a dedicated worker of this page, and starts a new one when it dies. */
 export class WorkerPort implements Transport {
@@ -148,7 +155,8 @@ export class WorkerPort implements Transport {
       this.#fail({
         code: 'worker',
         status: 500,
-        message: 'The engine’s worker dies each time it is started. Close other tabs to free memory, then reload the page.',
+        message:
+          'The engine’s worker dies each time it is started. Close other tabs to free memory, then reload the page.',
       })
     }
   }

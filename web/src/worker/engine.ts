@@ -3,10 +3,10 @@ import { DATABASE_FOLDER, type Python } from './python'
 
 /** What Python calls. All bodies are JSON text. */
 export interface EngineCallbacks {
-  respond(id: number, ok: boolean, body: string): void
-  events(body: string): void
+  respond: (id: number, ok: boolean, body: string) => void
+  events: (body: string) => void
   /** The engine can't go on, e.g. because its storage is gone. */
-  fatal(message: string): void
+  fatal: (message: string) => void
 }
 
 export interface Engine {

@@ -28,6 +28,7 @@ export async function fetched(url: URL): Promise<Response> {
   } catch {
     throw new Error(`${url.pathname} could not be loaded: the server can’t be reached.`)
   }
-  if (!response.ok) throw new Error(`${url.pathname} could not be loaded: the server answered ${response.status}.`)
+  if (!response.ok)
+    throw new Error(`${url.pathname} could not be loaded: the server answered ${response.status}.`)
   return response
 }

@@ -70,7 +70,11 @@ export async function loadPython(
 }
 
 /** Mounts the database's files where Python's `sqlite3` can open them. */
-export function mountDatabase(python: Python, handles: Handles, onFatal: (error: unknown) => void): OpfsFileSystem {
+export function mountDatabase(
+  python: Python,
+  handles: Handles,
+  onFatal: (error: unknown) => void,
+): OpfsFileSystem {
   const fileSystem = new OpfsFileSystem(python.fs, handles, onFatal)
   fileSystem.mountAt(DATABASE_FOLDER)
   return fileSystem

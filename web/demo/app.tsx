@@ -1,0 +1,30 @@
+import type { ReactNode } from 'react'
+import { useEngineStatus, useJobs, useRuns } from '../src/react'
+import { useSelectedRun } from './lib/use-selected-run'
+import { RunDetail } from './run/run-detail'
+import { RunList } from './runs/run-list'
+import { EngineNotice } from './shell/engine-notice'
+import { Header } from './shell/header'
+import { StartJob } from './start/start-job'
+
+export function App(): ReactNode {
+  const status = useEngineStatus()
+  const jobs = useJobs()
+  const runs = useRuns({ limit: 50 })
+  const selectedId = useSelectedRun()
+  return (
+    <div className="app" data-engine={status.state}>
+      <Header status={status} />
+      <EngineNotice status={status} />
+      <main className="columns">
+        <div className="column column-start">
+          <StartJob jobs={jobs} />
+          <RunList runs={runs} jobs={jobs.jobs} selectedId={selectedId} />
+        </div>
+        <div className="column column-detail">
+          <RunDetail key={selectedId} runId={selectedId} />
+        </div>
+      </main>
+    </div>
+  )
+}

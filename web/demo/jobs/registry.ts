@@ -1,0 +1,21 @@
+import { lazy, type ComponentType } from 'react'
+import type { ClientRun, Json } from '../../src'
+import { loadAirports } from './import-csv/sample'
+
+/** An input that ships with the page, so that a job can be tried at once. */
+export interface Sample {
+  /** What the button says. */
+  label: string
+  load(): Promise<Record<string, Json>>
+}
+
+export type ResultView = ComponentType<{ run: ClientRun }>
+
+/** What this page knows about jobs beyond their schemas, by job name. Every other job works without. */
+export const SAMPLES: Partial<Record<string, Sample>> = {
+  'import-csv': { label: 'Use airports.csv (3,376 US airports)', load: loadAirports },
+}
+
+export const RESULT_VIEWS: Partial<Record<string, ResultView>> = {
+  'import-csv': lazy(async () => ({ default: (await import('./import-csv/result')).ImportResult })),
+}

@@ -1,0 +1,56 @@
+const NUMBER = new Intl.NumberFormat('en')
+const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
+const DATE_TIME = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
+
+export function formatNumber(value: number): string {
+  return NUMBER.format(value)
+}
+
+/** `plural(1, 'row')` is "1 row", `plural(0, 'row')` is "0 rows". */
+export function plural(count: number, noun: string): string {
+  return `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`
+}
+
+export function formatDateTime(iso: string): string {
+  return DATE_TIME.format(new Date(iso))
+}
+
+const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ['day', 86_400_000],
+  ['hour', 3_600_000],
+  ['minute', 60_000],
+]
+
+export function formatRelative(iso: string, now: number): string {
+  const elapsed = Date.parse(iso) - now
+  for (const [unit, ms] of UNITS) {
+    if (Math.abs(elapsed) >= ms) return RELATIVE.format(Math.round(elapsed / ms), unit)
+  }
+  return 'just now'
+}
+
+export function formatDuration(ms: number): string {
+  if (ms < 1) return '< 1 ms'
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`
+  const minutes = Math.floor(ms / 60_000)
+  if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Limits are round numbers in one of two units; sizes compare best in the unit of their limit. */
+export function formatBytes(bytes: number, { unit = 1000, digits = 1 } = {}): string {
+  if (bytes < unit) return plural(bytes, 'byte')
+  const isLarge = bytes >= unit * unit
+  return `${(bytes / (isLarge ? unit * unit : unit)).toFixed(digits)} ${isLarge ? 'MB' : 'kB'}`
+}
+
+export function shortId(id: string): string {
+  return id.slice(-6)
+}
+
+/** `pause_ms` is "Pause ms". */
+export function sentenceCase(name: string): string {
+  const words = name.replaceAll(/[_-]+/g, ' ').trim()
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}

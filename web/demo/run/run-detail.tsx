@@ -1,0 +1,39 @@
+import { useEffect, useRef, type ReactNode } from 'react'
+import { useRun } from '../../src/react'
+import { shortId } from '../lib/format'
+import { LoadFailure } from '../shell/load-failure'
+import { Skeleton } from '../shell/skeleton'
+import { RunIntro } from './run-intro'
+import { RunView } from './run-view'
+
+const ONE_COLUMN = '(max-width: 899px)'
+
+/** Rendered anew for each run, so that nothing of one run shows in the next. */
+export function RunDetail({ runId }: { runId: string | null }): ReactNode {
+  const state = useRun(runId)
+  const section = useScrolledTo(runId)
+  return (
+    <section className="card detail" ref={section} tabIndex={-1} aria-label="Selected run">
+      {state.status === 'idle' && <RunIntro />}
+      {state.status === 'loading' && <Skeleton rows={5} />}
+      {state.status === 'not-found' && (
+        <div className="detail-empty">
+          <h2>There is no run {runId === null ? '' : shortId(runId)}.</h2>
+          <p>It was deleted, or it belongs to the database of another browser.</p>
+        </div>
+      )}
+      {state.error !== null && <LoadFailure what="run" error={state.error} />}
+      {state.run !== null && <RunView state={state} run={state.run} />}
+    </section>
+  )
+}
+
+/** In one column the detail lies below the list: a run chosen there comes into view. */
+function useScrolledTo(runId: string | null) {
+  const section = useRef<HTMLElement>(null)
+  useEffect(() => {
+    if (runId === null || !window.matchMedia(ONE_COLUMN).matches) return
+    section.current?.scrollIntoView({ block: 'start' })
+  }, [runId])
+  return section
+}

@@ -1,0 +1,90 @@
+import { useEffect, useRef, type ReactNode } from 'react'
+import { BOOT_PHASES, type BootPhase, type EngineStatus } from '../../src'
+import { formatDuration } from '../lib/format'
+
+const PHASE_WORDS: Record<BootPhase, string> = {
+  lock: 'Asking for the database…',
+  storage: 'Opening the database…',
+  python: 'Starting Python…',
+  engine: 'Loading the jobs…',
+  ready: 'Almost ready…',
+}
+
+const PHASE_NAMES: Record<BootPhase, string> = {
+  lock: 'Database lock',
+  storage: 'Storage',
+  python: 'Python',
+  engine: 'Engine',
+  ready: 'Ready',
+}
+
+export function BootStatus({ status }: { status: EngineStatus }): ReactNode {
+  return (
+    <div className="boot-status" data-state={status.state}>
+      <span className="boot-words" role="status">
+        <span className="dot" aria-hidden="true" />
+        {wordsFor(status)}
+      </span>
+      {status.state === 'ready' && <BootTimings timings={status.timings} />}
+    </div>
+  )
+}
+
+function wordsFor(status: EngineStatus): string {
+  switch (status.state) {
+    case 'starting':
+      return PHASE_WORDS[status.phase]
+    case 'waiting':
+      return 'Waiting for the other tab'
+    case 'ready':
+      return 'Ready'
+    case 'failed':
+      return 'Stopped'
+    case 'closed':
+      return 'Closed'
+  }
+}
+
+function BootTimings({ timings }: Pick<EngineStatus, 'timings'>): ReactNode {
+  const phases = BOOT_PHASES.flatMap((phase) => {
+    const ms = timings[phase]
+    return ms === undefined ? [] : [{ phase, ms }]
+  })
+  const details = useDismissable()
+  if (phases.length === 0) return null
+  const total = phases.reduce((sum, { ms }) => sum + ms, 0)
+  return (
+    <details className="boot-timings" ref={details}>
+      <summary>boot {formatDuration(total)}</summary>
+      <dl className="popover">
+        {phases.map(({ phase, ms }) => (
+          <div key={phase}>
+            <dt>{PHASE_NAMES[phase]}</dt>
+            <dd>{formatDuration(ms)}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
+  )
+}
+
+/** Closes the details on Escape and on a click elsewhere, as a popover does. */
+function useDismissable() {
+  const ref = useRef<HTMLDetailsElement>(null)
+  useEffect(() => {
+    const dismiss = (event: Event): void => {
+      const details = ref.current
+      if (details?.open !== true) return
+      const isEscape = event instanceof KeyboardEvent && event.key === 'Escape'
+      const isOutside = event.type === 'pointerdown' && !details.contains(event.target as Node)
+      if (isEscape || isOutside) details.open = false
+    }
+    document.addEventListener('pointerdown', dismiss)
+    document.addEventListener('keydown', dismiss)
+    return () => {
+      document.removeEventListener('pointerdown', dismiss)
+      document.removeEventListener('keydown', dismiss)
+    }
+  }, [])
+  return ref
+}

@@ -1,0 +1,7 @@
+export { useDurably } from './context'
+export { DurablyProvider, type DurablyProviderProps } from './durably-provider'
+export type { JobsState, RunningStep, RunsState, RunState } from './reducer'
+export { useEngineStatus } from './use-engine-status'
+export { useJobs } from './use-jobs'
+export { useRun } from './use-run'
+export { useRuns, type UseRunsOptions } from './use-runs'

@@ -1,0 +1,25 @@
+import react from '@vitejs/plugin-react'
+import { defineConfig } from 'vite'
+import { ISOLATION_HEADERS } from './isolation-headers.ts'
+
+export default defineConfig({
+  root: 'demo',
+  // Relative addresses: the page works under any path.
+  base: './',
+  plugins: [react()],
+  worker: { format: 'es' },
+  build: {
+    outDir: '../dist',
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsDir: 'assets',
+    // Every file is one that a content security policy of `'self'` allows.
+    assetsInlineLimit: 0,
+    reportCompressedSize: true,
+  },
+  server: {
+    headers: ISOLATION_HEADERS,
+    fs: { allow: ['..'] },
+  },
+  preview: { headers: ISOLATION_HEADERS },
+})
