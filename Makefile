@@ -89,7 +89,7 @@ build/.browser: scripts/ensure_browser.py | $(VENV)/.installed
 	@mkdir -p build
 	$(BIN)/python scripts/ensure_browser.py > $@
 
-PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/index.html
+PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
 ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')
 
 web/dist/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed

@@ -1,6 +1,8 @@
 """Calls that block: in a thread on a server, in place inside the browser, where there are no threads."""
 
 import asyncio
+import contextvars
+import functools
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +18,8 @@ async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwar
     """The result of a function that may block; context variables go along."""
     if not HAS_THREADS:
         return function(*args, **kwargs)
-    return await asyncio.to_thread(function, *args, **kwargs)
+    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+    return await _to_its_end(asyncio.get_running_loop().run_in_executor(None, call))
 
 
 class OwnThread:
@@ -24,18 +27,23 @@ class OwnThread:
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, name) if HAS_THREADS else None
+        self.closed = False
 
     async def call(self, function: Callable[[], T]) -> T:
         if self._pool is None:
             return function()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, function)
-        try:
-            return await asyncio.shield(future)
-        except asyncio.CancelledError:
-            # The call can't be taken back: who cancels must not go on before its effect is there.
-            await asyncio.wait([future])
-            raise
+        return await _to_its_end(asyncio.get_running_loop().run_in_executor(self._pool, function))
 
     def close(self) -> None:
+        self.closed = True
         if self._pool is not None:
             self._pool.shutdown()
+
+
+async def _to_its_end(future: asyncio.Future[T]) -> T:
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        # A thread can't be taken back: who cancels must not go on before it has really stopped.
+        await asyncio.wait([future])
+        raise

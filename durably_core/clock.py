@@ -1,5 +1,6 @@
 """Time and identity. Both are injected, so that a simulation can repeat a history exactly."""
 
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -56,4 +57,16 @@ def from_ms(ms: int) -> datetime:
 
 def to_iso(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and ``Z``, as JavaScript writes it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso_from_ms(round(moment.timestamp() * 1000))
+
+
+def iso_from_ms(ms: int) -> str:
+    """The same for a count of milliseconds since 1970."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{_iso_second(seconds)}.{rest:03d}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _iso_second(seconds: int) -> str:
+    # Most moments that are written in a row lie within the same second.
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

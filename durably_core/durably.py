@@ -18,10 +18,12 @@ from durably_core.job import In, Job, Out, by_name
 from durably_core.models import Disposition, LogEntry, Run, RunStatus, Step
 from durably_core.store.base import ClaimRequest, NewRun, RunFilter, Store
 from durably_core.store.sqlite import SQLiteStore
+from durably_core.values import storable
 from durably_core.worker import Worker
 
 LABEL_KEY = re.compile(r"[A-Za-z0-9_./-]{1,256}")
 MAX_SLOTS = 1000
+MAX_PAGE = 2**53 - 1
 
 
 class TriggeredRun:
@@ -122,7 +124,7 @@ class Durably:
         self._clock = clock
         self._new_id = new_id
         self._bus = EventBus(clock)
-        options = ExecutorOptions(lease_ms=lease_ms, preserve_steps=preserve_steps)
+        options = ExecutorOptions(lease_ms=lease_ms, preserve_steps=preserve_steps, new_id=new_id)
         self._executor = Executor(store, self._bus, self._by_name, clock, options)
         self._worker = Worker(
             store,
@@ -215,7 +217,7 @@ class Durably:
             NewRun(
                 id=self._new_id(),
                 job_name=job.name,
-                input=valid.model_dump_json(),
+                input=job.dump_input(valid),
                 labels=dict(labels),
                 idempotency_key=idempotency_key,
                 concurrency_key=concurrency_key,
@@ -244,8 +246,8 @@ class Durably:
         summary: bool = False,
     ) -> list[Run]:
         """Runs, newest first. ``summary`` leaves out inputs and outputs."""
-        if offset < 0 or (limit is not None and limit < 0):
-            raise ValidationError("limit and offset count from 0 upwards.")
+        if not 0 <= offset <= MAX_PAGE or not 0 <= (limit or 0) <= MAX_PAGE:
+            raise ValidationError(f"limit and offset count from 0 to {MAX_PAGE}.")
         filter = RunFilter(
             job_names=_tuple(job_name), statuses=_tuple(status), limit=limit, offset=offset, summary=summary
         )
@@ -284,7 +286,7 @@ class Durably:
             raise NotFoundError(
                 f"The run {run_id} can't be retriggered: there is no job {run.job_name!r} any more."
             )
-        job.validate_input(run.input)
+        job.load_input(run.input)
         enqueued = await self.store.enqueue(
             NewRun(
                 id=self._new_id(),
@@ -377,14 +379,14 @@ def _sqlite_path(database: str) -> str:
 
 def _check_keys(idempotency_key: str | None, concurrency_key: str | None, labels: Mapping[str, str]) -> None:
     for name, key in (("idempotency_key", idempotency_key), ("concurrency_key", concurrency_key)):
-        if key is not None and (not isinstance(key, str) or not key):
+        if key is not None and (not isinstance(key, str) or not key or storable(key) != key):
             raise ValidationError(f"{name} must be a text that is not empty, not {key!r}.")
     for label, value in labels.items():
         if not isinstance(label, str) or not LABEL_KEY.fullmatch(label):
             raise ValidationError(
                 f"The label key {label!r} must be 1 to 256 letters, digits, '-', '_', '.' or '/'."
             )
-        if not isinstance(value, str):
+        if not isinstance(value, str) or storable(value) != value:
             raise ValidationError(f"The label {label!r} must have a text as its value, not {value!r}.")
 
 

@@ -1,13 +1,15 @@
 """What happened, as one frozen value per kind of event, and the bus that tells it on."""
 
+import contextlib
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from durably_core.clock import Clock, from_ms, to_iso
+from durably_core.clock import Clock, from_ms, iso_from_ms, to_iso
 from durably_core.models import LogLevel, Progress
 
 
@@ -17,7 +19,12 @@ class Event:
 
     type: ClassVar[str]
     sequence: int = 0
-    timestamp: datetime = datetime.min
+    timestamp_ms: int = 0
+    """Milliseconds since 1970-01-01 UTC."""
+
+    @property
+    def timestamp(self) -> datetime:
+        return from_ms(self.timestamp_ms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +146,8 @@ class LogWrite(RunEvent):
     """The job wrote a log line."""
 
     type = "log:write"
+    id: str
+    created_at: datetime
     step_name: str | None
     level: LogLevel
     message: str
@@ -176,6 +185,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
 }
 
 _PAYLOAD = frozenset({"input", "output"})
+_NOT_ON_WIRE = frozenset({"timestamp_ms"})
 
 Listener = Callable[[Any], Any]
 ErrorHandler = Callable[[BaseException, Event], Any]
@@ -183,10 +193,14 @@ ErrorHandler = Callable[[BaseException, Event], Any]
 
 def to_wire(event: Event, *, payload: bool = True) -> dict[str, Any]:
     """The event in the wire's camelCase; ``payload=False`` leaves inputs and outputs out."""
-    wire: dict[str, Any] = {"type": event.type}
-    for field in dataclasses.fields(event):
-        if payload or field.name not in _PAYLOAD:
-            wire[_camel(field.name)] = _plain(getattr(event, field.name))
+    wire: dict[str, Any] = {"type": event.type, "timestamp": iso_from_ms(event.timestamp_ms)}
+    for name, wire_name in _wire_names(event.type, payload):
+        value = getattr(event, name)
+        if value.__class__ is datetime:
+            value = to_iso(value)
+        elif value.__class__ is Progress:
+            value = value.to_wire()
+        wire[wire_name] = value
     return wire
 
 
@@ -224,7 +238,9 @@ class EventBus:
         listeners = [*self._listeners.get(event.type, {}).values(), *self._listeners.get("*", {}).values()]
         if not listeners:
             return
-        event = dataclasses.replace(event, sequence=self._sequence, timestamp=from_ms(self._clock.now_ms()))
+        # Stamped here, once, before anyone has seen it: a copy for each event would cost more than telling it.
+        object.__setattr__(event, "sequence", self._sequence)
+        object.__setattr__(event, "timestamp_ms", self._clock.now_ms())
         for listener in listeners:
             try:
                 outcome = listener(event)
@@ -237,17 +253,17 @@ class EventBus:
 
     def _report(self, error: BaseException, event: Event) -> None:
         if self._error_handler is not None:
-            self._error_handler(error, event)
+            with contextlib.suppress(Exception):  # there is no one left to tell
+                self._error_handler(error, event)
+
+
+@functools.cache
+def _wire_names(event_type: str, payload: bool) -> tuple[tuple[str, str], ...]:
+    left_out = _NOT_ON_WIRE if payload else _NOT_ON_WIRE | _PAYLOAD
+    names = (field.name for field in dataclasses.fields(EVENT_TYPES[event_type]))
+    return tuple((name, _camel(name)) for name in names if name not in left_out)
 
 
 def _camel(name: str) -> str:
     head, *tail = name.split("_")
     return head + "".join(word.title() for word in tail)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return to_iso(value)
-    if isinstance(value, Progress):
-        return value.to_wire()
-    return value

@@ -5,7 +5,7 @@ Everything the holder of a lease writes goes through here.
 
 import asyncio
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from pydantic_core import from_json, to_json
 
 from durably_core import events
 from durably_core.abort import AbortSignal, RunStopped
-from durably_core.clock import Clock, from_ms
+from durably_core.clock import Clock, NewId, from_ms
 from durably_core.errors import CancelledError, DurablyError, LeaseLostError, StorageError
 from durably_core.events import EventBus
 from durably_core.job import Job
@@ -31,6 +31,7 @@ from durably_core.store.base import (
     Notes,
     Store,
 )
+from durably_core.values import storable
 
 NOTES_DELAY_MS = 100
 """How long progress and logs wait for a write to ride along with, before they get one of their own."""
@@ -43,6 +44,7 @@ YIELD_AFTER_MS = 8
 class ExecutorOptions:
     lease_ms: int
     preserve_steps: bool
+    new_id: NewId
 
 
 class Executor:
@@ -61,7 +63,8 @@ class Executor:
         self._jobs = jobs
         self._clock = clock
         self._options = options
-        self._executing: dict[str, Execution] = {}
+        # By lease: after a pause longer than its lease, a run may be claimed beside its own old code.
+        self._executing: dict[Lease, Execution] = {}
 
     @property
     def executing(self) -> list["Execution"]:
@@ -69,23 +72,26 @@ class Executor:
 
     def stop_run(self, run_id: str, reason: DurablyError) -> None:
         """Tell the run's code to stop, if it executes here."""
-        if execution := self._executing.get(run_id):
-            execution.stop(reason)
+        for execution in self.executing:
+            if execution.run.id == run_id:
+                execution.stop(reason)
 
-    async def execute(self, claimed: Claimed, then_claim: ClaimRequest | None = None) -> Claimed | None:
-        """Execute to the end; returns what the last write claimed, if it was asked to claim."""
+    async def execute(
+        self, claimed: Claimed, then_claim: Callable[[], ClaimRequest | None] = lambda: None
+    ) -> Claimed | None:
+        """Execute to the end; returns what the last write claimed, if ``then_claim`` asks it to claim."""
         run = claimed.run
         execution = Execution(self._store, self._bus, self._clock, self._options, claimed)
-        self._executing[run.id] = execution
+        self._executing[execution.lease] = execution
         try:
             execution.announce()
             ending = await execution.perform(self._jobs[run.job_name])
             if ending is None:
                 return None
-            ended = await execution.end(ending, then_claim)
+            ended = await execution.end(ending, then_claim())
             return ended.next
         finally:
-            del self._executing[run.id]
+            del self._executing[execution.lease]
             execution.close()
 
 
@@ -117,7 +123,8 @@ class Execution:
         self._notes_timer: asyncio.TimerHandle | None = None
         self._notes_task: asyncio.Task[None] | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._raised_by: tuple[Exception, str] | None = None
+        self._failed_steps: dict[str, Exception] = {}
+        self._ending = False
 
     # ------------------------------------------------------------------ the main path
 
@@ -140,7 +147,7 @@ class Execution:
         self._task = asyncio.current_task()
         keep = self._options.preserve_steps
         try:
-            input = job.validate_input(self.run.input)
+            input = job.load_input(self.run.input)
             context = StepContext(self.run, self._checkpoints, self.signal, self)
             output = job.validate_output(await job.run(context, input))
             # Code that returns after its run was stopped has nothing to report.
@@ -157,11 +164,16 @@ class Execution:
             return Ending(status="cancelled", keep_steps=keep) if stopped_by_cancel else None
         except Exception as error:  # noqa: BLE001 - user code
             if self.signal.aborted:
+                self._absorb_cancellation()
                 stopped_by_cancel = isinstance(self.signal.reason, CancelledError)
                 return Ending(status="cancelled", keep_steps=keep) if stopped_by_cancel else None
             return self._failure(error)
 
     async def end(self, ending: Ending, then_claim: ClaimRequest | None) -> Ended:
+        # The code has stopped: from here on a cancel must not hit the worker's own task.
+        self._task, self._ending = None, True
+        if self._notes_task is not None:
+            await asyncio.wait([self._notes_task])
         ended = await self._store.end_run(self.lease, ending, self._take_notes(), then_claim)
         if ended.won:
             self._tell_end(ending)
@@ -187,11 +199,12 @@ class Execution:
             )
 
     def _failure(self, error: BaseException) -> Ending:
-        by_step = self._raised_by is not None and self._raised_by[0] is error
         return Ending(
             status="failed",
             error=_run_error(error),
-            failed_step_name=self._raised_by[1] if by_step and self._raised_by else None,
+            failed_step_name=next(
+                (name for name, raised in self._failed_steps.items() if raised is error), None
+            ),
             keep_steps=self._options.preserve_steps,
         )
 
@@ -215,6 +228,8 @@ class Execution:
         if isinstance(self.signal.reason, LeaseLostError):
             return
         state = await self._store.renew_lease(self.lease)
+        if self._ending:
+            return  # the last write overtook this one, and knows better
         if state == "held":
             assert self.run.lease_owner is not None
             self._bus.emit(
@@ -251,7 +266,7 @@ class Execution:
         )
         try:
             await self._save(step)
-        except RunStopped:
+        except asyncio.CancelledError:
             self.step_stopped(name, index)
             raise
         duration = self._clock.now_ms() - started_at
@@ -263,7 +278,7 @@ class Execution:
         await self._breathe()
 
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
-        self._raised_by = (error, name)
+        self._failed_steps[name] = error
         step = NewStep(
             name=name,
             index=index,
@@ -273,7 +288,10 @@ class Execution:
             started_at=started_at,
         )
         await self._save(step)
-        self._bus.emit(events.StepFail(**self._subject, step_name=name, step_index=index, error=str(error)))
+        assert step.error is not None
+        self._bus.emit(
+            events.StepFail(**self._subject, step_name=name, step_index=index, error=step.error.message)
+        )
 
     def step_stopped(self, name: str, index: int) -> None:
         if isinstance(self.signal.reason, CancelledError):
@@ -288,14 +306,22 @@ class Execution:
     def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
         if self.signal.aborted:
             return
+        now = self._clock.now_ms()
         log = NewLog(
-            step_name=step_name, level=level, message=message, data=data, created_at=self._clock.now_ms()
+            id=self._options.new_id(),
+            step_name=step_name,
+            level=level,
+            message=message,
+            data=data,
+            created_at=now,
         )
         self._note()
         self._logs.append(log)
         self._bus.emit(
             events.LogWrite(
                 **self._subject,
+                id=log.id,
+                created_at=from_ms(now),
                 step_name=step_name,
                 level=level,
                 message=message,
@@ -356,6 +382,8 @@ class Execution:
                 self._notes_task = asyncio.get_running_loop().create_task(self._write_notes())
 
     async def _write_notes(self) -> None:
+        if not self._unsaved_notes or self._ending:
+            return  # they went with another write meanwhile
         try:
             await self._learn(await self._store.save_notes(self.lease, self._take_notes()))
         except StorageError as error:
@@ -363,14 +391,20 @@ class Execution:
             self._bus.emit(events.WorkerError(error=error.message, context="notes", run_id=self.run.id))
 
     def close(self) -> None:
+        # Tasks that the job left behind may go on: they write nothing any more and stop no one else.
+        self._task = None
+        self.signal.abort(LeaseLostError("The run has ended."))
         if self._notes_timer is not None:
             self._notes_timer.cancel()
 
 
 def _run_error(error: BaseException) -> RunError:
-    message = error.message if isinstance(error, DurablyError) else str(error)
+    try:
+        message = error.message if isinstance(error, DurablyError) else str(error)
+    except Exception:  # noqa: BLE001 - user code; an error that can't be printed is an error all the same
+        message = "".join(traceback.format_exception_only(error)).strip()
     return RunError(
-        message=message or type(error).__name__,
-        type=type(error).__name__,
-        traceback="".join(traceback.format_exception(error)),
+        message=storable(message or type(error).__name__),
+        type=storable(type(error).__name__),
+        traceback=storable("".join(traceback.format_exception(error))),
     )

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 import pydantic
+import pydantic_core
 from pydantic import BaseModel
 
 from durably_core.errors import Issue, ValidationError
@@ -36,6 +37,21 @@ class Job(Generic[In, Out]):
         """``value`` (a mapping or an instance) as the input model. Raises ``ValidationError``."""
         try:
             return self.input.model_validate(value)
+        except pydantic.ValidationError as error:
+            raise _explained(f"The input of {self.name!r} is not valid", error) from error
+
+    def dump_input(self, input: In) -> str:
+        """JSON text of a validated input. Raises ``ValidationError`` for what JSON can't hold."""
+        try:
+            return input.model_dump_json(round_trip=True)
+        except (pydantic_core.PydanticSerializationError, ValueError) as error:
+            raise ValidationError(f"The input of {self.name!r} can't be stored: {error}") from error
+
+    def load_input(self, stored: Any) -> In:
+        """The input behind a stored JSON value. Raises ``ValidationError`` when it no longer fits the model."""
+        try:
+            # As JSON, for strict models; by name, because that is how fields are stored.
+            return self.input.model_validate_json(pydantic_core.to_json(stored), by_alias=True, by_name=True)
         except pydantic.ValidationError as error:
             raise _explained(f"The input of {self.name!r} is not valid", error) from error
 

@@ -154,7 +154,7 @@ class Step:
         if row["error"] is not None:
             error = RunError(message=row["error"], type=row["error_type"], traceback=row["error_traceback"])
         return cls(
-            id=row["id"],
+            id=str(row["id"]),
             run_id=row["run_id"],
             name=row["name"],
             index=row["step_index"],

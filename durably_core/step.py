@@ -12,7 +12,7 @@ from durably_core.abort import AbortSignal
 from durably_core.blocking import in_thread
 from durably_core.errors import ConflictError, ValidationError
 from durably_core.models import LogLevel, Progress, Run
-from durably_core.values import JSON_CODEC, Codec, codec_of
+from durably_core.values import JSON_CODEC, Codec, codec_of, storable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class StepContext:
 
         Raises what the function raises, and ``ConflictError`` when a step of that name is running.
         """
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or storable(name) != name:
             raise ValidationError(f"A step needs a name, not {name!r}.")
         self.signal.throw_if_aborted()
         if name in self._in_flight:
@@ -126,13 +126,17 @@ class StepContext:
             raise
         finally:
             _current_step.reset(token)
-        await self._recorder.step_completed(name, index, started_at, text, value)
+        # Before the write: who is cancelled while it is under way must not run a saved step again.
+        # A write that is refused stops the run.
         self._checkpoints[name] = text
+        await self._recorder.step_completed(name, index, started_at, text, value)
         return value
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the run is. Shown at once; on disk with the next step or shortly after."""
-        self._tell(self._recorder.progressed, Progress(current=current, total=total, message=message))
+        progress = Progress(current=current, total=total, message=message)
+        JSON_CODEC.dump(progress.to_wire())  # refused here, where the job can hear of it
+        self._tell(self._recorder.progressed, progress)
 
     def _tell(self, tell: Callable[..., None], *args: Any) -> None:
         # Sync steps run in a thread of their own on a server; the recorder lives on the loop.
@@ -143,7 +147,7 @@ class StepContext:
 
     def _write_log(self, level: LogLevel, message: str, data: Any) -> None:
         text = JSON_CODEC.dump(data)
-        self._tell(self._recorder.logged, level, str(message), text, _current_step.get())
+        self._tell(self._recorder.logged, level, storable(str(message)), text, _current_step.get())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from durably_core.errors import ValidationError
 
-_SCALARS = (bool, int, str, type(None))
+_SCALARS = (bool, int, type(None))
 
 
 class Codec:
@@ -31,7 +31,8 @@ class Codec:
         try:
             if self._adapter is None:
                 return to_json(value, inf_nan_mode="constants").decode()
-            return self._adapter.dump_json(value, warnings="error").decode()
+            # round_trip: what can be computed from the rest is not stored.
+            return self._adapter.dump_json(value, round_trip=True, warnings="error").decode()
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise ValidationError(f"The result can't be stored: {_one_line(error)}") from error
 
@@ -42,7 +43,7 @@ class Codec:
         if self._adapter is None:
             return from_json(text)
         try:
-            return self._adapter.validate_json(text)
+            return self._adapter.validate_json(text, by_alias=True, by_name=True)
         except ValueError as error:
             raise ValidationError(
                 f"A stored result no longer fits the function's return annotation: {_one_line(error)} "
@@ -66,7 +67,7 @@ def _codec_of(function: Callable[..., Any]) -> Codec:
         hints = get_type_hints(function, include_extras=True)
         annotation = hints.get("return", Any)
         return JSON_CODEC if annotation in (Any, object) else Codec(annotation)
-    except (NameError, TypeError, PydanticUserError):
+    except (NameError, AttributeError, SyntaxError, TypeError, PydanticUserError):
         # An annotation that only a type checker can resolve says nothing at run time.
         return JSON_CODEC
 
@@ -76,6 +77,9 @@ def codec_of(function: Callable[..., Any]) -> Codec:
     function = inspect.unwrap(function)
     while isinstance(function, functools.partial):
         function = function.func
+    # The annotations of a callable object are those of its call.
+    if not hasattr(function, "__name__"):
+        function = getattr(type(function), "__call__", function)  # noqa: B004 - the method itself
     # Lambdas are made anew on each call: caching them would only push others out.
     if getattr(function, "__name__", "") == "<lambda>" or not hasattr(function, "__annotations__"):
         return JSON_CODEC
@@ -91,6 +95,11 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation, config=config)
     except PydanticUserError:  # models and the like bring their own configuration
         return TypeAdapter(annotation)
+
+
+def storable(text: str) -> str:
+    """``text`` as databases take it: half of a surrogate pair, as in odd file names, becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _one_line(error: Exception) -> str:

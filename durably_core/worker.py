@@ -33,6 +33,7 @@ class Worker:
         self._renew_s = lease_renew_interval_ms / 1000
         self._rng = rng
         self._wakeups = [asyncio.Event() for _ in range(slots)]
+        self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper: asyncio.Task[None] | None = None
         self._running = False
@@ -46,12 +47,14 @@ class Worker:
         if self._running:
             return
         self._running = True
+        self._stopping.clear()
         self._tasks = [asyncio.create_task(self._slot(wakeup, request)) for wakeup in self._wakeups]
         self._keeper = asyncio.create_task(self._keep_leases())
 
     async def stop(self) -> None:
         """Claim no more, and return when what executes has ended. Stopping twice is stopping once."""
         self._running = False
+        self._stopping.set()
         self.wake()
         await asyncio.gather(*self._tasks)
         if self._keeper is not None:
@@ -85,13 +88,19 @@ class Worker:
                 claimed = claimed or await self._store.claim(request)
                 if claimed is not None:
                     self._fill_other_slots(wakeup)
-                    claimed = await self._executor.execute(claimed, request if self._running else None)
+                    # Asked at the end of the run: who was stopped meanwhile claims no more.
+                    claimed = await self._executor.execute(claimed, lambda: request if self._running else None)
                     failures = 0
                     continue
             except StorageError as error:
                 claimed = None
                 failures += 1
                 self._bus.emit(events.WorkerError(error=error.message, context="claim"))
+            except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end the slot
+                claimed = None
+                failures += 1
+                message = f"{type(error).__name__}: {error}"
+                self._bus.emit(events.WorkerError(error=message, context="worker"))
             await self._wait(wakeup, self._pause_s(failures), ignore_wakeup=failures > 0)
 
     def _fill_other_slots(self, mine: asyncio.Event) -> None:
@@ -102,19 +111,17 @@ class Worker:
     def _pause_s(self, failures: int) -> float:
         if failures == 0:
             return self._polling_s
-        backoff: float = min(self._polling_s * 2**failures, MAX_BACKOFF_S)
+        backoff: float = min(self._polling_s * 2 ** min(failures, 20), MAX_BACKOFF_S)
         return backoff * self._rng.uniform(0.5, 1.0)
 
     async def _wait(self, wakeup: asyncio.Event, seconds: float, *, ignore_wakeup: bool) -> None:
         if not self._running:
             return
-        if ignore_wakeup:
-            # A store that fails is not asked again at every trigger.
-            await asyncio.sleep(seconds)
-            return
+        # A store that fails is not asked again at every trigger.
+        awaited = self._stopping if ignore_wakeup else wakeup
         try:
             async with asyncio.timeout(seconds):
-                await wakeup.wait()
+                await awaited.wait()
         except TimeoutError:
             return
 

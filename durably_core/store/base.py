@@ -52,6 +52,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewLog:
+    id: str
     step_name: str | None
     level: LogLevel
     message: str

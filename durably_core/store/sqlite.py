@@ -1,6 +1,5 @@
 """The SQLite store, for servers and for the browser."""
 
-import contextlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
@@ -54,73 +53,92 @@ class SQLiteStore:
     # ------------------------------------------------------------------ schema
 
     async def migrate(self) -> None:
-        await self._call(SQLiteStore._migrate)
+        await self._write(SQLiteStore._migrate)
 
     async def close(self) -> None:
-        await self._thread.call(self._close)
-        self._thread.close()
+        if not self._thread.closed:
+            await self._thread.call(self._close)
+            self._thread.close()
 
     # ------------------------------------------------------------------ life of a run
 
     async def enqueue(self, run: NewRun) -> Enqueued:
-        return await self._call(SQLiteStore._enqueue, run)
+        return await self._write(SQLiteStore._enqueue, run)
 
     async def claim(self, request: ClaimRequest) -> Claimed | None:
-        return await self._call(SQLiteStore._claim_alone, request)
+        return await self._write(SQLiteStore._claim, request)
 
     async def expire_leases(self) -> None:
-        await self._call(SQLiteStore._expire_leases)
+        await self._write(SQLiteStore._expire_leases)
 
     async def renew_lease(self, lease: Lease) -> LeaseState:
-        return await self._call(SQLiteStore._renew_lease, lease)
+        return await self._write(SQLiteStore._renew_lease, lease)
 
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
-        return await self._call(SQLiteStore._save, lease, step, notes)
+        return await self._write(SQLiteStore._save, lease, step, notes)
 
     async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState:
-        return await self._call(SQLiteStore._save, lease, None, notes)
+        return await self._write(SQLiteStore._save, lease, None, notes)
 
     async def end_run(
         self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
     ) -> Ended:
-        return await self._call(SQLiteStore._end_run, lease, ending, notes, then_claim)
+        return await self._write(SQLiteStore._end_run, lease, ending, notes, then_claim)
 
     async def cancel_run(self, run_id: str, *, keep_steps: bool) -> Run:
-        return await self._call(SQLiteStore._cancel_run, run_id, keep_steps)
+        return await self._write(SQLiteStore._cancel_run, run_id, keep_steps)
 
     async def delete_run(self, run_id: str) -> Run:
-        return await self._call(SQLiteStore._delete_run, run_id)
+        return await self._write(SQLiteStore._delete_run, run_id)
 
     # ------------------------------------------------------------------ reading
 
     async def get_run(self, run_id: str) -> Run | None:
-        return await self._call(SQLiteStore._get_run, run_id)
+        return await self._read(SQLiteStore._get_run, run_id)
 
     async def get_runs(self, filter: RunFilter) -> list[Run]:
-        return await self._call(SQLiteStore._get_runs, filter)
+        return await self._read(SQLiteStore._get_runs, filter)
 
     async def get_steps(self, run_id: str) -> list[Step]:
-        rows = await self._call(SQLiteStore._all, "get_steps", {"run_id": run_id})
+        rows = await self._read(SQLiteStore._all, "get_steps", {"run_id": run_id})
         return [Step.from_row(row) for row in rows]
 
     async def get_logs(self, run_id: str) -> list[LogEntry]:
-        rows = await self._call(SQLiteStore._all, "get_logs", {"run_id": run_id})
+        rows = await self._read(SQLiteStore._all, "get_logs", {"run_id": run_id})
         return [LogEntry.from_row(row) for row in rows]
 
     # ================================================================== on the store's own thread
 
-    async def _call(
+    async def _read(
         self, method: Callable[Concatenate["SQLiteStore", P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await self._thread.call(lambda: self._guarded(method, *args, **kwargs))
+        return await self._thread.call(lambda: self._guarded(lambda: method(self, *args, **kwargs)))
 
-    def _guarded(
+    async def _write(
         self, method: Callable[Concatenate["SQLiteStore", P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        return await self._thread.call(
+            lambda: self._guarded(lambda: self._transaction(lambda: method(self, *args, **kwargs)))
+        )
+
+    def _guarded(self, work: Callable[[], T]) -> T:
         try:
-            return method(self, *args, **kwargs)
+            return work()
         except sqlite3.Error as error:
             raise _storage_error(error) from error
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work()
+            # A crash before this line leaves nothing of the transaction, after it everything.
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is not None:
@@ -155,19 +173,6 @@ class SQLiteStore:
             self._connection.close()
             self._connection = None
 
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            # A crash before this line leaves nothing of the transaction, after it everything.
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-
     def _execute(self, query: str, parameters: Mapping[str, Any]) -> sqlite3.Cursor:
         return self._open().execute(self._queries[query], parameters)
 
@@ -182,65 +187,60 @@ class SQLiteStore:
 
     def _migrate(self) -> None:
         connection = self._open()
-        with self._transaction():
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS durably_schema_versions"
-                " (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS durably_schema_versions"
+            " (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+        )
+        rows = connection.execute("SELECT version, checksum FROM durably_schema_versions").fetchall()
+        applied = {row["version"]: row["checksum"] for row in rows}
+        known = migrations("sqlite")
+        newest = max(applied, default=0)
+        if newest > len(known):
+            raise StorageError(
+                f"The database has schema version {newest}, this code knows versions up to {len(known)}: "
+                "update Durably, or open the database with the version that wrote it."
             )
-            rows = connection.execute("SELECT version, checksum FROM durably_schema_versions").fetchall()
-            applied = {row["version"]: row["checksum"] for row in rows}
-            known = migrations("sqlite")
-            newest = max(applied, default=0)
-            if newest > len(known):
-                raise StorageError(
-                    f"The database has schema version {newest}, this code knows versions up to {len(known)}: "
-                    "update Durably, or open the database with the version that wrote it."
+        for migration in known:
+            recorded = applied.get(migration.version)
+            if recorded is None:
+                for statement in _statements(migration.text):
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT INTO durably_schema_versions (version, checksum, applied_at) VALUES (?, ?, ?)",
+                    (migration.version, migration.checksum, self._clock.now_ms()),
                 )
-            for migration in known:
-                recorded = applied.get(migration.version)
-                if recorded is None:
-                    for statement in _statements(migration.text):
-                        connection.execute(statement)
-                    connection.execute(
-                        "INSERT INTO durably_schema_versions (version, checksum, applied_at) VALUES (?, ?, ?)",
-                        (migration.version, migration.checksum, self._clock.now_ms()),
-                    )
-                elif recorded != migration.checksum:
-                    raise StorageError(
-                        f"Schema version {migration.version} of the database is not the one this code knows: "
-                        "it was written by a development version. Export the data, or delete the database."
-                    )
+            elif recorded != migration.checksum:
+                raise StorageError(
+                    f"Schema version {migration.version} of the database is not the one this code knows: "
+                    "it was written by a development version. Export the data, or delete the database."
+                )
 
     def _enqueue(self, new: NewRun) -> Enqueued:
         keys = {"job_name": new.job_name, "idempotency_key": new.idempotency_key}
-        with self._transaction():
-            if new.idempotency_key is not None and (row := self._one("find_idempotent", keys)):
-                return Enqueued(run=self._must_get(row["id"]), disposition="idempotent")
-            row_of_run = {
-                **keys,
-                "id": new.id,
-                "labels": json.dumps(new.labels),
-                "concurrency_key": new.concurrency_key,
-                "now": self._clock.now_ms(),
-            }
-            try:
-                self._execute("insert_run", row_of_run)
-            except sqlite3.IntegrityError as error:
-                if "concurrency_key" not in str(error):
-                    raise
-                raise ConflictError(
-                    f"A run of {new.job_name!r} with the concurrency key "
-                    f"{new.concurrency_key!r} is already waiting."
-                ) from error
-            self._execute("insert_payload", {"id": new.id, "input": new.input})
-            for key, value in new.labels.items():
-                self._execute("insert_label", {"run_id": new.id, "key": key, "value": value})
-            run = self._must_get(new.id)
-        return Enqueued(run=run, disposition="created")
-
-    def _claim_alone(self, request: ClaimRequest) -> Claimed | None:
-        with self._transaction():
-            return self._claim(request)
+        if new.idempotency_key is not None and (row := self._one("find_idempotent", keys)):
+            return Enqueued(run=self._must_get(row["id"]), disposition="idempotent")
+        columns = {
+            **keys,
+            "id": new.id,
+            "labels": json.dumps(new.labels),
+            "concurrency_key": new.concurrency_key,
+            "input": new.input,
+            "now": self._clock.now_ms(),
+        }
+        try:
+            row = self._one("insert_run", columns)
+        except sqlite3.IntegrityError as error:
+            if "concurrency_key" not in str(error):
+                raise
+            raise ConflictError(
+                f"A run of {new.job_name!r} with the concurrency key "
+                f"{new.concurrency_key!r} is already waiting."
+            ) from error
+        self._execute("insert_payload", {"id": new.id, "input": new.input})
+        for key, value in new.labels.items():
+            self._execute("insert_label", {"run_id": new.id, "key": key, "value": value})
+        assert row is not None
+        return Enqueued(run=Run.from_row(row), disposition="created")
 
     def _claim(self, request: ClaimRequest) -> Claimed | None:
         row = self._one(
@@ -254,18 +254,16 @@ class SQLiteStore:
         )
         if row is None:
             return None
-        run = self._must_get(row["id"])
+        run = Run.from_row(row)
         # A first attempt has no checkpoints: nothing to look for.
         rows = self._all("get_checkpoints", {"run_id": run.id}) if run.attempt > 1 else []
         return Claimed(run=run, checkpoints={row["name"]: row["output"] for row in rows})
 
     def _expire_leases(self) -> None:
-        with self._transaction():
-            self._execute("expire_leases", {"now": self._clock.now_ms()})
+        self._execute("expire_leases", {"now": self._clock.now_ms()})
 
     def _renew_lease(self, lease: Lease) -> LeaseState:
-        with self._transaction():
-            row = self._one("renew_lease", self._guard(lease))
+        row = self._one("renew_lease", self._guard(lease))
         if row is None:
             return "lost"
         return "held" if row["status"] == "leased" else "cancelled"
@@ -277,18 +275,16 @@ class SQLiteStore:
             "completed_steps": int(completed),
             "progress": notes.progress,
         }
-        with self._transaction():
-            if self._execute("save_notes", guard).rowcount == 0:
-                return self._why_refused(lease)
-            if step is not None:
-                self._insert_step(lease.run_id, step, guard["now"])
-            self._insert_logs(lease.run_id, notes)
+        if self._execute("save_notes", guard).rowcount == 0:
+            return self._why_refused(lease)
+        if step is not None:
+            self._insert_step(lease.run_id, step, guard["now"])
+        self._insert_logs(lease.run_id, notes)
         return "held"
 
     def _end_run(self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None) -> Ended:
-        with self._transaction():
-            won = self._end(lease, ending, notes)
-            return Ended(won=won, next=None if then_claim is None else self._claim(then_claim))
+        won = self._end(lease, ending, notes)
+        return Ended(won=won, next=None if then_claim is None else self._claim(then_claim))
 
     def _end(self, lease: Lease, ending: Ending, notes: Notes) -> bool:
         guard = self._guard(lease)
@@ -310,23 +306,21 @@ class SQLiteStore:
         return True
 
     def _cancel_run(self, run_id: str, keep_steps: bool) -> Run:
-        with self._transaction():
-            row = self._one("cancel_run", {"run_id": run_id, "now": self._clock.now_ms()})
-            run = self._must_get(run_id)
-            if row is None:
-                raise ConflictError(f"The run {run_id} can't be cancelled: it is {run.status}.")
-            # Code that still runs keeps its checkpoints until it has stopped; see end_run.
-            if row["lease_owner"] is None and not keep_steps:
-                self._delete_details(run_id)
+        row = self._one("cancel_run", {"run_id": run_id, "now": self._clock.now_ms()})
+        run = self._must_get(run_id)
+        if row is None:
+            raise ConflictError(f"The run {run_id} can't be cancelled: it is {run.status}.")
+        # Its code may still run, but writes nothing any more; and if it is dead, no one comes to tidy up.
+        if not keep_steps:
+            self._delete_details(run_id)
         return run
 
     def _delete_run(self, run_id: str) -> Run:
-        with self._transaction():
-            run = self._must_get(run_id)
-            if self._execute("delete_run", {"run_id": run_id, "now": self._clock.now_ms()}).rowcount == 0:
-                state = run.status if not run.is_terminal else "cancelled, but its code has not stopped yet"
-                raise ConflictError(f"The run {run_id} can't be deleted: it is {state}.")
-            self._delete_details(run_id)
+        run = self._must_get(run_id)
+        if self._execute("delete_run", {"run_id": run_id, "now": self._clock.now_ms()}).rowcount == 0:
+            state = run.status if not run.is_terminal else "cancelled, but its code has not stopped yet"
+            raise ConflictError(f"The run {run_id} can't be deleted: it is {state}.")
+        self._delete_details(run_id)
         return run
 
     # ------------------------------------------------------------------ parts of transactions
@@ -365,6 +359,7 @@ class SQLiteStore:
                 "insert_log",
                 {
                     "run_id": run_id,
+                    "id": log.id,
                     "step_name": log.step_name,
                     "level": log.level,
                     "message": log.message,

@@ -5,17 +5,19 @@ import base64
 import binascii
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Annotated
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from durably_core import StepContext, job
 
 COLUMNS = ("iata", "name", "city", "state", "country", "latitude", "longitude")
 BATCH = 100
-MAX_BYTES = 10 * 1024 * 1024
+MAX_BYTES = 10_000_000
 MAX_REJECTED_SHOWN = 200
 
 
@@ -49,8 +51,14 @@ class ImportInput(BaseModel):
     )
 
 
+def airport_code(code: str) -> str:
+    if not re.fullmatch("[A-Z0-9]{3,4}", code):
+        raise ValueError(f"{code!r} is not 3 or 4 capital letters or digits")
+    return code
+
+
 class Airport(BaseModel):
-    iata: str = Field(pattern=r"^[A-Z0-9]{3,4}$")
+    iata: Annotated[str, AfterValidator(airport_code)]
     name: str = Field(min_length=1)
     city: str
     state: str
@@ -92,25 +100,26 @@ class ImportOutput(BaseModel):
 @job("import-csv")
 async def import_csv(step: StepContext, input: ImportInput) -> ImportOutput:
     """Import airports from a CSV file: check each row, save in batches of 100."""
-    rows = await step.run("parse", parse, input.file)
-    step.log.info(f"{input.file.name} has {len(rows)} rows")
+    rows = await step.run("parse", parse, step, input.file)
     batches: list[Batch] = []
     for start in range(0, len(rows), BATCH):
         chunk = rows[start : start + BATCH]
-        batch = await step.run(f"batch-{start // BATCH + 1}", save, chunk, input.pause_ms)
-        batches.append(batch)
-        if batch.rejected:
-            step.log.warn(f"{len(batch.rejected)} rows rejected", [row.line for row in batch.rejected])
+        batches.append(await step.run(f"batch-{start // BATCH + 1}", save, step, chunk, input.pause_ms))
         step.progress(min(start + BATCH, len(rows)), len(rows), "rows")
     return await step.run("summarise", summarise, input.file.name, batches)
 
 
-def parse(file: CsvFile) -> list[Record]:
+# What is logged inside a step is logged once; outside, a resumed run would say it again.
+
+
+def parse(step: StepContext, file: CsvFile) -> list[Record]:
     """Every row with its line number."""
-    return list(records(file))
+    rows = list(records(file))
+    step.log.info(f"{file.name} has {len(rows):,} row{'' if len(rows) == 1 else 's'}")
+    return rows
 
 
-async def save(rows: list[Record], pause_ms: int) -> Batch:
+async def save(step: StepContext, rows: list[Record], pause_ms: int) -> Batch:
     """Check the rows. The batch is saved when this returns: the step's result is kept on disk."""
     await asyncio.sleep(pause_ms / 1000)
     batch = Batch(airports=[], rejected=[])
@@ -121,6 +130,9 @@ async def save(rows: list[Record], pause_ms: int) -> Batch:
             batch.airports.append(Airport.model_validate(dict(zip(COLUMNS, row.values, strict=True))))
         except ValueError as error:
             batch.rejected.append(Rejected(line=row.line, reason=reason(error), row=",".join(row.values)[:200]))
+    if batch.rejected:
+        lines = ", ".join(str(row.line) for row in batch.rejected)
+        step.log.warn(f"Rejected: line{'' if len(batch.rejected) == 1 else 's'} {lines}")
     return batch
 
 
@@ -191,5 +203,8 @@ def text_of(file: CsvFile) -> str:
 def reason(error: ValueError) -> str:
     """One line for people."""
     if isinstance(error, pydantic.ValidationError):
-        return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        return "; ".join(
+            f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+            for item in error.errors()
+        )
     return str(error)

@@ -1,15 +1,28 @@
 """A browser with a profile of its own, and what tests do with its pages."""
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+import uvicorn
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
+from spa_runtime import serve
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 LISTEN = """
 new BroadcastChannel('durably-test').onmessage = (event) => console.log('body: ' + event.data)
 """
@@ -21,6 +34,19 @@ class Site:
 
     folder: Path
     url: str
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Site]:
+    with serve.bind("127.0.0.1", 0) as listener:
+        server = uvicorn.Server(uvicorn.Config(serve.static_app(folder), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield Site(folder, f"http://localhost:{listener.getsockname()[1]}/")
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 class Chromium:

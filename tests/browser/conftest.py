@@ -1,29 +1,21 @@
 """Real Chromium, real OPFS: a profile on disk, a server on this machine, bundles built by the bundler."""
 
 import os
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from playwright.sync_api import Playwright
+from playwright.sync_api import Playwright, expect
 
-from spa_runtime import bundle, serve
-from tests.browser.browser import Chromium, Site
+from spa_runtime import bundle
+from tests.browser.browser import FLAGS, Chromium, Site, served
+
+# How long a fact may take to appear: a bound for hung tests, on machines that may be slow.
+PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 ROOT = Path(__file__).parent.parent.parent
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 AN_HOUR_MS = 3_600_000
 
 
@@ -54,26 +46,13 @@ def sources(jobs: Path, options: dict[str, Any]) -> bundle.Sources:
     )
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[Site]:
-    with serve.bind("127.0.0.1", 0) as listener:
-        server = uvicorn.Server(uvicorn.Config(serve.static_app(folder), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        try:
-            yield Site(folder, f"http://localhost:{listener.getsockname()[1]}/")
-        finally:
-            server.should_exit = True
-            thread.join()
-
-
 @pytest.fixture
 def chromium(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
     path = os.environ.get("DURABLY_BROWSER")
     assert path, "DURABLY_BROWSER must name a Chromium: run `make test-browser`."
     profile = tmp_path / "profile"
     context = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(PATIENCE_MS)
     browser = Chromium(context, profile)
     yield browser
     context.close()

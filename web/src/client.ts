@@ -28,6 +28,8 @@ export interface Durably<Jobs extends JobTypes = AnyJobs> {
   readonly jobs: { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }
   readonly status: EngineStatus
 
+  /** The same as `jobs[jobName].trigger`, for names that are known only at run time. */
+  trigger(jobName: string, input: unknown, options?: TriggerOptions): Promise<TriggerResult>
   getJobs(): Promise<JobInfo[]>
   getRun(runId: string): Promise<ClientRun>
   /** Newest first. */
@@ -76,6 +78,10 @@ class Client<Jobs extends JobTypes> implements Durably<Jobs> {
 
   get status(): EngineStatus {
     return this.#transport.status
+  }
+
+  trigger(jobName: string, input: unknown, options?: TriggerOptions): Promise<TriggerResult> {
+    return this.#transport.request('trigger', { ...options, jobName, input })
   }
 
   getJobs(): Promise<JobInfo[]> {

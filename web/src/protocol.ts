@@ -121,6 +121,8 @@ export type EngineEvent =
   | (RunEventBase & { type: 'step:cancel'; stepName: string; stepIndex: number })
   | (RunEventBase & {
       type: 'log:write'
+      id: string
+      createdAt: string
       stepName: string | null
       level: LogEntry['level']
       message: string

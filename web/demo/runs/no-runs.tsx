@@ -13,8 +13,8 @@ export function NoRuns({ jobs }: { jobs: readonly JobInfo[] }): ReactNode {
   const sample = name === undefined ? undefined : SAMPLES[name]
   const runSample = async (): Promise<void> => {
     if (name === undefined || sample === undefined) return
-    const started = await durably.jobs[name]?.trigger(await sample.load())
-    if (started !== undefined) selectRun(started.runId)
+    const started = await durably.trigger(name, await sample.load())
+    selectRun(started.runId)
   }
   return (
     <div className="no-runs">

@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { DurablyError, type Issue, type JobInfo, type Json } from '../../src'
+import { DurablyError, type Issue, type JobInfo } from '../../src'
 import { useDurably } from '../../src/react'
 import { SAMPLES } from '../jobs/registry'
 import { selectRun } from '../lib/use-selected-run'
@@ -52,8 +52,7 @@ export function useJobDraft(job: JobInfo) {
       }),
     start: (input: Draft) =>
       attempt(async () => {
-        const started = await durably.jobs[job.name]?.trigger(input as Json)
-        if (started === undefined) return NO_OUTCOME
+        const started = await durably.trigger(job.name, input)
         selectRun(started.runId)
         return { kind: 'started', sentence: `Run ${shortId(started.runId)} was started.`, issues: [] }
       }),

@@ -157,9 +157,16 @@ describe('one run', () => {
   })
 
   test('writes a log line once, by event or by snapshot', () => {
-    const line = { stepName: null, level: 'info', message: 'saved', data: null } as const
+    const line = {
+      id: '1',
+      createdAt: '2026-01-01T00:00:00.000Z',
+      stepName: null,
+      level: 'info',
+      message: 'saved',
+      data: null,
+    } as const
     const written = event('log:write', line)
-    const stored: LogEntry = { ...line, id: '1', runId: 'a', createdAt: '2026-01-01T00:00:10.003Z' }
+    const stored: LogEntry = { ...line, runId: 'a' }
     expect(hear(detail(), written, written).logs).toHaveLength(1)
     expect(detail({ logs: [stored] }, [written]).logs).toEqual([stored])
   })

@@ -43,7 +43,7 @@ export interface RunSnapshot {
   logs: readonly LogEntry[]
 }
 
-/** Begins the id of a step or log line made from an event, until the engine's own record takes its place. */
+/** Begins the id of a step made from an event, until the engine's own record takes its place. */
 const EVENT_ID = 'event-'
 
 export const NO_JOBS: JobsState = { status: 'loading', jobs: [], error: null }
@@ -250,34 +250,11 @@ function hasStep(steps: readonly StepKey[], step: StepKey): boolean {
   return steps.some((other) => isSameStep(other, step))
 }
 
-/** How far the times of a log line in the database and in its event may lie apart. */
-const SAME_LOG_MS = 20
-
 function writeLog(state: RunState, event: EventOf<'log:write'>): RunState {
-  const { runId, stepName, level, message, data, timestamp } = event
-  const entry: LogEntry = {
-    id: `${EVENT_ID}${event.sequence}`,
-    runId,
-    stepName,
-    level,
-    message,
-    data,
-    createdAt: timestamp,
-  }
-  // The event has no id of the line: one that the snapshot holds is known by its content and time.
-  const isKnown = state.logs.some((log) =>
-    log.id.startsWith(EVENT_ID) ? log.id === entry.id : isSameLog(log, entry),
-  )
-  return isKnown ? state : { ...state, logs: [...state.logs, entry] }
-}
-
-function isSameLog(a: LogEntry, b: LogEntry): boolean {
-  return (
-    a.message === b.message &&
-    a.level === b.level &&
-    a.stepName === b.stepName &&
-    Math.abs(Date.parse(a.createdAt) - Date.parse(b.createdAt)) <= SAME_LOG_MS
-  )
+  const { id, runId, stepName, level, message, data, createdAt } = event
+  // The snapshot may have been taken after the line was written.
+  if (state.logs.some((log) => log.id === id)) return state
+  return { ...state, logs: [...state.logs, { id, runId, stepName, level, message, data, createdAt }] }
 }
 
 function isNotFound(error: Error): boolean {

@@ -1,6 +1,6 @@
 -- name: insert_log
-INSERT INTO durably_logs (run_id, step_name, level, message, data, created_at)
-VALUES (:run_id, :step_name, :level, :message, :data, :created_at);
+INSERT INTO durably_logs (run_id, id, step_name, level, message, data, created_at)
+VALUES (:run_id, :id, :step_name, :level, :message, :data, :created_at);
 
 -- name: get_logs
 SELECT *

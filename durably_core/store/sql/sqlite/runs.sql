@@ -1,7 +1,8 @@
 -- name: insert_run
 -- A new pending run. Refused by durably_runs_idempotency and durably_runs_pending_key.
 INSERT INTO durably_runs (id, job_name, labels, idempotency_key, concurrency_key, created_at, updated_at)
-VALUES (:id, :job_name, :labels, :idempotency_key, :concurrency_key, :now, :now);
+VALUES (:id, :job_name, :labels, :idempotency_key, :concurrency_key, :now, :now)
+RETURNING *, :input AS input, NULL AS output;
 
 -- name: insert_payload
 INSERT INTO durably_payloads (run_id, input)
@@ -66,7 +67,10 @@ WHERE id = (
     )
   )
 )
-RETURNING id;
+RETURNING
+  *,
+  (SELECT input FROM durably_payloads WHERE run_id = durably_runs.id) AS input,
+  NULL AS output;
 
 -- name: expire_leases
 -- Every owner is known to be dead: its leases end now, and the next claim takes the runs over.

@@ -90,12 +90,12 @@ CREATE UNIQUE INDEX durably_steps_completed ON durably_steps (run_id, name) WHER
 CREATE INDEX durably_steps_not_completed ON durably_steps (run_id, id) WHERE status <> 'completed';
 
 CREATE TABLE durably_logs (
-  id          INTEGER NOT NULL PRIMARY KEY,
   run_id      TEXT    NOT NULL,
+  id          TEXT    NOT NULL,                            -- ULID: sorts by time of writing
   step_name   TEXT,
   level       TEXT    NOT NULL CHECK (level IN ('info', 'warn', 'error')),
   message     TEXT    NOT NULL,
   data        TEXT,
-  created_at  INTEGER NOT NULL
-);
-CREATE INDEX durably_logs_by_run ON durably_logs (run_id, id);
+  created_at  INTEGER NOT NULL,
+  PRIMARY KEY (run_id, id)
+) WITHOUT ROWID;

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vite'
+
+// One build holds the pages: the reference, ours, and the raw limit of the disk.
+export default defineConfig({
+  root: import.meta.dirname,
+  base: './',
+  worker: { format: 'es' },
+  optimizeDeps: { exclude: ['sqlocal'] },
+  build: {
+    outDir: '../../build/bench/page',
+    emptyOutDir: true,
+    target: 'es2022',
+    chunkSizeWarningLimit: 2000,
+    rolldownOptions: {
+      input: { index: 'index.html', reference: 'reference/index.html', limit: 'limit/index.html' },
+    },
+  },
+})
