@@ -111,7 +111,9 @@ class Execution:
         self._clock = clock
         self._options = options
         self._checkpoints = claimed.checkpoints
-        self._began_at = self._breathed_at = clock.now_ms()
+        self._loop = asyncio.get_running_loop()
+        self._began_at = clock.now_ms()
+        self._breathed_at = self._loop.time()
         self._subject: dict[str, Any] = {
             "run_id": self.run.id,
             "job_name": self.run.job_name,
@@ -119,10 +121,10 @@ class Execution:
         }
         self._progress: Progress | None = None
         self._logs: list[NewLog] = []
-        self._noted_at = 0
+        self._noted_at = 0.0
         self._notes_timer: asyncio.TimerHandle | None = None
         self._notes_task: asyncio.Task[None] | None = None
-        self._task: asyncio.Task[Any] | None = None
+        self._code: asyncio.Task[Ending] | None = None
         self._failed_steps: dict[str, Exception] = {}
         self._ending = False
 
@@ -143,35 +145,39 @@ class Execution:
         )
 
     async def perform(self, job: Job[Any, Any]) -> Ending | None:
-        """Call the job's function. None: the run must not be written to any more."""
-        self._task = asyncio.current_task()
-        keep = self._options.preserve_steps
+        """Call the job's function in a task of its own; return when all of its code has stopped.
+
+        None: the run must not be written to any more.
+        """
+        context = StepContext(self.run, self._checkpoints, self.signal, self)
+        # ``stop`` cancels this task and never the worker's.
+        self._code = self._loop.create_task(self._call(job, context))
+        try:
+            ending = await self._code
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled(asyncio.current_task()):
+                raise  # the worker's own task: the lease runs out, another worker takes the run over
+            ending = self._failure(error)
+        finally:
+            # A step whose sibling failed may still run: the key is free only when it has stopped too.
+            await _stop_all(context.tasks_in_flight)
+        if self.signal.aborted:
+            # Code that returns or raises after its run was stopped has nothing to report.
+            cancelled = isinstance(self.signal.reason, CancelledError)
+            return Ending(status="cancelled", keep_steps=ending.keep_steps) if cancelled else None
+        return ending
+
+    async def _call(self, job: Job[Any, Any], context: StepContext) -> Ending:
         try:
             input = job.load_input(self.run.input)
-            context = StepContext(self.run, self._checkpoints, self.signal, self)
             output = job.validate_output(await job.run(context, input))
-            # Code that returns after its run was stopped has nothing to report.
-            self.signal.throw_if_aborted()
             text = None if output is None else output.model_dump_json()
-            return Ending(status="completed", output=text, keep_steps=keep)
-        except asyncio.CancelledError as error:
-            if not self.signal.aborted:
-                if self._task is None or self._task.cancelling():
-                    raise  # the worker's own task is being cancelled: the lease runs out, another takes over
-                return self._failure(error)
-            self._absorb_cancellation()
-            stopped_by_cancel = isinstance(self.signal.reason, CancelledError)
-            return Ending(status="cancelled", keep_steps=keep) if stopped_by_cancel else None
-        except Exception as error:  # noqa: BLE001 - user code
-            if self.signal.aborted:
-                self._absorb_cancellation()
-                stopped_by_cancel = isinstance(self.signal.reason, CancelledError)
-                return Ending(status="cancelled", keep_steps=keep) if stopped_by_cancel else None
+            return Ending(status="completed", output=text, keep_steps=self._options.preserve_steps)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code
             return self._failure(error)
 
     async def end(self, ending: Ending, then_claim: ClaimRequest | None) -> Ended:
-        # The code has stopped: from here on a cancel must not hit the worker's own task.
-        self._task, self._ending = None, True
+        self._ending = True
         if self._notes_task is not None:
             await asyncio.wait([self._notes_task])
         ended = await self._store.end_run(self.lease, ending, self._take_notes(), then_claim)
@@ -188,7 +194,7 @@ class Execution:
     def _tell_end(self, ending: Ending) -> None:
         if ending.status == "completed":
             output = None if ending.output is None else from_json(ending.output)
-            duration = self._clock.now_ms() - self._began_at
+            duration = self._duration(self._began_at)
             self._bus.emit(events.RunComplete(**self._subject, output=output, duration=duration))
         elif ending.status == "failed":
             assert ending.error is not None
@@ -215,13 +221,8 @@ class Execution:
         if self.signal.aborted:
             return
         self.signal.abort(reason)
-        if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
-
-    def _absorb_cancellation(self) -> None:
-        # ``stop`` cancelled the worker's task to reach the code inside it: the task itself goes on.
-        while self._task is not None and self._task.cancelling():
-            self._task.uncancel()
+        if self._code is not None and self._code is not asyncio.current_task():
+            self._code.cancel()
 
     async def keep_lease(self) -> None:
         """Renew the lease; stop the code when the run is no longer ours."""
@@ -269,7 +270,7 @@ class Execution:
         except asyncio.CancelledError:
             self.step_stopped(name, index)
             raise
-        duration = self._clock.now_ms() - started_at
+        duration = self._duration(started_at)
         self._bus.emit(
             events.StepComplete(
                 **self._subject, step_name=name, step_index=index, output=value, duration=duration
@@ -345,10 +346,16 @@ class Execution:
         self.signal.throw_if_aborted()
 
     async def _breathe(self) -> None:
-        now = self._clock.now_ms()
-        if now - self._breathed_at >= YIELD_AFTER_MS:
+        if self._ms_since(self._breathed_at) >= YIELD_AFTER_MS:
             await asyncio.sleep(0)
-            self._breathed_at = self._clock.now_ms()
+            self._breathed_at = self._loop.time()
+
+    def _duration(self, started_at: int) -> int:
+        # A clock that was set back must not make time negative.
+        return max(0, self._clock.now_ms() - started_at)
+
+    def _ms_since(self, moment: float) -> int:
+        return round((self._loop.time() - moment) * 1000)
 
     def _take_notes(self) -> Notes:
         progress, logs = self._progress, self._logs
@@ -362,24 +369,23 @@ class Execution:
 
     def _note(self) -> None:
         if not self._unsaved_notes:
-            self._noted_at = self._clock.now_ms()
+            self._noted_at = self._loop.time()
         # One timer stays armed instead of one per note: it finds out for itself what is left to write.
         if self._notes_timer is None:
             self._arm_notes_timer(NOTES_DELAY_MS)
 
     def _arm_notes_timer(self, delay_ms: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._notes_timer = loop.call_later(delay_ms / 1000, self._on_notes_timer)
+        self._notes_timer = self._loop.call_later(delay_ms / 1000, self._on_notes_timer)
 
     def _on_notes_timer(self) -> None:
         self._notes_timer = None
         if self._unsaved_notes and not self.signal.aborted:
-            waits_ms = self._clock.now_ms() - self._noted_at
+            waits_ms = self._ms_since(self._noted_at)
             if waits_ms < NOTES_DELAY_MS:
                 # Earlier notes went with a step meanwhile; these are younger.
                 self._arm_notes_timer(NOTES_DELAY_MS - waits_ms)
             else:
-                self._notes_task = asyncio.get_running_loop().create_task(self._write_notes())
+                self._notes_task = self._loop.create_task(self._write_notes())
 
     async def _write_notes(self) -> None:
         if not self._unsaved_notes or self._ending:
@@ -391,11 +397,21 @@ class Execution:
             self._bus.emit(events.WorkerError(error=error.message, context="notes", run_id=self.run.id))
 
     def close(self) -> None:
-        # Tasks that the job left behind may go on: they write nothing any more and stop no one else.
-        self._task = None
+        # Tasks that the job left behind may go on: they write nothing any more.
         self.signal.abort(LeaseLostError("The run has ended."))
         if self._notes_timer is not None:
             self._notes_timer.cancel()
+
+
+def _is_being_cancelled(task: asyncio.Task[Any] | None) -> bool:
+    return task is not None and task.cancelling() > 0
+
+
+async def _stop_all(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
 
 
 def _run_error(error: BaseException) -> RunError:

@@ -53,7 +53,7 @@ class StepContext:
         self._checkpoints = checkpoints
         self._recorder = recorder
         self._next_index = 0
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[str, asyncio.Task[Any] | None] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
 
@@ -61,6 +61,11 @@ class StepContext:
     def attempt(self) -> int:
         """1 on the first execution of this run, 2 when it was resumed once, and so on."""
         return self._run.attempt
+
+    @property
+    def tasks_in_flight(self) -> set[asyncio.Task[Any]]:
+        """The tasks in which steps run at this moment."""
+        return {task for task in self._in_flight.values() if task is not None}
 
     @property
     def labels(self) -> dict[str, str]:
@@ -98,11 +103,11 @@ class StepContext:
         codec = codec_of(function)
         if name in self._checkpoints:
             return _replayed(name, codec, self._checkpoints[name])
-        self._in_flight.add(name)
+        self._in_flight[name] = asyncio.current_task()
         try:
             return await self._run_step(name, index, codec, function, args, kwargs)
         finally:
-            self._in_flight.discard(name)
+            del self._in_flight[name]
 
     async def _run_step(
         self, name: str, index: int, codec: Codec, function: Callable[..., Any], args: Any, kwargs: Any

@@ -1,6 +1,7 @@
 """The loop around the executor: claim, execute, wait; keep the leases of what executes."""
 
 import asyncio
+import contextlib
 import random
 
 from durably_core import events
@@ -34,32 +35,36 @@ class Worker:
         self._rng = rng
         self._wakeups = [asyncio.Event() for _ in range(slots)]
         self._stopping = asyncio.Event()
+        self._stopping.set()
         self._tasks: list[asyncio.Task[None]] = []
         self._keeper: asyncio.Task[None] | None = None
-        self._running = False
 
     @property
     def running(self) -> bool:
-        return self._running
+        return not self._stopping.is_set()
 
     def start(self, request: ClaimRequest) -> None:
         """Start claiming. Starting twice is starting once."""
-        if self._running:
+        if self.running:
             return
-        self._running = True
-        self._stopping.clear()
-        self._tasks = [asyncio.create_task(self._slot(wakeup, request)) for wakeup in self._wakeups]
+        # An event of its own: slots of an earlier start that still execute must not be revived.
+        self._stopping = asyncio.Event()
+        earlier = [task for task in self._tasks if not task.done()]
+        self._tasks = [
+            asyncio.create_task(self._slot(wakeup, request, self._stopping, earlier))
+            for wakeup in self._wakeups
+        ]
         self._keeper = asyncio.create_task(self._keep_leases())
 
     async def stop(self) -> None:
         """Claim no more, and return when what executes has ended. Stopping twice is stopping once."""
-        self._running = False
+        tasks, keeper = self._tasks, self._keeper
         self._stopping.set()
         self.wake()
-        await asyncio.gather(*self._tasks)
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+        await asyncio.gather(*tasks)
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait([keeper])
 
     def wake(self) -> None:
         """There may be something to claim: look now instead of at the next poll."""
@@ -78,10 +83,18 @@ class Worker:
             keeper.cancel()
         return True
 
-    async def _slot(self, wakeup: asyncio.Event, request: ClaimRequest) -> None:
+    async def _slot(
+        self,
+        wakeup: asyncio.Event,
+        request: ClaimRequest,
+        stopping: asyncio.Event,
+        earlier: list[asyncio.Task[None]],
+    ) -> None:
+        if earlier:
+            await asyncio.wait(earlier)
         claimed: Claimed | None = None
         failures = 0
-        while self._running or claimed is not None:
+        while not stopping.is_set() or claimed is not None:
             # Cleared before the claim: a run that is triggered from here on sets it again.
             wakeup.clear()
             try:
@@ -89,19 +102,26 @@ class Worker:
                 if claimed is not None:
                     self._fill_other_slots(wakeup)
                     # Asked at the end of the run: who was stopped meanwhile claims no more.
-                    claimed = await self._executor.execute(claimed, lambda: request if self._running else None)
+                    claimed = await self._executor.execute(
+                        claimed, lambda: None if stopping.is_set() else request
+                    )
                     failures = 0
                     continue
-            except StorageError as error:
-                claimed = None
-                failures += 1
-                self._bus.emit(events.WorkerError(error=error.message, context="claim"))
+                failures = 0
             except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end the slot
-                claimed = None
                 failures += 1
-                message = f"{type(error).__name__}: {error}"
-                self._bus.emit(events.WorkerError(error=message, context="worker"))
-            await self._wait(wakeup, self._pause_s(failures), ignore_wakeup=failures > 0)
+                self._report(error, claimed)
+                claimed = None
+            # A store that fails is not asked again at every trigger.
+            await _wait(stopping if failures else wakeup, self._pause_s(failures))
+
+    def _report(self, error: Exception, claimed: Claimed | None) -> None:
+        run_id = None if claimed is None else claimed.run.id
+        if isinstance(error, StorageError):
+            context, message = "claim" if claimed is None else "run-completion", error.message
+        else:
+            context, message = "worker", f"{type(error).__name__}: {error}"
+        self._bus.emit(events.WorkerError(error=message, context=context, run_id=run_id))
 
     def _fill_other_slots(self, mine: asyncio.Event) -> None:
         for wakeup in self._wakeups:
@@ -113,17 +133,6 @@ class Worker:
             return self._polling_s
         backoff: float = min(self._polling_s * 2 ** min(failures, 20), MAX_BACKOFF_S)
         return backoff * self._rng.uniform(0.5, 1.0)
-
-    async def _wait(self, wakeup: asyncio.Event, seconds: float, *, ignore_wakeup: bool) -> None:
-        if not self._running:
-            return
-        # A store that fails is not asked again at every trigger.
-        awaited = self._stopping if ignore_wakeup else wakeup
-        try:
-            async with asyncio.timeout(seconds):
-                await awaited.wait()
-        except TimeoutError:
-            return
 
     async def _keep_leases(self) -> None:
         while True:
@@ -137,3 +146,10 @@ class Worker:
                             error=error.message, context="lease-renewal", run_id=execution.run.id
                         )
                     )
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, at most so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

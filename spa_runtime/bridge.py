@@ -1,6 +1,7 @@
 """Between the worker's JavaScript and the engine. Runs inside Pyodide.
 
-JavaScript passes data, never code; every body is JSON text.
+JavaScript passes data, never code; every body is JSON text. JavaScript's JSON has no NaN and no
+infinity: both arrive there as null.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Bridge:
     async def _answer(self, request_id: int, operation: str, body: str) -> None:
         try:
             result = await api.call(self._durably, operation, body)
-            text, ok = to_json(result).decode(), True
+            text, ok = to_json(result, inf_nan_mode="null").decode(), True
         except DurablyError as error:
             text, ok = to_json(error.to_wire()).decode(), False
         except Exception as error:  # noqa: BLE001 - a fault of ours; without an answer the page would wait for ever
@@ -77,4 +78,4 @@ class Bridge:
     def _send_events(self) -> None:
         if self._events:
             events, self._events = self._events, []
-            self._tell_events(to_json(events).decode())
+            self._tell_events(to_json(events, inf_nan_mode="null").decode())

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from durably_core.errors import NotFoundError
+from durably_core.errors import ConflictError, NotFoundError
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+MANIFEST = "durably/manifest.json"
 ENGINE_PACKAGES = ("durably_core", "spa_runtime/__init__.py", "spa_runtime/bridge.py")
 SPA_OPTIONS = {
     "polling_interval_ms": 100,
@@ -78,12 +79,17 @@ def plan(sources: Sources) -> Plan:
     }
     files |= {f"durably/{pyodide_folder}/{name}": content for name, content in pyodide.items()}
     files[f"durably/{app_name}"] = app
-    files["durably/manifest.json"] = json.dumps(manifest, indent=1).encode()
+    files[MANIFEST] = json.dumps(manifest, indent=1).encode()
     return Plan(files=files, build=manifest["build"])
 
 
 def write(plan: Plan, target: Path) -> None:
-    """Write the bundle to ``target``, which is replaced as a whole."""
+    """Write the bundle to ``target``, which is replaced as a whole.
+
+    Raises ``ConflictError`` for a folder that holds anything else than a bundle.
+    """
+    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
+        raise ConflictError(f"{target} holds something else than a bundle: choose another folder.")
     fresh = target.with_name(target.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     for name, content in plan.files.items():

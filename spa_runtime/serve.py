@@ -23,7 +23,7 @@ class IsolationHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                extra = [(name.encode(), value.encode()) for name, value in ISOLATION_HEADERS.items()]
+                extra = [(name.lower().encode(), value.encode()) for name, value in ISOLATION_HEADERS.items()]
                 # Files may change with the next build: the browser asks, and mostly hears 304.
                 extra.append((b"cache-control", b"no-cache"))
                 message = {**message, "headers": [*message["headers"], *extra]}

@@ -47,9 +47,8 @@ def main() -> None:
             limit.append(visit(context, site.url + "limit/", measure_limit))
             reference.append(visit(context, site.url + "reference/", measure))
             ours.append(visit(context, site.url, measure))
-            print(
-                f"round {number + 1}: {ours[-1]['steps/s']:.0f} steps/s, reference {reference[-1]['steps/s']:.1f}"
-            )
+            mine, theirs = ours[-1]["steps/s"], reference[-1]["steps/s"]
+            print(f"round {number + 1}: {mine:.0f} steps/s, reference {theirs:.1f}")
         context.close()
     report(ours, reference, limit)
 

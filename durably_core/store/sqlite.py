@@ -299,9 +299,9 @@ class SQLiteStore:
             return False
         if ending.output is not None:
             self._execute("save_output", {"run_id": lease.run_id, "output": ending.output})
-        if ending.keep_steps:
+        if ending.keep_steps and ending.status != "cancelled":
             self._insert_logs(lease.run_id, notes)
-        else:
+        elif not ending.keep_steps:
             self._delete_details(lease.run_id)
         return True
 

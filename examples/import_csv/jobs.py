@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import binascii
 import csv
 import io
 import re
@@ -41,7 +40,7 @@ class CsvFile(BaseModel):
 
 
 class ImportInput(BaseModel):
-    file: CsvFile
+    file: CsvFile = Field(title="CSV file")
     pause_ms: int = Field(
         default=100,
         ge=0,
@@ -70,6 +69,8 @@ class Airport(BaseModel):
 class Record(BaseModel):
     line: int
     values: list[str]
+    fault: str | None = None
+    """Why the values can't be told apart."""
 
 
 class Rejected(BaseModel):
@@ -125,8 +126,8 @@ async def save(step: StepContext, rows: list[Record], pause_ms: int) -> Batch:
     batch = Batch(airports=[], rejected=[])
     for row in rows:
         try:
-            if len(row.values) != len(COLUMNS):
-                raise ValueError(f"{len(row.values)} fields instead of {len(COLUMNS)}")
+            if row.fault is not None:
+                raise ValueError(row.fault)
             batch.airports.append(Airport.model_validate(dict(zip(COLUMNS, row.values, strict=True))))
         except ValueError as error:
             batch.rejected.append(Rejected(line=row.line, reason=reason(error), row=",".join(row.values)[:200]))
@@ -168,9 +169,11 @@ def records(file: CsvFile) -> Iterator[Record]:
         positions = [header.index(column) for column in COLUMNS]
         line = reader.line_num + 1
         for values in reader:
-            if values:
-                whole = len(values) == len(header)
-                yield Record(line=line, values=[values[at] for at in positions] if whole else values)
+            if len(values) == len(header):
+                yield Record(line=line, values=[values[at] for at in positions])
+            elif values:
+                fault = f"{len(values)} fields instead of {len(header)}"
+                yield Record(line=line, values=values, fault=fault)
             line = reader.line_num + 1
     except csv.Error as error:
         raise ValueError(f"{file.name} can't be read as CSV: {error} (line {reader.line_num}).") from error
@@ -180,7 +183,7 @@ def text_of(file: CsvFile) -> str:
     """The file's text. Raises ``ValueError`` with a sentence."""
     try:
         content = base64.b64decode(file.content, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error is one
         raise ValueError(f"{file.name} did not arrive whole: choose it again.") from error
     if not content:
         raise ValueError(f"{file.name} is empty (0 bytes).")

@@ -1,0 +1,189 @@
+"""The static folder: repeatable, hashed, and with nothing in it that was not meant to be."""
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from durably_core import NotFoundError
+from spa_runtime import bundle
+from spa_runtime.bundle import PYODIDE_FILES, Plan, Sources
+
+JOBS = "from durably_core import job\n"
+
+
+def put(path: Path, text: str = "x") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    """Small stand-ins for what a bundle is made of."""
+    for name in PYODIDE_FILES:
+        put(tmp_path / "pyodide" / name, f"content of {name}")
+    lock = {"info": {"version": "1"}, "packages": {"numpy": {"url": "https://cdn.example/numpy.whl"}}}
+    put(tmp_path / "pyodide/pyodide-lock.json", json.dumps(lock))
+    put(tmp_path / "pyodide/package.json", '{"version": "314.0.0"}')
+    put(tmp_path / "page/index.html", "<!doctype html>")
+    put(tmp_path / "page/assets/app.js", "1")
+    put(tmp_path / "jobs/my_jobs.py", JOBS)
+    (tmp_path / "wheels").mkdir()
+    with zipfile.ZipFile(tmp_path / "wheels/dep-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("dep/__init__.py", "")
+        wheel.writestr("dep/types.pyi", "")
+    return Sources(
+        jobs=tmp_path / "jobs/my_jobs.py",
+        page=tmp_path / "page",
+        pyodide=tmp_path / "pyodide",
+        wheels=tmp_path / "wheels",
+    )
+
+
+def manifest_of(plan: Plan) -> dict[str, object]:
+    content = plan.files["durably/manifest.json"]
+    assert isinstance(content, bytes)
+    manifest: dict[str, object] = json.loads(content)
+    return manifest
+
+
+def archive_of(plan: Plan) -> bytes:
+    [content] = [content for name, content in plan.files.items() if re.fullmatch(r"durably/app-\w+\.zip", name)]
+    assert isinstance(content, bytes)
+    return content
+
+
+def packed(plan: Plan) -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(archive_of(plan))) as archive:
+        return set(archive.namelist())
+
+
+def test_same_sources_make_the_same_bytes(sources: Sources) -> None:
+    assert bundle.plan(sources) == bundle.plan(sources)
+
+
+def test_touched_files_make_the_same_bytes(sources: Sources) -> None:
+    before = bundle.plan(sources)
+    put(sources.jobs, JOBS)
+    sources.jobs.chmod(0o600)
+    assert archive_of(bundle.plan(sources)) == archive_of(before)
+
+
+def test_changed_job_changes_build_and_archive(sources: Sources) -> None:
+    before = bundle.plan(sources)
+    put(sources.jobs, JOBS + "# changed\n")
+    after = bundle.plan(sources)
+    assert before.build != after.build
+    assert manifest_of(before)["app"] != manifest_of(after)["app"]
+    assert manifest_of(before)["pyodide"] == manifest_of(after)["pyodide"]
+
+
+def test_manifest_names_files_that_exist(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    manifest = manifest_of(plan)
+    app, pyodide = manifest["app"], manifest["pyodide"]
+    assert isinstance(app, dict)
+    assert isinstance(pyodide, dict)
+    assert f"durably/{app['url']}" in plan.files
+    assert app["bytes"] == len(archive_of(plan))
+    assert {f"durably/{pyodide['url']}{name}" for name in PYODIDE_FILES} <= plan.files.keys()
+    assert (manifest["jobsModule"], manifest["build"]) == ("my_jobs", plan.build)
+
+
+def test_archive_is_named_by_its_content(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    digest = hashlib.sha256(hashlib.sha256(archive_of(plan)).digest()).hexdigest()[:16]
+    assert f"durably/app-{digest}.zip" in plan.files
+
+
+def test_lock_file_names_no_cdn(sources: Sources) -> None:
+    [lock] = [value for name, value in bundle.plan(sources).files.items() if name.endswith("lock.json")]
+    assert isinstance(lock, bytes)
+    assert json.loads(lock)["packages"] == {}
+
+
+def test_archive_holds_engine_wheels_and_jobs(sources: Sources) -> None:
+    names = packed(bundle.plan(sources))
+    assert {"durably_core/__init__.py", "spa_runtime/bridge.py", "dep/__init__.py", "my_jobs.py"} <= names
+    assert "durably_core/store/sql/sqlite/migrations/0001_initial.sql" in names
+    assert not {"dep/types.pyi", "spa_runtime/bundle.py"} & names
+
+
+def test_modules_and_data_beside_jobs_come_along(sources: Sources) -> None:
+    put(sources.jobs.parent / "helpers/deep/__init__.py")
+    put(sources.jobs.parent / "data.csv")
+    assert {"helpers/deep/__init__.py", "data.csv"} <= packed(bundle.plan(sources))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env",
+        ".git/config",
+        ".venv/lib/python3.11/site-packages/secret.py",
+        "package/.hidden/key.pem",
+        "__pycache__/my_jobs.cpython-311.pyc",
+    ],
+)
+def test_nothing_hidden_is_packed(sources: Sources, path: str) -> None:
+    before = packed(bundle.plan(sources))
+    put(sources.jobs.parent / path)
+    assert packed(bundle.plan(sources)) == before
+
+
+def test_jobs_below_a_hidden_folder_are_packed(sources: Sources, tmp_path: Path) -> None:
+    hidden = tmp_path / ".work/jobs/my_jobs.py"
+    put(hidden, JOBS)
+    moved = Sources(jobs=hidden, page=sources.page, pyodide=sources.pyodide, wheels=sources.wheels)
+    assert "my_jobs.py" in packed(bundle.plan(moved))
+
+
+@pytest.mark.parametrize("name", ["jobs/my_jobs.py", "page/index.html", "pyodide/package.json"])
+def test_missing_source_is_named(sources: Sources, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).unlink()
+    with pytest.raises(NotFoundError, match=re.escape(str(tmp_path / name))):
+        bundle.plan(sources)
+
+
+def test_missing_wheels_are_named(sources: Sources, tmp_path: Path) -> None:
+    next(sources.wheels.iterdir()).unlink()
+    with pytest.raises(NotFoundError, match="wheels for Pyodide are missing"):
+        bundle.plan(sources)
+
+
+def test_written_folder_is_the_plan(sources: Sources, tmp_path: Path) -> None:
+    plan = bundle.plan(sources)
+    target = tmp_path / "dist"
+    bundle.write(plan, target)
+    written = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    assert written == plan.files.keys()
+    assert (target / "index.html").read_text() == "<!doctype html>"
+
+
+def test_writing_replaces_the_old_bundle(sources: Sources, tmp_path: Path) -> None:
+    target = tmp_path / "dist"
+    bundle.write(bundle.plan(sources), target)
+    put(target / "durably/app-old.zip")
+    bundle.write(bundle.plan(sources), target)
+    assert not (target / "durably/app-old.zip").exists()
+    assert not (tmp_path / "dist.new").exists()
+
+
+def test_written_twice_is_byte_identical(sources: Sources, tmp_path: Path) -> None:
+    contents = []
+    for name in ("one", "two"):
+        bundle.write(bundle.plan(sources), tmp_path / name)
+        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
+        contents.append([(path.relative_to(tmp_path / name), path.read_bytes()) for path in files])
+    assert contents[0] == contents[1]
+
+
+def test_folder_that_is_no_bundle_is_not_replaced(sources: Sources, tmp_path: Path) -> None:
+    put(tmp_path / "home/thesis.txt")
+    with pytest.raises(Exception, match="home"):
+        bundle.write(bundle.plan(sources), tmp_path / "home")
+    assert (tmp_path / "home/thesis.txt").exists()
