@@ -59,8 +59,7 @@ clean: ## Remove everything that was built or installed
 .setup-bench: bench/spa/node_modules/.installed
 
 $(BIN)/pip:
-	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else \
-	  "Durably needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12")'
+	@$(PYTHON) scripts/check_python.py
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml | $(BIN)/pip
@@ -69,9 +68,7 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml | $(BIN)/pip
 	@touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json
-	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
-	  if (major < 20 || (major === 20 && minor < 19)) { \
-	    console.error("Durably needs Node 20.19 or newer; this is " + process.version); process.exit(1) }'
+	@node scripts/check_node.mjs
 	cd web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
