@@ -3,10 +3,11 @@
 import asyncio
 import contextvars
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -14,12 +15,15 @@ T = TypeVar("T")
 HAS_THREADS = sys.platform != "emscripten"
 
 
-async def in_thread(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-    """The result of a function that may block; context variables go along."""
-    if not HAS_THREADS:
-        return function(*args, **kwargs)
-    call = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-    return await _to_its_end(asyncio.get_running_loop().run_in_executor(None, call))
+async def call(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
+    """The result of a function, sync or async. A sync one may block; context variables go along."""
+    if HAS_THREADS and not inspect.iscoroutinefunction(function):
+        bound = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
+        result = await _to_its_end(asyncio.get_running_loop().run_in_executor(None, bound))
+    else:
+        result = function(*args, **kwargs)
+    # A lambda or a partial around an async function is sync by its looks.
+    return await result if hasattr(result, "__await__") else result
 
 
 class OwnThread:

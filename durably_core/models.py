@@ -154,7 +154,7 @@ class Step:
         if row["error"] is not None:
             error = RunError(message=row["error"], type=row["error_type"], traceback=row["error_traceback"])
         return cls(
-            id=str(row["id"]),
+            id=f"{row['run_id']}:{row['name']}:{row['failure']}",
             run_id=row["run_id"],
             name=row["name"],
             index=row["step_index"],

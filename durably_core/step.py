@@ -1,7 +1,6 @@
 """What job code sees of its run: steps, progress, logs and the signal to stop."""
 
 import asyncio
-import inspect
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -9,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from durably_core.abort import AbortSignal
-from durably_core.blocking import in_thread
+from durably_core.blocking import call
 from durably_core.errors import ConflictError, ValidationError
 from durably_core.models import LogLevel, Progress, Run
 from durably_core.values import JSON_CODEC, Codec, codec_of, storable
@@ -115,12 +114,7 @@ class StepContext:
         started_at = self._recorder.step_started(name, index)
         token = _current_step.set(name)
         try:
-            if inspect.iscoroutinefunction(function):
-                result = await function(*args, **kwargs)
-            else:
-                result = await in_thread(function, *args, **kwargs)
-                if inspect.isawaitable(result):  # a lambda or a partial around an async function
-                    result = await result
+            result = await call(function, *args, **kwargs)
             self.signal.throw_if_aborted()
             text, value = codec.store(result)
         except asyncio.CancelledError:

@@ -369,7 +369,7 @@ class SQLiteStore:
             )
 
     def _delete_details(self, run_id: str) -> None:
-        for query in ("delete_completed_steps", "delete_other_steps", "delete_logs"):
+        for query in ("delete_steps", "delete_logs"):
             self._execute(query, {"run_id": run_id})
 
     def _get_run(self, run_id: str) -> Run | None:

@@ -3,8 +3,10 @@
 import asyncio
 import threading
 
+import pytest
+
 from durably_core import StepContext
-from durably_core.blocking import in_thread
+from durably_core.blocking import call
 from tests.conftest import PATIENCE_S, Heard, MakeEngine, Numbers, ended, make_job, nothing, turns, within
 
 
@@ -94,5 +96,6 @@ async def test_sync_step_leaves_the_loop_free(make_engine: MakeEngine) -> None:
 
 
 async def test_thread_raises_what_the_function_raises() -> None:
-    good, bad = await asyncio.gather(in_thread(int, "5"), in_thread(int, "x"), return_exceptions=True)
-    assert (good, type(bad)) == (5, ValueError)
+    assert await call(int, "5") == 5
+    with pytest.raises(ValueError, match="invalid literal"):
+        await call(int, "x")

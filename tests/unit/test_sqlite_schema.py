@@ -95,7 +95,7 @@ def test_migrations_count_up_from_one() -> None:
     ("name", "words"),
     [
         ("claim", ["durably_runs_by_status"]),
-        ("get_checkpoints", ["durably_steps_completed"]),
+        ("get_checkpoints", ["durably_steps USING PRIMARY KEY (run_id=?)"]),
         ("get_logs", ["durably_logs USING PRIMARY KEY (run_id=?)"]),
         ("find_idempotent", ["durably_runs_idempotency"]),
     ],

@@ -116,8 +116,8 @@ async def test_clean_up_rides_with_the_end(engine: Durably, store: SQLiteStore) 
     await within(engine.process_one())
     log = statements.taken()
     last = len(log) - log[::-1].index("BEGIN")
-    assert log[last:].count("DELETE") == 3
-    assert log.count("DELETE") == 3
+    assert log[last:].count("DELETE") == 2
+    assert log.count("DELETE") == 2
 
 
 async def test_an_idle_worker_looks_once(engine: Durably, store: SQLiteStore) -> None:

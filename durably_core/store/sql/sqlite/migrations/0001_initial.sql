@@ -69,12 +69,14 @@ CREATE TABLE durably_run_labels (
 ) WITHOUT ROWID;
 CREATE INDEX durably_run_labels_by_value ON durably_run_labels (key, value, run_id);
 
--- No foreign keys on steps and logs: both are written at every step, and the check would cost a
--- look-up each time. Whoever deletes a run deletes them in the same transaction.
+-- Steps and logs are written at every step, so each is one tree, clustered by run, and has no foreign
+-- key, whose check would cost a look-up each time. Whoever deletes a run deletes them with it.
 CREATE TABLE durably_steps (
-  id               INTEGER NOT NULL PRIMARY KEY,
   run_id           TEXT    NOT NULL,
   name             TEXT    NOT NULL,
+  -- 0 is the checkpoint, 1 and up are the failures before it. The primary key admits one checkpoint
+  -- per step: a finished step is finished once.
+  failure          INTEGER NOT NULL CHECK (failure >= 0),
   step_index       INTEGER NOT NULL,
   status           TEXT    NOT NULL CHECK (status IN ('completed', 'failed', 'cancelled')),
   output           TEXT,
@@ -83,11 +85,10 @@ CREATE TABLE durably_steps (
   error_traceback  TEXT,
   started_at       INTEGER NOT NULL,
   completed_at     INTEGER NOT NULL,
-  CHECK ((error IS NOT NULL) = (status = 'failed'))
-);
--- A finished step is finished once: a second checkpoint of one name can't be written.
-CREATE UNIQUE INDEX durably_steps_completed ON durably_steps (run_id, name) WHERE status = 'completed';
-CREATE INDEX durably_steps_not_completed ON durably_steps (run_id, id) WHERE status <> 'completed';
+  CHECK ((status = 'completed') = (failure = 0)),
+  CHECK ((error IS NOT NULL) = (status = 'failed')),
+  PRIMARY KEY (run_id, name, failure)
+) WITHOUT ROWID;
 
 CREATE TABLE durably_logs (
   run_id      TEXT    NOT NULL,
