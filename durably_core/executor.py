@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from durably_core import events
+from durably_core import events, tasks
 from durably_core.abort import AbortSignal, RunStopped
 from durably_core.clock import Clock, NewId, from_ms
 from durably_core.errors import CancelledError, DurablyError, LeaseLostError, StorageError
@@ -151,7 +151,7 @@ class Execution:
         """
         context = StepContext(self.run, self._checkpoints, self.signal, self)
         # ``stop`` cancels this task and never the worker's.
-        self._code = self._loop.create_task(self._call(job, context))
+        self._code = tasks.start(self._call(job, context))
         try:
             ending = await self._code
         except asyncio.CancelledError as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from durably_core import api
+from durably_core import api, tasks
 from durably_core.durably import Durably, create_durably
 from durably_core.errors import DurablyError
 from durably_core.events import Event, to_wire
@@ -51,7 +51,7 @@ class Bridge:
 
     def request(self, request_id: int, operation: str, body: str) -> None:
         """Start an operation; its answer goes through ``respond``."""
-        task = asyncio.get_running_loop().create_task(self._answer(request_id, operation, body))
+        task = tasks.start(self._answer(request_id, operation, body))
         # The loop only holds tasks weakly.
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)

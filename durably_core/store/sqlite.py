@@ -112,26 +112,24 @@ class SQLiteStore:
     async def _read(
         self, method: Callable[Concatenate["SQLiteStore", P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await self._thread.call(lambda: self._guarded(lambda: method(self, *args, **kwargs)))
+        return await self._thread.call(lambda: self._mapped(method, *args, **kwargs))
 
     async def _write(
         self, method: Callable[Concatenate["SQLiteStore", P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        return await self._thread.call(
-            lambda: self._guarded(lambda: self._transaction(lambda: method(self, *args, **kwargs)))
-        )
+        return await self._thread.call(lambda: self._mapped(SQLiteStore._transaction, method, *args, **kwargs))
 
-    def _guarded(self, work: Callable[[], T]) -> T:
+    def _mapped(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         try:
-            return work()
+            return method(self, *args, **kwargs)
         except sqlite3.Error as error:
             raise _storage_error(error) from error
 
-    def _transaction(self, work: Callable[[], T]) -> T:
+    def _transaction(self, method: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         connection = self._open()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work()
+            result = method(self, *args, **kwargs)
             # A crash before this line leaves nothing of the transaction, after it everything.
             connection.execute("COMMIT")
         except BaseException:

@@ -13,7 +13,7 @@ BROWSER_ONLY = {"js", "pyodide", "pyodide_js"}
 
 LAYERS = [
     {"errors", "clock"},
-    {"abort", "blocking", "models"},
+    {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
     {"store.sql", "store.base"},
     {"store.sqlite"},
