@@ -46,6 +46,7 @@ class Bridge:
         self._tell_events = tell_events
         self._tell_fatal = tell_fatal
         self._events: list[dict[str, Any]] = []
+        self._turn_awaited = False
         self._requests: set[asyncio.Task[None]] = set()
         durably.on("*", self._collect)
 
@@ -71,9 +72,14 @@ class Bridge:
 
     def _collect(self, event: Event) -> None:
         # One message per turn of the loop, however many events.
-        if not self._events:
-            asyncio.get_running_loop().call_soon(self._send_events)
+        if not self._turn_awaited:
+            self._turn_awaited = True
+            asyncio.get_running_loop().call_soon(self._on_turn)
         self._events.append(to_wire(event, payload=False))
+
+    def _on_turn(self) -> None:
+        self._turn_awaited = False
+        self._send_events()
 
     def _send_events(self) -> None:
         if self._events:
