@@ -126,8 +126,22 @@ def get_run(page: Page, run_id: str) -> dict[str, Any]:
 
 def wait_until_ended(page: Page, run_id: str) -> dict[str, Any]:
     """The run, once it is terminal."""
-    page.wait_for_function("async (id) => (await window.durably.getRun(id)).isTerminal", arg=run_id)
-    return get_run(page, run_id)
+    run: dict[str, Any] = page.evaluate(ENDED, run_id)
+    assert run["isTerminal"], run
+    return run
+
+
+ENDED = """
+async (id) => {
+  let run
+  for (let tries = 0; tries < 6000; tries++) {
+    run = await window.durably.getRun(id)
+    if (run.isTerminal) break
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  return run
+}
+"""
 
 
 def wait_for(page: Page, fact: Callable[[], bool]) -> None:
