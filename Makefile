@@ -30,7 +30,7 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	cd web && npm run --silent test
 	$(BIN)/pytest tests/unit tests/conformance
 
-test-browser: build/.browser build ## The whole thing in a real browser
+test-browser: .browser build ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest tests/browser
 
 format: .setup-python .setup-web ## Format all code
@@ -38,7 +38,7 @@ format: .setup-python .setup-web ## Format all code
 	$(BIN)/ruff format .
 	cd web && npm run --silent format
 
-bench: build/.browser build .setup-bench ## Steps per second in the browser, beside the reference
+bench: .browser build .setup-bench ## Steps per second in the browser, beside the reference
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.spa
 
 lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
@@ -82,9 +82,11 @@ build/wheels/.downloaded: requirements/pyodide.txt | $(VENV)/.installed
 	  -r requirements/pyodide.txt -d build/wheels
 	@touch $@
 
-build/.browser: scripts/ensure_browser.py | $(VENV)/.installed
+# Asked each time: a browser that was there yesterday may be gone.
+.PHONY: .browser
+.browser: | $(VENV)/.installed
 	@mkdir -p build
-	$(BIN)/python scripts/ensure_browser.py > $@
+	@$(BIN)/python scripts/ensure_browser.py build/.browser
 
 PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
 ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')

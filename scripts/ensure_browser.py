@@ -1,4 +1,4 @@
-"""Finds a Chromium for the tests, or installs one, and prints its path.
+"""Finds a Chromium for the tests, or installs one, and writes its path into the file that it is given.
 
 Playwright's own if it can be had, else one that this system has, else the distribution's package.
 """
@@ -27,7 +27,7 @@ def playwrights_own() -> str | None:
     """Where Playwright keeps its Chromium, if it is there."""
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
-    return path if Path(path).exists() else None
+    return path if starts(path) else None
 
 
 def playwrights_download() -> str | None:
@@ -44,7 +44,7 @@ def playwrights_download() -> str | None:
 
 def systems_own() -> str | None:
     """A Chromium or Chrome on the path."""
-    return next(filter(None, map(shutil.which, SYSTEM_NAMES)), None)
+    return next((path for path in map(shutil.which, SYSTEM_NAMES) if path is not None and starts(path)), None)
 
 
 def distributions_package() -> str | None:
@@ -52,11 +52,20 @@ def distributions_package() -> str | None:
     if shutil.which("apt-get") is None:
         return None
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if sudo and shutil.which("sudo") is None:
+        return None
     for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
         command = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments]
         if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
             return None
     return systems_own()
+
+
+def starts(path: str) -> bool:
+    """Whether the browser is there and has the libraries that it needs."""
+    if not Path(path).exists():
+        return False
+    return subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
 
 
 SOURCES: tuple[Callable[[], str | None], ...] = (
@@ -68,9 +77,12 @@ SOURCES: tuple[Callable[[], str | None], ...] = (
 
 
 def main() -> int:
+    remembered = Path(sys.argv[1])
+    if remembered.exists() and starts(remembered.read_text().strip()):
+        return 0
     for source in SOURCES:
         if path := source():
-            print(path)
+            remembered.write_text(path + "\n")
             return 0
         print(f"No browser from {source.__name__.replace('_', ' ')}; trying the next.", file=sys.stderr)
     print(

@@ -7,6 +7,7 @@ infinity: both arrive there as null.
 import asyncio
 import importlib
 import json
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -14,37 +15,61 @@ from pydantic_core import to_json
 
 from durably_core import api, tasks
 from durably_core.durably import Durably, create_durably
-from durably_core.errors import DurablyError
+from durably_core.errors import DurablyError, ValidationError
 from durably_core.events import Event, to_wire
-from durably_core.job import collect_jobs
+from durably_core.job import Job, collect_jobs
+
+APP = "/app/"
+"""Where the worker unpacks engine and jobs."""
 
 Respond = Callable[[int, bool, str], None]
 Tell = Callable[[str], None]
 
 
 async def start(
-    database: str, jobs_module: str, options: str, respond: Respond, tell_events: Tell, tell_fatal: Tell
+    database: str, jobs_module: str, options: str, respond: Respond, tell_events: Tell, tell_failed: Tell
 ) -> "Bridge":
     """Import the jobs, open the database and start the engine.
 
-    ``options``: JSON object of ``create_durably``'s options. The callbacks are JavaScript functions.
+    ``options``: JSON object of ``create_durably``'s options. The callbacks are JavaScript functions;
+    ``tell_failed`` hears a ``WireError`` before this raises.
     """
-    jobs = collect_jobs(importlib.import_module(jobs_module))
-    # The worker holds the tab lock, so no one else has this database open.
-    durably = create_durably(database=database, jobs=jobs, exclusive=True, **json.loads(options))
-    bridge = Bridge(durably, respond, tell_events, tell_fatal)
-    await durably.init()
+    try:
+        jobs = _import_jobs(jobs_module)
+        # The worker holds the tab lock, so no one else has this database open.
+        durably = create_durably(database=database, jobs=jobs, exclusive=True, **json.loads(options))
+        bridge = Bridge(durably, respond, tell_events)
+        await durably.init()
+    except DurablyError as error:
+        tell_failed(to_json(error.to_wire()).decode())
+        raise
     return bridge
+
+
+def _import_jobs(module: str) -> dict[str, Job[Any, Any]]:
+    try:
+        return collect_jobs(importlib.import_module(module))
+    except DurablyError:
+        raise
+    except Exception as error:
+        # The innermost line of the job project: where its author has to look.
+        frames = [
+            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(APP)
+        ]
+        place = f" ({frames[-1].filename.removeprefix(APP)}, line {frames[-1].lineno})" if frames else ""
+        if isinstance(error, SyntaxError):
+            place = f" ({str(error.filename).removeprefix(APP)}, line {error.lineno})"
+        reason = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
+        raise ValidationError(f"The jobs could not be loaded. {reason}{place}") from error
 
 
 class Bridge:
     """Passes requests in, and answers and events out."""
 
-    def __init__(self, durably: Durably, respond: Respond, tell_events: Tell, tell_fatal: Tell) -> None:
+    def __init__(self, durably: Durably, respond: Respond, tell_events: Tell) -> None:
         self._durably = durably
         self._respond = respond
         self._tell_events = tell_events
-        self._tell_fatal = tell_fatal
         self._events: list[dict[str, Any]] = []
         self._turn_awaited = False
         self._requests: set[asyncio.Task[None]] = set()

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -88,10 +89,11 @@ def write(plan: Plan, target: Path) -> None:
 
     Raises ``ConflictError`` for a folder that holds anything else than a bundle.
     """
-    if target.exists() and not (target / MANIFEST).is_file() and any(target.iterdir()):
-        raise ConflictError(f"{target} holds something else than a bundle: choose another folder.")
-    fresh = target.with_name(target.name + ".new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    if target.exists() and not (target / MANIFEST).is_file() and (target.is_file() or any(target.iterdir())):
+        raise ConflictError(f"{target} is something else than a bundle: choose another folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    fresh.chmod(0o755)
     for name, content in plan.files.items():
         path = fresh / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -138,8 +140,7 @@ def _content(sources: Sources) -> Iterator[tuple[str, bytes]]:
         top = root / package
         for path in [top] if top.is_file() else _files_below(top):
             yield path.relative_to(root).as_posix(), path.read_bytes()
-    # The job file may have modules and data beside it.
-    for path in _files_below(sources.jobs.parent):
+    for path in _job_modules(sources.jobs.parent):
         yield path.relative_to(sources.jobs.parent).as_posix(), path.read_bytes()
 
 
@@ -149,6 +150,16 @@ def _files_below(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not any(_is_private(part) for part in path.relative_to(folder).parts)
     )
+
+
+def _job_modules(folder: Path) -> list[Path]:
+    """The Python files beside the job file, and below.
+
+    Nothing else: what is packed is published, and there may be secrets, databases and builds.
+    """
+    foreign = {path.parent for path in folder.rglob("pyvenv.cfg")}
+    foreign |= {path.parent.parent for path in folder.rglob(MANIFEST)} | set(folder.rglob("node_modules"))
+    return [path for path in _files_below(folder) if path.suffix == ".py" and foreign.isdisjoint(path.parents)]
 
 
 def _is_private(name: str) -> bool:

@@ -1,7 +1,7 @@
 """What a server must send with the page.
 
-Cross-origin isolation gives the page shared memory, by which Python can be interrupted. The same
-two headers stand in ``netlify.toml``, ``vercel.json`` and ``web/isolation-headers.ts``.
+Cross-origin isolation gives the page shared memory, which interrupting Python needs. The same two
+headers stand in ``netlify.toml``, ``vercel.json`` and ``web/isolation-headers.ts``.
 """
 
 ISOLATION_HEADERS = {

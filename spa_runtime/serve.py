@@ -1,5 +1,6 @@
 """Serves a bundle on this machine, with the headers that a static host is configured to send."""
 
+import errno
 import socket
 from pathlib import Path
 
@@ -57,5 +58,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise ConflictError(f"Port {port} is taken: choose another with --port.") from error
+        if error.errno == errno.EADDRINUSE:
+            raise ConflictError(f"Port {port} is taken: choose another with --port.") from error
+        raise ConflictError(f"Port {port} of {host} can't be used: {error.strerror}.") from error
     return listener

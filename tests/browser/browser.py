@@ -22,6 +22,8 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # An address that is not this machine's, for what browsers allow only there.
+    "--host-resolver-rules=MAP insecure.test 127.0.0.1",
 )
 LISTEN = """
 new BroadcastChannel('durably-test').onmessage = (event) => console.log('body: ' + event.data)

@@ -23,7 +23,8 @@ AN_HOUR_MS = 3_600_000
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page over the jobs in ``tests/browser/jobs``, with leases that outlast any test."""
     folder = tmp_path_factory.mktemp("bundle") / "site"
-    options = {**bundle.SPA_OPTIONS, "lease_ms": AN_HOUR_MS}
+    # No renewals either: each would be one more flush.
+    options = {**bundle.SPA_OPTIONS, "lease_ms": AN_HOUR_MS, "lease_renew_interval_ms": AN_HOUR_MS // 2}
     bundle.write(bundle.plan(sources(Path(__file__).parent / "jobs" / "jobs.py", options)), folder)
     with served(folder) as site:
         yield site

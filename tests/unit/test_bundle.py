@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from durably_core import NotFoundError
+from durably_core import ConflictError, NotFoundError
 from spa_runtime import bundle
 from spa_runtime.bundle import PYODIDE_FILES, Plan, Sources
 
@@ -113,10 +113,9 @@ def test_archive_holds_engine_wheels_and_jobs(sources: Sources) -> None:
     assert not {"dep/types.pyi", "spa_runtime/bundle.py"} & names
 
 
-def test_modules_and_data_beside_jobs_come_along(sources: Sources) -> None:
+def test_modules_beside_jobs_come_along(sources: Sources) -> None:
     put(sources.jobs.parent / "helpers/deep/__init__.py")
-    put(sources.jobs.parent / "data.csv")
-    assert {"helpers/deep/__init__.py", "data.csv"} <= packed(bundle.plan(sources))
+    assert "helpers/deep/__init__.py" in packed(bundle.plan(sources))
 
 
 @pytest.mark.parametrize(
@@ -127,12 +126,22 @@ def test_modules_and_data_beside_jobs_come_along(sources: Sources) -> None:
         ".venv/lib/python3.11/site-packages/secret.py",
         "package/.hidden/key.pem",
         "__pycache__/my_jobs.cpython-311.pyc",
+        "credentials.json",
+        "app.db",
+        "node_modules/thing/setup.py",
     ],
 )
-def test_nothing_hidden_is_packed(sources: Sources, path: str) -> None:
+def test_nothing_but_modules_is_published(sources: Sources, path: str) -> None:
     before = packed(bundle.plan(sources))
     put(sources.jobs.parent / path)
     assert packed(bundle.plan(sources)) == before
+
+
+@pytest.mark.parametrize("marker", ["environment/pyvenv.cfg", "dist/durably/manifest.json"])
+def test_environments_and_builds_are_left_out(sources: Sources, marker: str) -> None:
+    put(sources.jobs.parent / marker)
+    put(sources.jobs.parent / Path(marker).parts[0] / "lib/module.py")
+    assert not any("module.py" in name for name in packed(bundle.plan(sources)))
 
 
 def test_jobs_below_a_hidden_folder_are_packed(sources: Sources, tmp_path: Path) -> None:
@@ -170,7 +179,19 @@ def test_writing_replaces_the_old_bundle(sources: Sources, tmp_path: Path) -> No
     put(target / "durably/app-old.zip")
     bundle.write(bundle.plan(sources), target)
     assert not (target / "durably/app-old.zip").exists()
-    assert not (tmp_path / "dist.new").exists()
+    assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
+
+
+def test_folders_beside_the_target_stay(sources: Sources, tmp_path: Path) -> None:
+    put(tmp_path / "dist.new/mine.txt")
+    bundle.write(bundle.plan(sources), tmp_path / "dist")
+    assert (tmp_path / "dist.new/mine.txt").exists()
+
+
+def test_file_is_not_replaced_by_a_bundle(sources: Sources, tmp_path: Path) -> None:
+    put(tmp_path / "dist")
+    with pytest.raises(ConflictError):
+        bundle.write(bundle.plan(sources), tmp_path / "dist")
 
 
 def test_written_twice_is_byte_identical(sources: Sources, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client'
 import { DurablyProvider } from '../src/react'
 import { App } from './app'
 import { durably } from './durably'
+import { Boundary } from './shell/boundary'
 import './styles/index.css'
 
 // A file dropped beside the form would otherwise replace the page.
@@ -15,7 +16,9 @@ if (root === null) throw new Error('The page has no element with the id "root".'
 createRoot(root).render(
   <StrictMode>
     <DurablyProvider durably={durably}>
-      <App />
+      <Boundary what="page">
+        <App />
+      </Boundary>
     </DurablyProvider>
   </StrictMode>,
 )

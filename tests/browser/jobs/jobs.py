@@ -1,10 +1,13 @@
 """Jobs for the browser tests. They talk to the test through a BroadcastChannel."""
 
 import asyncio
+import sqlite3
+import sys
 from typing import Any
 
-from js import BroadcastChannel  # type: ignore[import-not-found]
+from js import BroadcastChannel, setTimeout  # type: ignore[import-not-found]
 from pydantic import BaseModel
+from pyodide.ffi import create_once_callable  # type: ignore[import-not-found]
 
 from durably_core import StepContext, job
 
@@ -52,6 +55,39 @@ async def body(number: int, closed: bool) -> int:
         await opened()
     tell(f"end {number}")
     return number
+
+
+@job("recurse")
+async def recurse(step: StepContext, input: Steps) -> None:
+    """Ends Python for good the first time: its stack is the browser's."""
+    attempt = step.attempt
+    if attempt == 1:
+        sys.setrecursionlimit(1_000_000)
+        await step.run("deep", deep, 0)
+
+
+def deep(level: int) -> int:
+    return sorted([level], key=deep)[0] if level < 0 else sorted([level + 1], key=deep)[0]
+
+
+@job("callback")
+async def callback(step: StepContext, input: Steps) -> None:
+    """Leaves a callback behind that raises."""
+    setTimeout(create_once_callable(broken), 0)
+    await asyncio.sleep(0.05)
+
+
+@job("scratch")
+async def scratch(step: StepContext, input: Steps) -> Total:
+    """Uses a SQLite database of its own, in memory files."""
+    return Total(total=await step.run("write", write_scratch, input.count))
+
+
+def write_scratch(count: int) -> int:
+    with sqlite3.connect("/tmp/scratch.db") as connection:
+        connection.execute("CREATE TABLE numbers (number INTEGER)")
+        connection.executemany("INSERT INTO numbers VALUES (?)", [(number,) for number in range(count)])
+    return int(connection.execute("SELECT count(*) FROM numbers").fetchone()[0])
 
 
 @job("fail")

@@ -1,8 +1,10 @@
 import type { ReactNode } from 'react'
 import type { EngineStatus } from '../../src'
+import { useEngineProblem } from '../lib/use-engine-problem'
 
 /** Why nothing can be done at the moment, in full width. */
 export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
+  const problem = useEngineProblem()
   if (status.state === 'waiting') {
     return (
       <section className="notice" role="status">
@@ -26,6 +28,16 @@ export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
         <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
           Reload
         </button>
+      </section>
+    )
+  }
+  if (problem !== null) {
+    return (
+      <section className="notice notice-bad" role="alert">
+        <div>
+          <h2>The engine has a problem and keeps trying.</h2>
+          <p>{problem} What is finished is kept.</p>
+        </div>
       </section>
     )
   }

@@ -1,5 +1,6 @@
 import { lazy, Suspense, useState, type ReactNode } from 'react'
 import type { JobsState } from '../../src/react'
+import { Boundary } from '../shell/boundary'
 import { LoadFailure } from '../shell/load-failure'
 import { Skeleton } from '../shell/skeleton'
 
@@ -28,9 +29,11 @@ export function StartJob({ jobs: { status, jobs, error } }: { jobs: JobsState })
       {status === 'ready' && jobs.length === 0 && <p className="hint">This engine knows no jobs yet.</p>}
       {error !== null && <LoadFailure what="jobs" error={error} />}
       {job !== undefined && (
-        <Suspense fallback={<Skeleton rows={3} />}>
-          <JobForm key={job.name} job={job} />
-        </Suspense>
+        <Boundary what="form">
+          <Suspense fallback={<Skeleton rows={3} />}>
+            <JobForm key={job.name} job={job} />
+          </Suspense>
+        </Boundary>
       )}
     </section>
   )

@@ -87,7 +87,12 @@ export class BufferedFile {
     // Emptied first: were the write to fail, SQLite is told so and rolls back; retrying these bytes
     // later would put them into a file that no longer expects them.
     this.#buffered = 0
-    this.#writeThrough(bytes, this.#bufferedAt)
+    try {
+      this.#writeThrough(bytes, this.#bufferedAt)
+    } catch (error) {
+      this.#size = this.#handle.getSize()
+      throw error
+    }
   }
 
   #writeThrough(bytes: Uint8Array, at: number): void {

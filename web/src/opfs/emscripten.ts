@@ -11,7 +11,7 @@ export interface FsNode {
 export interface FsStream {
   node: FsNode
   position: number
-  stream_ops?: StreamOps
+  stream_ops?: Partial<StreamOps>
 }
 
 export interface Attributes {

@@ -2,7 +2,9 @@ import { DurablyError } from '../errors'
 
 /** The storage of this browser can't be used, and what the person can do about it. */
 export function storageError(error: unknown): DurablyError {
-  const name = error instanceof DOMException ? error.name : ''
+  // A `TypeError`: the functions themselves are missing.
+  const isMissing = error instanceof TypeError
+  const name = error instanceof DOMException ? error.name : isMissing ? 'NotSupportedError' : ''
   const [code, sentence] = SENTENCES[name] ?? [
     'storage',
     'The browser refused access to its storage. Reload the page; if that does not help, restart the browser.',

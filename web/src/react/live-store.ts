@@ -70,7 +70,8 @@ export class LiveStore<State, Snapshot> {
   }
 
   #hear(events: readonly EngineEvent[]): void {
-    this.#since?.push(...events)
+    // Not spread into arguments: a batch may hold more than a call can take.
+    if (this.#since !== null) for (const event of events) this.#since.push(event)
     this.#dispatch({ type: 'heard', events })
     if (this.#spec.outdates(this.#state, events)) this.#load()
   }

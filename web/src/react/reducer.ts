@@ -43,6 +43,9 @@ export interface RunSnapshot {
   logs: readonly LogEntry[]
 }
 
+/** A run may log without end; the page shows the newest lines. */
+const MOST_LOGS = 1000
+
 /** Begins the id of a step made from an event, until the engine's own record takes its place. */
 const EVENT_ID = 'event-'
 
@@ -163,9 +166,16 @@ function loadedRun(state: RunState, { run, steps, logs }: RunSnapshot): RunState
     run,
     steps: keepsSteps ? state.steps : steps,
     runningSteps: isSameAttempt ? state.runningSteps.filter((step) => !hasStep(steps, step)) : [],
-    logs,
+    logs: mergedLogs(state.logs, logs),
     error: null,
   }
+}
+
+/** The newest lines of both: one that was heard may not be on disk yet. */
+function mergedLogs(heard: readonly LogEntry[], stored: readonly LogEntry[]): readonly LogEntry[] {
+  const newest = stored.at(-1)
+  const later = newest === undefined ? heard : heard.filter(({ id }) => id > newest.id)
+  return [...stored, ...later].slice(-MOST_LOGS)
 }
 
 function moveDetail(state: RunState, event: EngineEvent, runId: string): RunState {
@@ -252,9 +262,11 @@ function hasStep(steps: readonly StepKey[], step: StepKey): boolean {
 
 function writeLog(state: RunState, event: EventOf<'log:write'>): RunState {
   const { id, runId, stepName, level, message, data, createdAt } = event
-  // The snapshot may have been taken after the line was written.
-  if (state.logs.some((log) => log.id === id)) return state
-  return { ...state, logs: [...state.logs, { id, runId, stepName, level, message, data, createdAt }] }
+  // Ids grow with time: one that is not newer was in the snapshot.
+  const newest = state.logs.at(-1)
+  if (newest !== undefined && id <= newest.id) return state
+  const entry = { id, runId, stepName, level, message, data, createdAt }
+  return { ...state, logs: [...state.logs, entry].slice(-MOST_LOGS) }
 }
 
 function isNotFound(error: Error): boolean {

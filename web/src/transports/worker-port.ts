@@ -25,8 +25,14 @@ interface Waiting {
   reject: (error: DurablyError) => void
 }
 
-/** A worker that dies this often before it is ready once is not started again. */
-const MOST_FAILED_BOOTS = 3
+/** A worker that dies this often in a row is not started again. */
+const MOST_DEATHS = 3
+
+/** An engine that was ready for so long counts as healthy: its death begins a new row. */
+const HEALTHY_MS = 30_000
+
+/** How long a new worker may take to say its first word, while its script is fetched. */
+const FIRST_WORD_MS = 30_000
 
 /** Operations that change nothing: after a restart they are simply asked again. */
 const READS: ReadonlySet<OperationName> = new Set([
@@ -44,10 +50,11 @@ export class WorkerPort implements Transport {
   #status: EngineStatus
   #worker: Worker | null = null
   #listener: TransportListener | null = null
-  /** Requests without an answer yet; those made before the engine is ready wait in the worker. */
+  /** Requests without an answer yet. Only those that the page saw a ready engine for were sent. */
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
-  #failedBoots = 0
+  #deaths = 0
+  #readyAt = 0
 
   constructor(options: WorkerPortOptions = {}) {
     this.#options = { runtimeUrl: 'durably/', database: 'main', ...options }
@@ -59,6 +66,10 @@ export class WorkerPort implements Transport {
       })
     }
     this.#status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, error: null, epoch: 0 }
+    if (!isSecureContext) {
+      this.#status = { ...this.#status, state: 'failed', error: INSECURE }
+      return
+    }
     this.#boot()
     addEventListener('pagehide', this.#onPageHide)
     addEventListener('pageshow', this.#onPageShow)
@@ -77,15 +88,16 @@ export class WorkerPort implements Transport {
     body: Operations[Name]['in'],
   ): Promise<Operations[Name]['out']> {
     if (this.#status.error !== null) return Promise.reject(new DurablyError(this.#status.error))
-    const message: RequestMessage = {
-      type: 'request',
-      id: ++this.#lastId,
-      operation,
-      body: JSON.stringify(body),
+    let text: string
+    try {
+      text = JSON.stringify(body)
+    } catch (error) {
+      return Promise.reject(new DurablyError(notJson(error)))
     }
+    const message: RequestMessage = { type: 'request', id: ++this.#lastId, operation, body: text }
     return new Promise((resolve, reject) => {
       this.#waiting.set(message.id, { message, resolve: resolve as (body: unknown) => void, reject })
-      this.#worker?.postMessage(message)
+      if (this.#status.state === 'ready') this.#worker?.postMessage(message)
     })
   }
 
@@ -103,14 +115,19 @@ export class WorkerPort implements Transport {
       name: 'durably',
     })
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
-    let watched = false
+    let hasSpoken = false
+    const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
       // Its first message says that the worker holds the lock; from then on getting it means that it died.
-      if (!watched) void this.#watch(worker, aliveLock)
-      watched = true
+      if (!hasSpoken) void this.#watch(worker, aliveLock)
+      hasSpoken = true
+      clearTimeout(firstWord)
       this.#receive(event.data)
     }
     worker.onerror = (event) => {
+      // Later errors are those of callbacks in job code: the browser logs them, the engine lives on.
+      if (hasSpoken) return
+      clearTimeout(firstWord)
       event.preventDefault()
       const reason = event.message || 'its script could not be loaded'
       this.#fail({
@@ -136,7 +153,6 @@ export class WorkerPort implements Transport {
       epoch: this.#status.epoch,
       aliveLock,
     } satisfies StartMessage)
-    for (const { message } of this.#waiting.values()) worker.postMessage(message)
   }
 
   async #watch(worker: Worker, aliveLock: string): Promise<void> {
@@ -144,28 +160,29 @@ export class WorkerPort implements Transport {
     if (this.#worker === worker) this.#restart()
   }
 
-  /** The worker died without a word: out of memory, or ended from outside. */
+  /** The worker died without a word: out of memory, lost file handles, or ended from outside. */
   #restart(): void {
-    const wasReady = this.#status.state === 'ready'
-    this.#failedBoots = wasReady ? 0 : this.#failedBoots + 1
-    this.#terminate(wasReady)
-    if (this.#failedBoots < MOST_FAILED_BOOTS) {
+    const wasHealthy = this.#status.state === 'ready' && performance.now() - this.#readyAt > HEALTHY_MS
+    this.#deaths = wasHealthy ? 1 : this.#deaths + 1
+    this.#terminate()
+    if (this.#deaths < MOST_DEATHS) {
       this.#boot()
     } else {
       this.#fail({
         code: 'worker',
         status: 500,
         message:
-          'The engine’s worker dies each time it is started. Close other tabs to free memory, then reload the page.',
+          'The engine’s worker has died three times in a row. A job may have used up its memory. Reload the page to start it again.',
       })
     }
   }
 
-  /** `wasReady`: requests may have been carried out, though their answers are lost. */
-  #terminate(wasReady: boolean): void {
+  #terminate(): void {
     this.#worker?.terminate()
     this.#worker = null
-    if (!wasReady) return
+    // Nothing was sent before the page saw `ready`; after it, requests may have been carried out
+    // though their answers are lost.
+    if (this.#status.state !== 'ready') return
     for (const [id, { message, reject }] of this.#waiting) {
       if (READS.has(message.operation)) continue
       this.#waiting.delete(id)
@@ -175,7 +192,7 @@ export class WorkerPort implements Transport {
 
   // A page in the back/forward cache must hold neither lock nor file handles.
   readonly #onPageHide = (event: PageTransitionEvent): void => {
-    if (event.persisted) this.#terminate(this.#status.state === 'ready')
+    if (event.persisted) this.#terminate()
   }
 
   readonly #onPageShow = (event: PageTransitionEvent): void => {
@@ -187,19 +204,32 @@ export class WorkerPort implements Transport {
   #receive(message: FromWorker): void {
     switch (message.type) {
       case 'status':
-        if (message.status.error === null) this.#setStatus(message.status)
-        else this.#fail(message.status.error)
+        this.#follow(message.status)
         return
       case 'response': {
+        const body: unknown = JSON.parse(message.body)
         const waiting = this.#waiting.get(message.id)
         this.#waiting.delete(message.id)
-        if (message.ok) waiting?.resolve(JSON.parse(message.body))
-        else waiting?.reject(new DurablyError(JSON.parse(message.body) as WireError))
+        if (message.ok) waiting?.resolve(body)
+        else waiting?.reject(new DurablyError(body as WireError))
         return
       }
       case 'events':
         this.#listener?.events(JSON.parse(message.body) as EngineEvent[])
     }
+  }
+
+  #follow(status: EngineStatus): void {
+    if (status.error !== null) {
+      this.#fail(status.error)
+      return
+    }
+    if (status.state === 'ready') {
+      this.#readyAt = performance.now()
+      // Before listeners hear of it: what they ask for is sent once, by `request`.
+      for (const { message } of this.#waiting.values()) this.#worker?.postMessage(message)
+    }
+    this.#setStatus(status)
   }
 
   #fail(error: WireError): void {
@@ -221,6 +251,18 @@ export class WorkerPort implements Transport {
 }
 
 const CLOSED: WireError = { code: 'closed', status: 503, message: 'This client was closed.' }
+
+const INSECURE: WireError = {
+  code: 'storage_unavailable',
+  status: 503,
+  message:
+    'Browsers keep a database only for pages that come over https or from localhost. Open the page there.',
+}
+
+function notJson(error: unknown): WireError {
+  const reason = error instanceof Error ? error.message : String(error)
+  return { code: 'validation', status: 400, message: `The request can’t be written as JSON: ${reason}` }
+}
 
 const INTERRUPTED: WireError = {
   code: 'interrupted',

@@ -5,8 +5,8 @@ import { DATABASE_FOLDER, type Python } from './python'
 export interface EngineCallbacks {
   respond: (id: number, ok: boolean, body: string) => void
   events: (body: string) => void
-  /** The engine can't go on, e.g. because its storage is gone. */
-  fatal: (message: string) => void
+  /** The engine could not be started; the body is a `WireError`. */
+  failed: (body: string) => void
 }
 
 export interface Engine {
@@ -21,7 +21,7 @@ interface BridgeModule {
     options: string,
     respond: EngineCallbacks['respond'],
     events: EngineCallbacks['events'],
-    fatal: EngineCallbacks['fatal'],
+    failed: EngineCallbacks['failed'],
   ): Promise<BridgeProxy>
 }
 
@@ -43,6 +43,6 @@ export async function startEngine(
     JSON.stringify(manifest.options),
     callbacks.respond,
     callbacks.events,
-    callbacks.fatal,
+    callbacks.failed,
   )
 }

@@ -40,8 +40,6 @@ export class EngineHost {
   #phaseBegan = performance.now()
   #engine: Engine | null = null
   #fileSystem: OpfsFileSystem | null = null
-  /** Requests that came before the engine was ready. */
-  #early: RequestMessage[] = []
 
   constructor(post: (message: FromWorker) => void) {
     this.#post = post
@@ -49,8 +47,7 @@ export class EngineHost {
 
   receive(message: ToWorker): void {
     if (message.type === 'start') void this.#start(message)
-    else if (this.#engine === null) this.#early.push(message)
-    else this.#handle(this.#engine, message)
+    else if (this.#engine !== null) this.#handle(this.#engine, message)
   }
 
   async #start(message: StartMessage): Promise<void> {
@@ -80,15 +77,14 @@ export class EngineHost {
     this.#enter('python')
     const { manifest, python } = await loading
     this.#enter('engine')
-    this.#fileSystem = mountDatabase(python, handles, (error) => this.#fail(error))
-    const engine = await startEngine(python, manifest, message.database, {
+    // Lost handles can't be had back: this worker ends, the page starts another.
+    this.#fileSystem = mountDatabase(python, handles, () => self.close())
+    this.#engine = await startEngine(python, manifest, message.database, {
       respond: (id, ok, body) => this.#post({ type: 'response', id, ok, body } satisfies ResponseMessage),
       events: (body) => this.#post({ type: 'events', body } satisfies EventsMessage),
-      fatal: (error) => this.#fail(error),
+      failed: (body) => this.#fail(new DurablyError(JSON.parse(body) as WireError)),
     })
-    this.#engine = engine
     this.#enter('ready')
-    for (const early of this.#early.splice(0)) this.#handle(engine, early)
   }
 
   #handle(engine: Engine, { id, operation, body }: RequestMessage): void {

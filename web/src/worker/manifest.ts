@@ -13,18 +13,22 @@ export interface Manifest {
 }
 
 export async function fetchManifest(runtimeUrl: string): Promise<Manifest> {
-  const response = await fetched(new URL('manifest.json', runtimeUrl))
-  const manifest = (await response.json()) as Manifest
+  const url = new URL('manifest.json', runtimeUrl)
+  // Always asked for anew: an old manifest names files that a deploy has removed.
+  const response = await fetched(url, { cache: 'no-cache' })
+  const manifest = (await response.json().catch(() => null)) as Manifest | null
+  if (manifest === null)
+    throw new Error(`${url.pathname} is not a manifest: the server answers something else.`)
   if ((manifest.manifestVersion as number) !== 1) {
     throw new Error('The Python runtime on this server was built for another version of the page.')
   }
   return manifest
 }
 
-export async function fetched(url: URL): Promise<Response> {
+export async function fetched(url: URL, options: RequestInit = {}): Promise<Response> {
   let response: Response
   try {
-    response = await fetch(url)
+    response = await fetch(url, options)
   } catch {
     throw new Error(`${url.pathname} could not be loaded: the server can’t be reached.`)
   }

@@ -59,6 +59,9 @@ export async function loadPython(
       NonNullable<Parameters<typeof loadPyodide>[0]>['createPyodideModule']
     >,
   })
+  // Python is dead after a fatal error and answers no one: the worker ends, the page starts another.
+  const { _api: api } = pyodide as unknown as { _api: { on_fatal?: () => void } }
+  api.on_fatal = () => self.close()
   if (module === undefined) throw new Error('Pyodide did not use the module factory it was given.')
   progress(0.7)
   pyodide.unpackArchive(await archive, 'zip', { extractDir: APP_FOLDER })
@@ -94,7 +97,8 @@ function routeSyncToFileSystem(settings: Settings, fs: () => EmscriptenFs | unde
     imports.env.__syscall_fdatasync = (fd: number): number => {
       try {
         const stream = fs()?.getStream(fd)
-        return stream?.stream_ops?.fsync(stream) ?? 0
+        // Files outside of ours live in memory and have no `fsync`.
+        return stream?.stream_ops?.fsync?.(stream) ?? 0
       } catch (error) {
         // An exception that leaves a system call would end Python for good.
         return -(error instanceof Error && 'errno' in error ? Number(error.errno) : 29)

@@ -1,25 +1,27 @@
+const QUIET_WAIT_MS = 500
+
 /**
  * The lock that makes this worker the only one with the database. It is taken inside the worker and
  * held for life, so that lock and file handles die together; holding it proves that every earlier
  * owner is dead. It is never stolen: a frozen tab keeps its handles.
  */
 export async function takeTabLock(database: string, onWaiting: () => void): Promise<void> {
-  const name = `durably:${database}`
-  if (await hold(name, { ifAvailable: true })) return
-  onWaiting()
-  await hold(name, {})
+  // A reloaded page waits a moment for its own past self: nothing to tell anyone.
+  const timer = setTimeout(onWaiting, QUIET_WAIT_MS)
+  await hold(`durably:${database}`)
+  clearTimeout(timer)
 }
 
 /** A lock by which the page notices that this worker has died. */
 export async function holdAliveLock(name: string): Promise<void> {
-  await hold(name, {})
+  await hold(name)
 }
 
-function hold(name: string, options: LockOptions): Promise<boolean> {
+function hold(name: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const request = navigator.locks.request(name, options, (lock) => {
-      resolve(lock !== null)
-      return lock === null ? undefined : new Promise<never>(() => undefined)
+    const request = navigator.locks.request(name, () => {
+      resolve()
+      return new Promise<never>(() => undefined)
     })
     request.catch(reject)
   })

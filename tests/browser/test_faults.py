@@ -1,0 +1,146 @@
+"""When something goes wrong, the page says what, and what can go on goes on."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from spa_runtime import bundle
+from tests.browser.browser import Chromium, Site, get_run, served, trigger, wait_until_ended, wait_until_ready
+from tests.browser.conftest import sources
+
+PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
+PAGE_SHOWS = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
+
+
+def test_python_that_dies_for_good_is_started_again(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    run_id = trigger(page, "recurse", {"count": 0})
+    page.wait_for_function("window.durably.status.epoch === 2")
+    run = wait_until_ended(page, run_id)
+    assert (run["status"], run["attempt"]) == ("completed", 2)
+
+
+def test_callback_that_raises_leaves_the_engine_alive(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    assert wait_until_ended(page, trigger(page, "callback", {"count": 0}))["status"] == "completed"
+    assert wait_until_ended(page, trigger(page, "count", {"count": 1}))["status"] == "completed"
+    assert page.evaluate("window.durably.status.epoch") == 1
+    [fault] = chromium.faults
+    assert "the test wants it so" in fault
+    chromium.faults.clear()
+
+
+def test_job_may_use_a_database_of_its_own(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    run = wait_until_ended(page, trigger(page, "scratch", {"count": 7}))
+    assert (run["status"], run["output"]) == ("completed", {"total": 7})
+
+
+def test_page_from_the_back_forward_cache_goes_on(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    run_id = trigger(page, "count", {"count": 2})
+    wait_until_ended(page, run_id)
+    page.evaluate(PAGE_HIDES)
+    page.evaluate(PAGE_SHOWS)
+    page.wait_for_function("window.durably.status.epoch === 2")
+    wait_until_ready(page)
+    assert get_run(page, run_id)["status"] == "completed"
+
+
+def test_trigger_before_ready_happens_once(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    # Asked while the engine boots, again as it becomes ready, and with a worker that is ended in between.
+    page.evaluate(
+        """() => {
+          window.early = window.durably.trigger('count', { count: 1 })
+          window.durably.onStatus(({ state }) => {
+            if (state === 'ready') window.late ??= window.durably.trigger('count', { count: 1 })
+          })
+        }"""
+    )
+    page.evaluate(PAGE_HIDES)
+    page.evaluate(PAGE_SHOWS)
+    page.evaluate("async () => { await window.early }")
+    page.evaluate("async () => { await window.late }")
+    assert page.evaluate("async () => (await window.durably.getRuns()).length") == 2
+
+
+def test_request_that_is_no_json_is_rejected(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    code = "window.durably.trigger('count', { count: 1n }).catch((error) => error.code)"
+    assert page.evaluate(code) == "validation"
+
+
+def test_insecure_page_says_where_to_open_it(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url.replace("localhost", "insecure.test"))
+    expect(page.get_by_role("alert")).to_contain_text("only for pages that come over https or from localhost")
+
+
+def test_damaged_database_is_told_in_a_sentence(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url + "durably/manifest.json")
+    page.evaluate(
+        """async () => {
+          const root = await navigator.storage.getDirectory()
+          const folder = await root.getDirectoryHandle('durably', { create: true })
+          const file = await (await folder.getFileHandle('main.db', { create: true })).createWritable()
+          await file.write('this is no database, '.repeat(1000))
+          await file.close()
+        }"""
+    )
+    page.goto(test_site.url)
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("file is not a database")
+    assert "Traceback" not in notice.inner_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda text: text + "\nnot_defined\n", "NameError: name 'not_defined' is not defined (jobs.py, line"),
+        (lambda text: text + "\ndef broken(:\n", "SyntaxError: invalid syntax (jobs.py, line"),
+        (lambda _text: "answer = 42\n", "jobs defines no job."),
+    ],
+)
+def test_broken_job_file_is_told_with_its_line(
+    chromium: Chromium, tmp_path: Path, change: Callable[[str], str], sentence: str
+) -> None:
+    original = Path(__file__).parent / "jobs" / "jobs.py"
+    jobs = tmp_path / "project" / "jobs.py"
+    jobs.parent.mkdir()
+    jobs.write_text(change(original.read_text("utf-8")), "utf-8")
+    bundle.write(bundle.plan(sources(jobs, dict(bundle.SPA_OPTIONS))), tmp_path / "site")
+    with served(tmp_path / "site") as site:
+        page = chromium.open(site.url)
+        expect(page.get_by_role("alert")).to_contain_text(sentence)
+        close(page)
+
+
+def test_missing_runtime_is_told_with_a_way_out(chromium: Chromium, demo_site: Site, tmp_path: Path) -> None:
+    shutil.copytree(demo_site.folder, tmp_path / "site", ignore=shutil.ignore_patterns("durably"))
+    with served(tmp_path / "site") as site:
+        page = chromium.open(site.url)
+        notice = page.get_by_role("alert")
+        expect(notice).to_contain_text("manifest.json could not be loaded: the server answered 404.")
+        expect(notice.get_by_role("button", name="Reload")).to_be_visible()
+        close(page)
+
+
+def test_form_that_cannot_be_loaded_leaves_the_page(chromium: Chromium, demo_site: Site) -> None:
+    page = chromium.context.new_page()
+    page.route("**/assets/job-form-*.js", lambda route: route.abort())
+    page.goto(demo_site.url)
+    expect(page.get_by_text("The form could not be shown.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    chromium.faults.clear()  # the browser reports the failed import, too
+
+
+def close(page: Page) -> None:
+    """Before its server goes: requests under way would wait for it."""
+    page.close()
