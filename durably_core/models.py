@@ -44,6 +44,12 @@ class RunError:
     """Name of the exception's class."""
     traceback: str
 
+    @classmethod
+    def from_row(cls, row: Row) -> "RunError | None":
+        if row["error"] is None:
+            return None
+        return cls(message=row["error"], type=row["error_type"], traceback=row["error_traceback"])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -82,9 +88,6 @@ class Run:
     @classmethod
     def from_row(cls, row: Row) -> "Run":
         progress = _json(row["progress"])
-        error = None
-        if row["error"] is not None:
-            error = RunError(message=row["error"], type=row["error_type"], traceback=row["error_traceback"])
         return cls(
             id=row["id"],
             job_name=row["job_name"],
@@ -97,7 +100,7 @@ class Run:
             completed_step_count=row["completed_step_count"],
             progress=None if progress is None else Progress(**progress),
             output=_json(row["output"]),
-            error=error,
+            error=RunError.from_row(row),
             failed_step_name=row["failed_step_name"],
             attempt=row["attempt"],
             lease_owner=row["lease_owner"],
@@ -150,9 +153,6 @@ class Step:
 
     @classmethod
     def from_row(cls, row: Row) -> "Step":
-        error = None
-        if row["error"] is not None:
-            error = RunError(message=row["error"], type=row["error_type"], traceback=row["error_traceback"])
         return cls(
             id=f"{row['run_id']}:{row['name']}:{row['failure']}",
             run_id=row["run_id"],
@@ -160,7 +160,7 @@ class Step:
             index=row["step_index"],
             status=row["status"],
             output=row["output"],
-            error=error,
+            error=RunError.from_row(row),
             started_at=from_ms(row["started_at"]),
             completed_at=from_ms(row["completed_at"]),
         )

@@ -73,8 +73,14 @@ def deep(level: int) -> int:
 @job("callback")
 async def callback(step: StepContext, input: Steps) -> None:
     """Leaves a callback behind that raises."""
-    setTimeout(create_once_callable(broken), 0)
-    await asyncio.sleep(0.05)
+    called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def raising() -> None:
+        called.set_result(None)
+        broken()
+
+    setTimeout(create_once_callable(raising), 0)
+    await called
 
 
 @job("scratch")
