@@ -141,6 +141,15 @@ def test_form_that_cannot_be_loaded_leaves_the_page(chromium: Chromium, demo_sit
     chromium.faults.clear()  # the browser reports the failed import, too
 
 
+def test_worker_that_only_dies_is_given_up(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    trigger(page, "doom", {"count": 0})
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("has died again and again")
+    expect(notice.get_by_role("button", name="Reload")).to_be_visible()
+
+
 def close(page: Page) -> None:
     """Before its server goes: requests under way would wait for it."""
     page.close()

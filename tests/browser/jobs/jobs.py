@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from js import BroadcastChannel, setTimeout  # type: ignore[import-not-found]
+from js import self as worker
 from pydantic import BaseModel
 from pyodide.ffi import create_once_callable  # type: ignore[import-not-found]
 
@@ -68,6 +69,13 @@ async def recurse(step: StepContext, input: Steps) -> None:
 
 def deep(level: int) -> int:
     return sorted([level], key=deep)[0] if level < 0 else sorted([level + 1], key=deep)[0]
+
+
+@job("doom")
+async def doom(step: StepContext, input: Steps) -> None:
+    """Ends its worker on each attempt, with nothing finished."""
+    worker.close()
+    await asyncio.Event().wait()
 
 
 @job("callback")

@@ -25,8 +25,8 @@ interface Waiting {
   reject: (error: DurablyError) => void
 }
 
-/** A worker that dies this often in a row is not started again. */
-const MOST_DEATHS = 3
+/** A worker that dies this often in a row, with nothing finished in between, is not started again. */
+const MOST_DEATHS = 5
 
 /** An engine that was ready for so long counts as healthy: its death begins a new row. */
 const HEALTHY_MS = 30_000
@@ -118,6 +118,8 @@ export class WorkerPort implements Transport {
     let hasSpoken = false
     const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
+      // What a worker that was ended had still said counts no more.
+      if (this.#worker !== worker) return
       // Its first message says that the worker holds the lock; from then on getting it means that it died.
       if (!hasSpoken) void this.#watch(worker, aliveLock)
       hasSpoken = true
@@ -172,7 +174,7 @@ export class WorkerPort implements Transport {
         code: 'worker',
         status: 500,
         message:
-          'The engine’s worker has died three times in a row. A job may have used up its memory. Reload the page to start it again.',
+          'The engine’s worker has died again and again. A job may have used up its memory. Reload the page to start it again.',
       })
     }
   }
@@ -214,8 +216,11 @@ export class WorkerPort implements Transport {
         else waiting?.reject(new DurablyError(body as WireError))
         return
       }
-      case 'events':
-        this.#listener?.events(JSON.parse(message.body) as EngineEvent[])
+      case 'events': {
+        const events = JSON.parse(message.body) as EngineEvent[]
+        if (events.some(({ type }) => type === 'step:complete' || type === 'run:complete')) this.#deaths = 0
+        this.#listener?.events(events)
+      }
     }
   }
 
