@@ -187,3 +187,21 @@ def test_page_says_which_phase_the_boot_is_in(chromium: Chromium, demo_site: Sit
     assert "Python" in said
     expect(page.get_by_text("Ready")).to_be_visible()
     assert list(page.evaluate("window.durably.status.timings")) == ["lock", "storage", "python", "engine"]
+
+
+def test_dropped_file_is_taken(chromium: Chromium, demo_site: Site) -> None:
+    page = chromium.open(demo_site.url)
+    start = page.get_by_role("button", name="Start import-csv")
+    expect(start).to_be_visible()
+    transfer = page.evaluate_handle(
+        """(text) => {
+          const transfer = new DataTransfer()
+          transfer.items.add(new File([text], 'dropped.csv', { type: 'text/csv' }))
+          return transfer
+        }""",
+        f"{HEADER}\n{GOOD}\n",
+    )
+    page.locator("form").dispatch_event("drop", {"dataTransfer": transfer})
+    expect(page.get_by_text("dropped.csv")).to_be_visible()
+    start.click()
+    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
