@@ -42,7 +42,7 @@ class CsvFile(BaseModel):
 class ImportInput(BaseModel):
     file: CsvFile = Field(title="CSV file")
     pause_ms: int = Field(
-        default=100,
+        default=200,
         ge=0,
         le=5000,
         title="Pause per batch (ms)",

@@ -93,9 +93,7 @@ def test_bad_file_gets_a_sentence_and_loses_nothing(
     page = chromium.open(demo_site.url)
     start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
     expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
-    choose(page, name, content)
-    if len(content) < 10_000_000:
-        page.get_by_role("button", name="Start import-csv").click()
+    start_with(page, name, content)
     expect(page.locator("form").get_by_text(sentence).first).to_be_visible()
     assert runs_on_disk(page) == 1
     expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
@@ -138,6 +136,15 @@ def test_failed_run_names_error_and_step(chromium: Chromium, test_site: Site) ->
     expect(error).to_contain_text('raise ZeroDivisionError("the test wants it so")')
 
 
+def test_page_opened_again_shows_the_last_run(chromium: Chromium, demo_site: Site) -> None:
+    page = chromium.open(demo_site.url)
+    start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
+    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
+    page.close()
+    page = chromium.open(demo_site.url)
+    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
+
+
 def test_selected_run_is_selected_after_a_reload(chromium: Chromium, demo_site: Site) -> None:
     page = chromium.open(demo_site.url)
     start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
@@ -154,6 +161,8 @@ def test_keyboard_alone_starts_and_opens_a_run(chromium: Chromium, demo_site: Si
     expect(page.get_by_text("Choose or drop another file")).to_be_visible()
     tab_to(page, "Start import-csv")
     page.keyboard.press("Enter")
+    expect(page.get_by_text("was started.")).to_be_visible()
+    assert page.evaluate("document.activeElement.textContent") == "Start import-csv"
     expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
 
 

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import { useEngineStatus, useJobs, useRuns } from '../src/react'
+import { useNewestRunAtFirst } from './lib/use-newest-run-at-first'
 import { useSelectedRun } from './lib/use-selected-run'
 import { RunDetail } from './run/run-detail'
 import { RunList } from './runs/run-list'
@@ -12,6 +13,7 @@ export function App(): ReactNode {
   const jobs = useJobs()
   const runs = useRuns({ limit: 50 })
   const selectedId = useSelectedRun()
+  useNewestRunAtFirst(runs, selectedId)
   return (
     <div className="app" data-engine={status.state}>
       <Header status={status} />

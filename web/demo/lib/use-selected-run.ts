@@ -16,6 +16,11 @@ export function selectRun(runId: string | null): void {
   else window.location.hash = ''
 }
 
+/** As `selectRun`, without a step in the browser's history. */
+export function showRun(runId: string): void {
+  window.location.replace(runHref(runId))
+}
+
 function readSelection(): string | null {
   const { hash } = window.location
   return hash.startsWith(PREFIX) ? decode(hash.slice(PREFIX.length)) : null

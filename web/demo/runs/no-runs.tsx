@@ -20,7 +20,7 @@ export function NoRuns({ jobs }: { jobs: readonly JobInfo[] }): ReactNode {
     <div className="no-runs">
       <p>Nothing has run in this browser yet. Start a job above, and it appears here.</p>
       {sample !== undefined && (
-        <button type="button" className="button" disabled={isBusy} onClick={() => perform(runSample)}>
+        <button type="button" className="button" aria-disabled={isBusy} onClick={() => perform(runSample)}>
           Run {name} with the sample
         </button>
       )}

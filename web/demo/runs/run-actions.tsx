@@ -22,7 +22,8 @@ export function RunActions({ run, compact = false }: RunActionsProps): ReactNode
     <button
       type="button"
       className={compact ? 'icon-button' : 'button'}
-      disabled={isBusy}
+      // Not `disabled`: that would take the keyboard's focus away.
+      aria-disabled={isBusy}
       aria-label={`${words} run ${shortId(run.id)}`}
       title={compact ? words : undefined}
       onClick={onClick}

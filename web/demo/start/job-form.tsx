@@ -24,7 +24,7 @@ export function JobForm({ job }: { job: JobInfo }): ReactNode {
         <button
           type="button"
           className="button button-sample"
-          disabled={draft.isBusy}
+          aria-disabled={draft.isBusy}
           onClick={() => void draft.loadSample()}
         >
           {sample.label}
@@ -42,7 +42,7 @@ export function JobForm({ job }: { job: JobInfo }): ReactNode {
         onChange={({ formData }, fieldId) => draft.change(formData ?? {}, fieldId)}
         onSubmit={({ formData }) => void draft.start(formData ?? {})}
       >
-        <button type="submit" className="button button-primary" disabled={draft.isBusy}>
+        <button type="submit" className="button button-primary" aria-disabled={draft.isBusy}>
           {draft.isBusy ? 'Starting…' : `Start ${job.name}`}
         </button>
       </ThemedForm>

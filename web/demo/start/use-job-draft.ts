@@ -25,6 +25,7 @@ export function useJobDraft(job: JobInfo) {
   const [isBusy, setIsBusy] = useState(false)
 
   const attempt = async (work: () => Promise<Outcome>): Promise<void> => {
+    if (isBusy) return
     setIsBusy(true)
     try {
       setOutcome(await work())

@@ -27,7 +27,11 @@ export function FileField({
       // Before reading: a file that is too large may be too large for the memory, too.
       const tooLarge = refuseSize(file, maxBytes)
       setRefusal(tooLarge)
-      if (tooLarge !== null) return
+      if (tooLarge !== null) {
+        // Nor is the file that was chosen before: nobody means that one any more.
+        onChange(undefined, path, undefined, fieldPathId.$id)
+        return
+      }
       readFile(file).then(
         (value) => onChange(value, path, undefined, fieldPathId.$id),
         (error: unknown) => setRefusal(error instanceof Error ? error.message : String(error)),
@@ -38,9 +42,10 @@ export function FileField({
   useFormDrop(zone, choose)
   const id = fieldPathId.$id
   // The field itself shows its own faults; those of `name` and `content` have no place but here.
-  const errors = [...(refusal === null ? [] : [refusal]), ...nestedErrors(errorSchema)]
-  const isInvalid = errors.length > 0 || (rawErrors ?? []).length > 0
   const value = isFileValue(formData) ? formData : null
+  const isRefused = refusal !== null && value === null
+  const errors = isRefused ? [refusal] : nestedErrors(errorSchema)
+  const isInvalid = errors.length > 0 || (rawErrors ?? []).length > 0
   return (
     <div className="file-field">
       <label className="label" htmlFor={id}>
