@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from durably_core.step import StepContext
 
 In = TypeVar("In", bound=BaseModel)
+M = TypeVar("M", bound=BaseModel)
 Out = TypeVar("Out", bound=BaseModel | None)
 
 JobFunction = Callable[["StepContext", In], Awaitable[Out]]
@@ -35,10 +36,7 @@ class Job(Generic[In, Out]):
 
     def validate_input(self, value: Any) -> In:
         """``value`` (a mapping or an instance) as the input model. Raises ``ValidationError``."""
-        try:
-            return self.input.model_validate(value)
-        except pydantic.ValidationError as error:
-            raise _explained(f"The input of {self.name!r} is not valid", error) from error
+        return self._valid("input", lambda: self.input.model_validate(value))
 
     def dump_input(self, input: In) -> str:
         """JSON text of a validated input. Raises ``ValidationError`` for what JSON can't hold."""
@@ -49,25 +47,27 @@ class Job(Generic[In, Out]):
 
     def load_input(self, stored: Any) -> In:
         """The input behind a stored JSON value. Raises ``ValidationError`` when it no longer fits the model."""
-        try:
-            # As JSON, for strict models; by name, because that is how fields are stored.
-            return self.input.model_validate_json(pydantic_core.to_json(stored), by_alias=True, by_name=True)
-        except pydantic.ValidationError as error:
-            raise _explained(f"The input of {self.name!r} is not valid", error) from error
+        # As JSON, for strict models; by name, because that is how fields are stored.
+        text = pydantic_core.to_json(stored)
+        return self._valid("input", lambda: self.input.model_validate_json(text, by_alias=True, by_name=True))
 
     def validate_output(self, value: Any) -> BaseModel | None:
         """What the function returned, as the output model. Raises ``ValidationError``."""
-        if self.output is None:
+        model = self.output
+        if model is None:
             if value is not None:
                 raise ValidationError(
                     f"{self.name!r} returned {type(value).__name__} but has no output model: "
                     "annotate the function's return type with a pydantic model."
                 )
             return None
+        return self._valid("output", lambda: model.model_validate(value))
+
+    def _valid(self, role: str, validate: Callable[[], M]) -> M:
         try:
-            return self.output.model_validate(value)
+            return validate()
         except pydantic.ValidationError as error:
-            raise _explained(f"The output of {self.name!r} is not valid", error) from error
+            raise _explained(f"The {role} of {self.name!r} is not valid", error) from error
 
     def to_wire(self) -> dict[str, Any]:
         """Name, description and JSON schemas, for forms and generated types."""

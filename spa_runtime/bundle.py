@@ -94,16 +94,20 @@ def write(plan: Plan, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     fresh.chmod(0o755)
-    for name, content in plan.files.items():
-        path = fresh / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if isinstance(content, Path):
-            shutil.copyfile(content, path)
-        else:
-            path.write_bytes(content)
-    # A build that dies before this line leaves the old bundle as it was.
-    shutil.rmtree(target, ignore_errors=True)
-    fresh.rename(target)
+    try:
+        for name, content in plan.files.items():
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copyfile(content, path)
+            else:
+                path.write_bytes(content)
+        # A build that fails before this line leaves the old bundle as it was.
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
 
 
 def _check(sources: Sources) -> None:

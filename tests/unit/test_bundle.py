@@ -208,3 +208,11 @@ def test_folder_that_is_no_bundle_is_not_replaced(sources: Sources, tmp_path: Pa
     with pytest.raises(Exception, match="home"):
         bundle.write(bundle.plan(sources), tmp_path / "home")
     assert (tmp_path / "home/thesis.txt").exists()
+
+
+def test_build_that_fails_leaves_nothing_behind(sources: Sources, tmp_path: Path) -> None:
+    plan = bundle.plan(sources)
+    broken = Plan(files={**plan.files, "gone.js": tmp_path / "gone.js"}, build=plan.build)
+    with pytest.raises(FileNotFoundError):
+        bundle.write(broken, tmp_path / "dist")
+    assert not [path for path in tmp_path.iterdir() if "dist" in path.name]

@@ -4,6 +4,7 @@ import { DurablyProvider } from '../src/react'
 import { App } from './app'
 import { durably } from './durably'
 import { Boundary } from './shell/boundary'
+import { ShowFailure } from './shell/show-failure'
 import './styles/index.css'
 
 // A file dropped beside the form would otherwise replace the page.
@@ -16,7 +17,7 @@ if (root === null) throw new Error('The page has no element with the id "root".'
 createRoot(root).render(
   <StrictMode>
     <DurablyProvider durably={durably}>
-      <Boundary what="page">
+      <Boundary fallback={<ShowFailure what="page" />}>
         <App />
       </Boundary>
     </DurablyProvider>

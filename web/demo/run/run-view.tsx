@@ -8,10 +8,10 @@ import { ResumedBadge } from '../runs/resumed-badge'
 import { RunActions } from '../runs/run-actions'
 import { StatusChip, statusWord } from '../runs/status-chip'
 import { Skeleton } from '../shell/skeleton'
+import { Boundary } from '../shell/boundary'
 import { JsonView } from './json-view'
 import { LogList } from './log-list'
 import { PullThePlug } from './pull-the-plug'
-import { ResultBoundary } from './result-boundary'
 import { RunFacts } from './run-facts'
 import { RunFault } from './run-fault'
 import { StepTimeline } from './step-timeline'
@@ -54,10 +54,10 @@ function RunResult({ run }: { run: ClientRun }): ReactNode {
     return null
   }
   return (
-    <ResultBoundary>
+    <Boundary fallback={<p className="hint">The result could not be drawn. Its JSON is below.</p>}>
       <Suspense fallback={<Skeleton rows={4} />}>
         <View run={run} />
       </Suspense>
-    </ResultBoundary>
+    </Boundary>
   )
 }

@@ -2,6 +2,7 @@ import { lazy, Suspense, useState, type ReactNode } from 'react'
 import type { JobsState } from '../../src/react'
 import { Boundary } from '../shell/boundary'
 import { LoadFailure } from '../shell/load-failure'
+import { ShowFailure } from '../shell/show-failure'
 import { Skeleton } from '../shell/skeleton'
 
 // The form library is half of the page's code, and no form can be shown before the engine is ready.
@@ -29,7 +30,7 @@ export function StartJob({ jobs: { status, jobs, error } }: { jobs: JobsState })
       {status === 'ready' && jobs.length === 0 && <p className="hint">This engine knows no jobs yet.</p>}
       {error !== null && <LoadFailure what="jobs" error={error} />}
       {job !== undefined && (
-        <Boundary what="form">
+        <Boundary fallback={<ShowFailure what="form" />}>
           <Suspense fallback={<Skeleton rows={3} />}>
             <JobForm key={job.name} job={job} />
           </Suspense>

@@ -1,7 +1,7 @@
 /** What the bundler wrote: `manifest.json` in the runtime folder. Addresses are relative to it. */
 export interface Manifest {
   manifestVersion: 1
-  /** Hash over everything in the folder. */
+  /** Hash over Pyodide and the app. */
   build: string
   pyodide: { version: string; url: string }
   /** One archive: wheels, engine and jobs. */

@@ -1,5 +1,5 @@
 import type { loadPyodide, PyodideInterface } from 'pyodide'
-import type { EmscriptenFs } from '../opfs/emscripten'
+import { ERRNO, type EmscriptenFs } from '../opfs/emscripten'
 import { OpfsFileSystem } from '../opfs/file-system'
 import type { Handles } from '../opfs/handles'
 import { fetched, type Manifest } from './manifest'
@@ -101,7 +101,7 @@ function routeSyncToFileSystem(settings: Settings, fs: () => EmscriptenFs | unde
         return stream?.stream_ops?.fsync?.(stream) ?? 0
       } catch (error) {
         // An exception that leaves a system call would end Python for good.
-        return -(error instanceof Error && 'errno' in error ? Number(error.errno) : 29)
+        return -(error instanceof Error && 'errno' in error ? Number(error.errno) : ERRNO.EIO)
       }
     }
     return instantiate(imports, done)
