@@ -1,21 +1,29 @@
 """Durably: jobs made of checkpointed steps."""
 
-from durably_core.durably import Durably, JobHandle, TriggeredRun, create_durably
+from durably_core.durably import Durably, Plugin, create_durably
 from durably_core.errors import (
     CancelledError,
     ConflictError,
     DurablyError,
+    EventsGoneError,
     LeaseLostError,
     NotFoundError,
+    RunFailedError,
     StorageError,
     StorageFullError,
     ValidationError,
+    WaitTimeoutError,
+    WorkerStoppedError,
 )
+from durably_core.events import Event, RunEvent, is_domain_event
+from durably_core.handles import JobHandle, RunResult, TriggeredRun
 from durably_core.job import Job, define_job, job
 from durably_core.models import LogEntry, Progress, Run, RunError, Step
+from durably_core.plugins import with_log_persistence
 from durably_core.step import StepContext
 from durably_core.store.base import Store
 from durably_core.store.sqlite import SQLiteStore
+from durably_core.triggering import BatchItem
 
 __all__ = [
     "create_durably",
@@ -23,14 +31,21 @@ __all__ = [
     "job",
     "Job",
     "StepContext",
+    "with_log_persistence",
     "Durably",
+    "Plugin",
     "JobHandle",
+    "BatchItem",
     "TriggeredRun",
+    "RunResult",
     "Run",
     "RunError",
     "Step",
     "LogEntry",
     "Progress",
+    "Event",
+    "RunEvent",
+    "is_domain_event",
     "Store",
     "SQLiteStore",
     "DurablyError",
@@ -39,6 +54,10 @@ __all__ = [
     "ConflictError",
     "StorageError",
     "StorageFullError",
+    "EventsGoneError",
+    "RunFailedError",
+    "WaitTimeoutError",
     "CancelledError",
     "LeaseLostError",
+    "WorkerStoppedError",
 ]

@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from durably_core.durably import Durably, JobHandle
+from durably_core.durably import Durably
 from durably_core.errors import NotFoundError, ValidationError
+from durably_core.events import to_wire
+from durably_core.handles import JobHandle
 from durably_core.models import Run, RunStatus
+from durably_core.triggering import BatchItem
 
 
 class Body(BaseModel):
@@ -28,20 +31,47 @@ class OneRun(Body):
     run_id: str
 
 
-class Trigger(Body):
-    job_name: str = Field(min_length=1)
+class TriggerItem(Body):
     input: Any
     idempotency_key: str | None = None
+    idempotency_ttl_ms: int | None = None
     concurrency_key: str | None = None
-    labels: dict[str, str] = {}
+    coalesce: Literal["skip", "queue"] | None = None
+    labels: dict[str, Any] | None = None
 
 
-class RunQuery(Body):
+class Trigger(TriggerItem):
+    job_name: str = Field(min_length=1)
+
+
+class BatchTrigger(Body):
+    job_name: str = Field(min_length=1)
+    items: list[TriggerItem]
+
+
+class RunFilter(Body):
     job_name: str | list[str] | None = None
     status: RunStatus | list[RunStatus] | None = None
+    labels: dict[str, str] | None = None
+
+
+class RunQuery(RunFilter):
     limit: Annotated[int, Field(ge=0)] | None = None
     offset: Annotated[int, Field(ge=0)] = 0
+    cursor: str | None = None
     view: Literal["full", "summary"] = "full"
+
+
+class EventQuery(Body):
+    after: Annotated[int, Field(ge=0)] = 0
+    run_id: str | None = None
+    types: list[str] | None = None
+    limit: Annotated[int, Field(ge=0)] = 1000
+
+
+class Purge(Body):
+    older_than: AwareDatetime
+    limit: Annotated[int, Field(ge=0)] = 500
 
 
 Operation = Callable[[Durably, Any], Awaitable[Any]]
@@ -66,13 +96,13 @@ async def _jobs(durably: Durably, _body: Empty) -> Any:
 
 
 async def _trigger(durably: Durably, body: Trigger) -> Any:
-    run = await _handle(durably, body.job_name).trigger(
-        body.input,
-        idempotency_key=body.idempotency_key,
-        concurrency_key=body.concurrency_key,
-        labels=body.labels,
-    )
+    [run] = await _handle(durably, body.job_name).batch_trigger([_item(body)])
     return {"runId": run.id, "disposition": run.disposition}
+
+
+async def _batch_trigger(durably: Durably, body: BatchTrigger) -> Any:
+    runs = await _handle(durably, body.job_name).batch_trigger([_item(item) for item in body.items])
+    return [{"runId": run.id, "disposition": run.disposition} for run in runs]
 
 
 async def _get_run(durably: Durably, body: OneRun) -> Any:
@@ -82,9 +112,24 @@ async def _get_run(durably: Durably, body: OneRun) -> Any:
 async def _get_runs(durably: Durably, body: RunQuery) -> Any:
     summary = body.view == "summary"
     runs = await durably.get_runs(
-        job_name=body.job_name, status=body.status, limit=body.limit, offset=body.offset, summary=summary
+        job_name=body.job_name,
+        status=body.status,
+        labels=body.labels,
+        limit=body.limit,
+        offset=body.offset,
+        cursor=body.cursor,
+        summary=summary,
     )
     return [run.to_wire(summary=summary) for run in runs]
+
+
+async def _count_runs(durably: Durably, body: RunFilter) -> Any:
+    return await durably.count_runs(job_name=body.job_name, status=body.status, labels=body.labels)
+
+
+async def _get_events(durably: Durably, body: EventQuery) -> Any:
+    found = await durably.get_events(after=body.after, run_id=body.run_id, types=body.types, limit=body.limit)
+    return [to_wire(event, payload=False) for event in found]
 
 
 async def _get_steps(durably: Durably, body: OneRun) -> Any:
@@ -111,16 +156,24 @@ async def _delete_run(durably: Durably, body: OneRun) -> Any:
     return {"success": True}
 
 
+async def _purge_runs(durably: Durably, body: Purge) -> Any:
+    return {"deleted": await durably.purge_runs(older_than=body.older_than, limit=body.limit)}
+
+
 OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
     "jobs": (Empty, _jobs),
     "trigger": (Trigger, _trigger),
+    "batchTrigger": (BatchTrigger, _batch_trigger),
     "getRun": (OneRun, _get_run),
     "getRuns": (RunQuery, _get_runs),
+    "countRuns": (RunFilter, _count_runs),
+    "getEvents": (EventQuery, _get_events),
     "getSteps": (OneRun, _get_steps),
     "getLogs": (OneRun, _get_logs),
     "cancel": (OneRun, _cancel),
     "retrigger": (OneRun, _retrigger),
     "deleteRun": (OneRun, _delete_run),
+    "purgeRuns": (Purge, _purge_runs),
 }
 
 
@@ -129,6 +182,17 @@ async def _run(durably: Durably, run_id: str) -> Run:
     if run is None:
         raise NotFoundError(f"There is no run {run_id}.")
     return run
+
+
+def _item(body: TriggerItem) -> BatchItem[Any]:
+    return BatchItem(
+        input=body.input,
+        idempotency_key=body.idempotency_key,
+        idempotency_ttl_ms=body.idempotency_ttl_ms,
+        concurrency_key=body.concurrency_key,
+        coalesce=body.coalesce,
+        labels=body.labels,
+    )
 
 
 def _handle(durably: Durably, job_name: str) -> JobHandle[Any, Any]:

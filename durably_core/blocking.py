@@ -5,9 +5,11 @@ import contextvars
 import functools
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
+
+from durably_core import tasks
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,6 +26,16 @@ async def call(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs)
         result = function(*args, **kwargs)
     # A lambda or a partial around an async function is sync by its looks.
     return await result if hasattr(result, "__await__") else result
+
+
+async def whole(coroutine: Coroutine[Any, Any, T]) -> T:
+    """The result of a coroutine that runs to its end even when its caller is cancelled meanwhile.
+
+    For a write and the telling of it: the one must not happen without the other.
+    """
+    if not HAS_THREADS:
+        return await coroutine  # a store that blocks can't be interrupted
+    return await _to_its_end(tasks.start(coroutine))
 
 
 class OwnThread:

@@ -2,140 +2,92 @@
 
 import asyncio
 import random
-import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol, get_args
 
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from durably_core import events
+from durably_core.blocking import whole
 from durably_core.clock import Clock, IdFactory, NewId, SystemClock
-from durably_core.errors import CancelledError, ConflictError, NotFoundError, ValidationError
-from durably_core.events import ErrorHandler, EventBus, Listener
+from durably_core.errors import (
+    CancelledError,
+    ConflictError,
+    NotFoundError,
+    ValidationError,
+    WorkerStoppedError,
+)
+from durably_core.events import ErrorHandler, EventBus, Listener, RunEvent
 from durably_core.executor import Executor, ExecutorOptions
-from durably_core.job import In, Job, Out, by_name
-from durably_core.models import Disposition, LogEntry, Run, RunStatus, Step
-from durably_core.store.base import ClaimRequest, NewRun, RunFilter, Store
+from durably_core.handles import JobHandle, Jobs, TriggeredRun
+from durably_core.job import Job, by_name
+from durably_core.maintenance import Maintenance, MaintenanceOptions
+from durably_core.models import LogEntry, Run, RunStatus, Step
+from durably_core.options import Options, check_jobs, check_ms
+from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, RunFilter, Store
 from durably_core.store.sqlite import SQLiteStore
-from durably_core.values import storable
+from durably_core.triggering import BatchItem, check_labels, new_run
+from durably_core.waiting import OnLog, OnProgress, Waiting
 from durably_core.worker import Worker
 
-LABEL_KEY = re.compile(r"[A-Za-z0-9_./-]{1,256}")
-MAX_SLOTS = 1000
 MAX_PAGE = 2**53 - 1
+EVENTS_PAGE = 1000
 
 
-class TriggeredRun:
-    """A run together with how the trigger was resolved."""
+class Plugin(Protocol):
+    """Something that adds to an engine: see ``Durably.use``."""
 
-    def __init__(self, run: Run, disposition: Disposition) -> None:
-        self.run = run
-        self.id = run.id
-        self.status: RunStatus = run.status
-        self.disposition: Disposition = disposition
+    @property
+    def name(self) -> str: ...
 
-
-class JobHandle(Generic[In, Out]):
-    """A registered job, ready to be triggered."""
-
-    def __init__(self, durably: "Durably", job: Job[In, Out]) -> None:
-        self._durably = durably
-        self.job = job
-        self.name = job.name
-
-    async def trigger(
-        self,
-        input: In | Mapping[str, Any],
-        *,
-        idempotency_key: str | None = None,
-        concurrency_key: str | None = None,
-        labels: Mapping[str, str] | None = None,
-    ) -> TriggeredRun:
-        """Add a run; it is on disk when this returns.
-
-        ``idempotency_key``: a second trigger of this job with the same key returns the first run.
-        ``concurrency_key``: runs with the same key execute one at a time, across all jobs.
-
-        Raises ``ValidationError`` for a bad input, key or label, ``ConflictError`` when a run of
-        this job with the same concurrency key is already waiting.
-        """
-        return await self._durably._trigger(  # noqa: SLF001 - handle and facade are one
-            self.job, input, idempotency_key, concurrency_key, labels or {}
-        )
-
-    async def get_run(self, run_id: str) -> Run | None:
-        """The run, if it is one of this job."""
-        run = await self._durably.get_run(run_id)
-        return run if run is not None and run.job_name == self.name else None
-
-    async def get_runs(
-        self, *, status: RunStatus | list[RunStatus] | None = None, limit: int | None = None, offset: int = 0
-    ) -> list[Run]:
-        """This job's runs, newest first."""
-        return await self._durably.get_runs(job_name=self.name, status=status, limit=limit, offset=offset)
-
-
-class Jobs:
-    """The registered jobs as attributes, under the names they were registered with."""
-
-    def __init__(self, handles: Mapping[str, JobHandle[Any, Any]]) -> None:
-        self._handles = dict(handles)
-
-    def __getattr__(self, name: str) -> JobHandle[Any, Any]:
-        handle = self.__dict__.get("_handles", {}).get(name)
-        if handle is None:
-            known = ", ".join(sorted(self.__dict__.get("_handles", {}))) or "none"
-            raise AttributeError(f"No job is registered as {name!r}; registered: {known}.")
-        found: JobHandle[Any, Any] = handle
-        return found
-
-    def __getitem__(self, name: str) -> JobHandle[Any, Any]:
-        return self.__getattr__(name)
-
-    def __iter__(self) -> Iterator[JobHandle[Any, Any]]:
-        return iter(self._handles.values())
+    def install(self, durably: "Durably") -> None: ...
 
 
 class Durably:
     """A job engine over one store. Make it with ``create_durably``."""
 
     def __init__(
-        self,
-        store: Store,
-        jobs: Mapping[str, Job[Any, Any]],
-        *,
-        polling_interval_ms: int,
-        lease_ms: int,
-        lease_renew_interval_ms: int,
-        max_concurrent_runs: int,
-        preserve_steps: bool,
-        exclusive: bool,
-        clock: Clock,
-        new_id: NewId,
-        rng: random.Random,
+        self, store: Store, options: Options, *, clock: Clock, new_id: NewId, rng: random.Random
     ) -> None:
         self.store = store
-        self._by_name = by_name(jobs)
-        self.jobs = Jobs({key: JobHandle(self, job) for key, job in jobs.items()})
-        self._lease_ms = lease_ms
-        self._preserve_steps = preserve_steps
-        self._exclusive = exclusive
+        self._options = options
         self._clock = clock
         self._new_id = new_id
         self._bus = EventBus(clock)
-        options = ExecutorOptions(lease_ms=lease_ms, preserve_steps=preserve_steps, new_id=new_id)
-        self._executor = Executor(store, self._bus, self._by_name, clock, options)
+        self._by_name: dict[str, Job[Any, Any]] = {}
+        self._handles: dict[str, JobHandle[Any, Any]] = {}
+        self.jobs = Jobs(self._handles)
+        self._worker_id = f"worker_{new_id()}"
+        self._executor = Executor(
+            store,
+            self._bus,
+            self._by_name,
+            clock,
+            ExecutorOptions(lease_ms=options.lease_ms, preserve_steps=options.preserve_steps, new_id=new_id),
+        )
         self._worker = Worker(
             store,
             self._executor,
             self._bus,
-            slots=max_concurrent_runs,
-            polling_interval_ms=polling_interval_ms,
-            lease_renew_interval_ms=lease_renew_interval_ms,
+            lambda: self._claim_request(self._worker_id),
+            slots=options.max_concurrent_runs,
+            polling_interval_ms=options.polling_interval_ms,
+            lease_renew_interval_ms=options.lease_renew_interval_ms,
             rng=rng,
         )
-        self._worker_id = f"worker_{new_id()}"
+        self._maintenance = Maintenance(
+            store,
+            self._bus,
+            clock,
+            lambda: tuple(self._by_name),
+            MaintenanceOptions(
+                interval_ms=options.maintenance_interval_ms,
+                retain_runs_ms=options.retain_runs_ms,
+                retain_events=options.retain_events,
+            ),
+        )
+        self._waiting = Waiting(store, self._bus, self._worker, polling_interval_ms=options.polling_interval_ms)
         self._migrating: asyncio.Lock = asyncio.Lock()
         self._migrated = False
 
@@ -152,47 +104,121 @@ class Durably:
             if self._migrated:
                 return
             await self.store.migrate()
-            if self._exclusive:
+            if self._options.exclusive:
                 # No one else has the database open, so whoever held a lease is dead.
-                await self.store.expire_leases()
+                request = self._claim_request(self._worker_id)
+                self._bus.emit_all(await self.store.expire_leases(request))
             self._migrated = True
 
-    def start(self) -> None:
-        """Start claiming and executing runs."""
-        self._worker.start(self._claim_request(self._worker_id))
+    def start(self, *, worker_id: str | None = None) -> None:
+        """Start claiming and executing runs, and looking after the database. Twice is once."""
+        if worker_id is not None and not self._worker.running:
+            self._worker_id = worker_id
+        self._worker.start()
+        self._maintenance.start()
 
-    async def stop(self) -> None:
-        """Claim no more; returns when the runs that execute have ended."""
-        await self._worker.stop()
+    async def stop(self, *, timeout_ms: int | None = None) -> None:
+        """Claim no more; returns when the runs that execute have ended.
 
-    async def close(self) -> None:
+        After ``timeout_ms`` those that still execute are told to stop and given back: they go on from
+        their last finished step, here after ``start()`` or at another worker. Without it the end is
+        waited for, however long that takes.
+        """
+        if timeout_ms is not None:
+            check_ms("timeout_ms", timeout_ms, least=0)
+        await self._worker.stop(timeout_ms)
+        await self._maintenance.stop()
+
+    async def close(self, *, timeout_ms: int | None = None) -> None:
         """``stop()``, then close the store."""
-        await self.stop()
+        await self.stop(timeout_ms=timeout_ms)
         await self.store.close()
 
     async def process_one(self, *, worker_id: str | None = None) -> bool:
         """Claim one run and execute it, without ``start()``. False: there was none."""
         return await self._worker.run_once(self._claim_request(worker_id or self._worker_id))
 
-    async def process_until_idle(self, *, worker_id: str | None = None, max_runs: int | None = None) -> int:
-        """Execute runs one by one until none is left or ``max_runs`` were; returns how many."""
+    async def process_until_idle(
+        self, *, worker_id: str | None = None, max_runs: int | None = None, budget_ms: int | None = None
+    ) -> int:
+        """Execute runs one by one until none is left; returns how many were begun.
+
+        For a cron job or a function with a time limit: stops after ``max_runs``, or when ``budget_ms``
+        of wall-clock time are used up. The run that executes then is given back, and goes on from its
+        last finished step the next time. Looks after the database when it finds nothing left to do.
+        """
+        if budget_ms is not None:
+            check_ms("budget_ms", budget_ms)
+        loop = asyncio.get_running_loop()
+        until = None if budget_ms is None else loop.time() + budget_ms / 1000
+        timer = None if until is None else loop.call_at(until, self._executor.stop_all, WorkerStoppedError())
         count = 0
-        while (max_runs is None or count < max_runs) and await self.process_one(worker_id=worker_id):
-            count += 1
+        try:
+            while max_runs is None or count < max_runs:
+                if until is not None and loop.time() >= until:
+                    return count
+                if not await self.process_one(worker_id=worker_id):
+                    await self._maintenance.run_if_due()
+                    return count
+                count += 1
+        finally:
+            if timer is not None:
+                timer.cancel()
         return count
 
-    def _claim_request(self, worker_id: str) -> ClaimRequest:
-        return ClaimRequest(worker_id=worker_id, job_names=tuple(self._by_name), lease_ms=self._lease_ms)
+    async def maintain(self) -> None:
+        """Do at once what is otherwise done every ``maintenance_interval_ms`` between start and stop.
 
-    # ------------------------------------------------------------------ jobs and events
+        Deletes runs older than ``retain_runs`` and events beyond ``retain_events``, forgets idempotency
+        keys whose time is over, tells of runs that wait for unknown jobs, and empties the WAL.
+        """
+        await self._maintenance.run()
+
+    def _claim_request(self, worker_id: str) -> ClaimRequest:
+        return ClaimRequest(
+            worker_id=worker_id,
+            job_names=tuple(self._by_name),
+            lease_ms=self._options.lease_ms,
+            max_attempts=self._options.max_attempts,
+            keep_steps=self._options.preserve_steps,
+        )
+
+    # ------------------------------------------------------------------ jobs, plugins and events
+
+    def register(self, jobs: Mapping[str, Job[Any, Any]]) -> "Durably":
+        """Add jobs, also to an engine that has been started. Returns the engine.
+
+        Registering the same job again changes nothing. Raises ``ValidationError`` when another job has
+        that job name or is registered under that name.
+        """
+        check_jobs(jobs)
+        known = {key: handle.job for key, handle in self._handles.items()}
+        for key, job in jobs.items():
+            if known.setdefault(key, job) is not job:
+                raise ValidationError(f"Another job is registered as {key!r}: choose another name.")
+        self._by_name.update(by_name(known))
+        for key, job in jobs.items():
+            self._handles.setdefault(key, JobHandle(self, job))
+        self._worker.wake()
+        return self
 
     def get_job(self, name: str) -> JobHandle[Any, Any] | None:
         """The job of that job name."""
         return next((handle for handle in self.jobs if handle.name == name), None)
 
+    def use(self, plugin: Plugin) -> "Durably":
+        """Install a plugin: its ``install`` is called with this engine at once. Returns the engine."""
+        plugin.install(self)
+        return self
+
+    def persist_logs(self) -> None:
+        """Keep what jobs log for as long as their runs. See ``with_log_persistence``."""
+        self._executor.persist_logs = True
+
     def on(self, event_type: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with each event of that type, of every type for ``"*"``.
 
+        Only what happens in this process is heard; ``subscribe`` and ``get_events`` tell of all.
         Returns the way to stop.
         """
         return self._bus.on(event_type, listener)
@@ -201,37 +227,50 @@ class Durably:
         """Call ``handler(error, event)`` when a listener raises."""
         self._bus.on_error(handler)
 
+    async def get_events(
+        self,
+        *,
+        after: int = 0,
+        run_id: str | None = None,
+        types: Sequence[str] | None = None,
+        limit: int = EVENTS_PAGE,
+    ) -> list[RunEvent]:
+        """Events of all processes from the log, oldest first, those after the number ``after``.
+
+        A reader goes on with ``after=`` the ``sequence`` of the last event that it saw, and misses and
+        repeats none. Inputs and outputs are None: the run has them. The log keeps the newest
+        ``retain_events``: raises ``EventsGoneError`` when it does not reach back that far.
+        """
+        _check_page(limit, after)
+        return await self.store.get_events(after=after, run_id=run_id, types=types, limit=limit)
+
+    async def get_newest_event(self) -> int:
+        """The number of the newest event in the log: where a reader begins who knows the runs as they are."""
+        return await self.store.get_newest_event()
+
     # ------------------------------------------------------------------ runs
 
-    async def _trigger(
-        self,
-        job: Job[Any, Any],
-        input: BaseModel | Mapping[str, Any],
-        idempotency_key: str | None,
-        concurrency_key: str | None,
-        labels: Mapping[str, str],
-    ) -> TriggeredRun:
-        valid = job.validate_input(input)
-        _check_keys(idempotency_key, concurrency_key, labels)
-        enqueued = await self.store.enqueue(
-            NewRun(
-                id=self._new_id(),
-                job_name=job.name,
-                input=job.dump_input(valid),
-                labels=dict(labels),
-                idempotency_key=idempotency_key,
-                concurrency_key=concurrency_key,
-            )
-        )
-        if enqueued.disposition == "created":
-            self._announce(enqueued.run)
-        return TriggeredRun(enqueued.run, enqueued.disposition)
+    async def trigger_all(self, job: Job[Any, Any], items: Sequence[BatchItem[Any]]) -> list[TriggeredRun]:
+        """See ``JobHandle.batch_trigger``."""
+        runs = []
+        for index, item in enumerate(items):
+            try:
+                runs.append(new_run(job, item, self._options, self._new_id))
+            except ValidationError as error:
+                if len(items) == 1:
+                    raise
+                raise ValidationError(f"Item {index} of the batch: {error.message}", error.issues) from error
+        if not runs:
+            return []
+        enqueued = await whole(self._enqueue(runs))
+        return [TriggeredRun(run=item.run, disposition=item.disposition) for item in enqueued]
 
-    def _announce(self, run: Run) -> None:
-        self._bus.emit(
-            events.RunTrigger(run_id=run.id, job_name=run.job_name, labels=run.labels, input=run.input)
-        )
-        self._worker.wake()
+    async def _enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        enqueued = await self.store.enqueue(runs)
+        self._bus.emit_all(item.event for item in enqueued if item.event is not None)
+        if any(item.disposition == "created" for item in enqueued):
+            self._worker.wake()
+        return enqueued
 
     async def get_run(self, run_id: str) -> Run | None:
         return await self.store.get_run(run_id)
@@ -239,19 +278,73 @@ class Durably:
     async def get_runs(
         self,
         *,
-        status: RunStatus | list[RunStatus] | None = None,
-        job_name: str | list[str] | None = None,
+        status: RunStatus | Sequence[RunStatus] | None = None,
+        job_name: str | Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
         limit: int | None = None,
         offset: int = 0,
+        cursor: str | None = None,
         summary: bool = False,
     ) -> list[Run]:
-        """Runs, newest first. ``summary`` leaves out inputs and outputs."""
-        if not 0 <= offset <= MAX_PAGE or not 0 <= (limit or 0) <= MAX_PAGE:
-            raise ValidationError(f"limit and offset count from 0 to {MAX_PAGE}.")
-        filter = RunFilter(
-            job_names=_tuple(job_name), statuses=_tuple(status), limit=limit, offset=offset, summary=summary
+        """Runs, newest first, in an order that does not change.
+
+        ``status``, ``job_name``: one or several; an empty list matches nothing. ``labels``: all of them
+        must match. ``cursor``: the id of the last run of the page before; unlike an ``offset`` it stays
+        right while runs are added. ``summary`` leaves out inputs and outputs.
+        """
+        _check_page(limit, offset)
+        page = Page(limit=limit, offset=offset, cursor=cursor, summary=summary)
+        return await self.store.get_runs(_filter(status, job_name, labels), page)
+
+    async def count_runs(
+        self,
+        *,
+        status: RunStatus | Sequence[RunStatus] | None = None,
+        job_name: str | Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> dict[RunStatus, int]:
+        """How many runs there are in each of the five statuses, with the filters of ``get_runs``."""
+        counts = await self.store.count_runs(_filter(status, job_name, labels))
+        return {each: counts.get(each, 0) for each in get_args(RunStatus)}
+
+    async def wait_for_run(
+        self,
+        run_id: str,
+        *,
+        timeout_ms: int | None = None,
+        polling_interval_ms: int | None = None,
+        on_progress: OnProgress | None = None,
+        on_log: OnLog | None = None,
+    ) -> Run:
+        """The run, once it has completed, wherever it executes.
+
+        What ends in this process is heard at once, the rest within ``polling_interval_ms`` (that of the
+        engine by default). ``on_progress(progress)`` and ``on_log(event)`` are called with what happens
+        meanwhile in this process.
+
+        Raises ``RunFailedError``, ``CancelledError``, ``NotFoundError`` when the run does not exist or is
+        deleted, and ``WaitTimeoutError`` (a ``TimeoutError``) after ``timeout_ms``; the run goes on then.
+        In a job: ``ConflictError`` when the run can't begin before the job has ended.
+        """
+        return await self._waiting.wait_for_run(
+            run_id,
+            timeout_ms=timeout_ms,
+            polling_interval_ms=polling_interval_ms,
+            on_progress=on_progress,
+            on_log=on_log,
         )
-        return await self.store.get_runs(filter)
+
+    def subscribe(self, run_id: str, *, after: int | None = None) -> AsyncIterator[RunEvent]:
+        """What happens to a run, wherever it executes, up to its end.
+
+        Begins with where the run is: an event that tells it is leased, its progress, or its end. With
+        ``after``, the ``sequence`` of an event seen before, it goes on from there, and neither misses nor
+        repeats one. Events come from the log, in its order, when they are on disk.
+
+        Iterating raises ``NotFoundError`` for an unknown run, and ``EventsGoneError`` when the log does not
+        reach back to ``after``.
+        """
+        return self._waiting.subscribe(run_id, after=after)
 
     async def get_steps(self, run_id: str) -> list[Step]:
         """What is recorded of the run's steps, in the order in which they ended."""
@@ -266,8 +359,11 @@ class Durably:
 
         Raises ``NotFoundError``, or ``ConflictError`` for a run that has ended.
         """
-        run = await self.store.cancel_run(run_id, keep_steps=self._preserve_steps)
-        self._bus.emit(events.RunCancel(run_id=run.id, job_name=run.job_name, labels=run.labels))
+        await whole(self._cancel(run_id))
+
+    async def _cancel(self, run_id: str) -> None:
+        _, event = await self.store.cancel_run(run_id, keep_steps=self._options.preserve_steps)
+        self._bus.emit(event)
         self._executor.stop_run(run_id, CancelledError())
 
     async def retrigger(self, run_id: str) -> Run:
@@ -286,37 +382,63 @@ class Durably:
             raise NotFoundError(
                 f"The run {run_id} can't be retriggered: there is no job {run.job_name!r} any more."
             )
-        job.load_input(run.input)
-        enqueued = await self.store.enqueue(
-            NewRun(
-                id=self._new_id(),
-                job_name=run.job_name,
-                input=to_json(run.input).decode(),
-                labels=run.labels,
-                concurrency_key=run.concurrency_key,
-            )
+        try:
+            job.load_input(run.input)
+        except ValidationError as error:
+            raise ValidationError(
+                f"The run {run_id} can't be retriggered with its old input. {error.message}", error.issues
+            ) from error
+        again = NewRun(
+            id=self._new_id(),
+            job_name=run.job_name,
+            input=to_json(run.input, inf_nan_mode="constants").decode(),
+            labels=run.labels,
+            concurrency_key=run.concurrency_key,
+            retriggered_from=run.id,
         )
-        self._announce(enqueued.run)
-        return enqueued.run
+        return (await whole(self._enqueue([again])))[0].run
 
     async def delete_run(self, run_id: str) -> None:
         """Delete a run that has ended, with its steps and logs.
 
         Raises ``NotFoundError``, or ``ConflictError`` for a run that has not ended.
         """
-        run = await self.store.delete_run(run_id)
-        self._bus.emit(events.RunDelete(run_id=run.id, job_name=run.job_name, labels=run.labels))
+        await whole(self._delete_run(run_id))
+
+    async def _delete_run(self, run_id: str) -> None:
+        self._bus.emit(await self.store.delete_run(run_id))
+
+    async def purge_runs(self, *, older_than: datetime, limit: int = 500) -> int:
+        """Delete at most ``limit`` runs that ended before ``older_than``, those that ended first.
+
+        Returns how many. Raises ``ValidationError`` for a datetime without a time zone.
+        """
+        if older_than.tzinfo is None:
+            raise ValidationError("older_than needs a time zone, as in datetime.now(UTC) - timedelta(days=30).")
+        _check_page(limit, 0)
+        return await whole(self._purge(round(older_than.timestamp() * 1000), limit))
+
+    async def _purge(self, before_ms: int, limit: int) -> int:
+        deleted = await self.store.purge_runs(before_ms=before_ms, limit=limit)
+        self._bus.emit_all(deleted)
+        return len(deleted)
 
 
 def create_durably(
     *,
     database: str | Store,
-    jobs: Mapping[str, Job[Any, Any]],
+    jobs: Mapping[str, Job[Any, Any]] | None = None,
     polling_interval_ms: int = 1000,
     lease_ms: int = 30_000,
     lease_renew_interval_ms: int = 5000,
+    maintenance_interval_ms: int = 60_000,
     max_concurrent_runs: int = 1,
+    max_attempts: int = 10,
     preserve_steps: bool = False,
+    retain_runs: str | None = None,
+    retain_events: int = 10_000,
+    labels: type[BaseModel] | None = None,
+    idempotency_mismatch: Literal["ignore", "error"] = "ignore",
     exclusive: bool = False,
     clock: Clock | None = None,
     new_id: NewId | None = None,
@@ -324,48 +446,51 @@ def create_durably(
 ) -> Durably:
     """Make an engine. Opens nothing yet: ``await durably.init()`` does.
 
-    ``database``: a path, a ``sqlite:`` URL, or a store. ``exclusive``: the caller guarantees that no
-    other process has the database open, so leases found in it are taken over at once.
-    ``preserve_steps``: keep steps and logs of runs that have ended. ``clock``, ``new_id`` and ``rng``
-    are for simulations.
+    ``database``: a path, a ``sqlite:`` URL, or a store.
+    ``jobs``: the jobs under the names by which they are reached; ``register`` adds more.
+    ``polling_interval_ms``: how often to look for what other processes did; this process needs no look.
+    ``lease_ms``, ``lease_renew_interval_ms``: after how long without renewal a worker counts as dead.
+    ``maintenance_interval_ms``: see ``Durably.maintain``.
+    ``max_concurrent_runs``: slots, 1 to 1000.
+    ``max_attempts``: a run that was begun so often without finishing a step, because its worker died
+    each time, ends as failed.
+    ``preserve_steps``: keep the steps of runs that have ended.
+    ``retain_runs``: delete runs that ended longer ago, as ``"30d"``, ``"12h"``, ``"90m"``; None: keep them.
+    ``retain_events``: how many of the newest events the log keeps.
+    ``labels``: a pydantic model that the labels of each trigger must fit; its defaults apply.
+    ``idempotency_mismatch``: ``"error"`` refuses a known idempotency key with another input
+    (``ConflictError``); ``"ignore"`` answers with the run that is there.
+    ``exclusive``: the caller guarantees that no other process has the database open, so leases found in
+    it are taken over at once.
+    ``clock``, ``new_id`` and ``rng`` are for simulations.
 
     Raises ``ValidationError`` for an option that can't work.
     """
-    _check_intervals(polling_interval_ms, lease_ms, lease_renew_interval_ms)
-    if type(max_concurrent_runs) is not int or not 1 <= max_concurrent_runs <= MAX_SLOTS:
-        raise ValidationError(f"max_concurrent_runs must be a whole number from 1 to {MAX_SLOTS}.")
-    clock = clock or SystemClock()
-    if isinstance(database, str):
-        database = SQLiteStore(_sqlite_path(database), exclusive=exclusive, clock=clock)
-    return Durably(
-        database,
-        jobs,
+    options = Options(
         polling_interval_ms=polling_interval_ms,
         lease_ms=lease_ms,
         lease_renew_interval_ms=lease_renew_interval_ms,
+        maintenance_interval_ms=maintenance_interval_ms,
         max_concurrent_runs=max_concurrent_runs,
+        max_attempts=max_attempts,
         preserve_steps=preserve_steps,
+        retain_runs=retain_runs,
+        retain_events=retain_events,
+        labels=labels,
+        idempotency_mismatch=idempotency_mismatch,
         exclusive=exclusive,
+    )
+    clock = clock or SystemClock()
+    if isinstance(database, str):
+        database = SQLiteStore(_sqlite_path(database), exclusive=exclusive, clock=clock)
+    durably = Durably(
+        database,
+        options,
         clock=clock,
         new_id=new_id or IdFactory(clock),
         rng=rng or random.Random(),  # noqa: S311 - jitter
     )
-
-
-def _check_intervals(polling_interval_ms: int, lease_ms: int, lease_renew_interval_ms: int) -> None:
-    intervals = {
-        "polling_interval_ms": polling_interval_ms,
-        "lease_ms": lease_ms,
-        "lease_renew_interval_ms": lease_renew_interval_ms,
-    }
-    for name, value in intervals.items():
-        if type(value) is not int or value < 1:
-            raise ValidationError(f"{name} must be a whole number of milliseconds, at least 1, not {value!r}.")
-    if lease_renew_interval_ms * 2 > lease_ms:
-        raise ValidationError(
-            f"lease_renew_interval_ms ({lease_renew_interval_ms}) must be at most half of "
-            f"lease_ms ({lease_ms}), or one late renewal loses the lease."
-        )
+    return durably.register(jobs or {})
 
 
 def _sqlite_path(database: str) -> str:
@@ -377,20 +502,27 @@ def _sqlite_path(database: str) -> str:
     return database
 
 
-def _check_keys(idempotency_key: str | None, concurrency_key: str | None, labels: Mapping[str, str]) -> None:
-    for name, key in (("idempotency_key", idempotency_key), ("concurrency_key", concurrency_key)):
-        if key is not None and (not isinstance(key, str) or not key or storable(key) != key):
-            raise ValidationError(f"{name} must be a text that is not empty, not {key!r}.")
-    for label, value in labels.items():
-        if not isinstance(label, str) or not LABEL_KEY.fullmatch(label):
-            raise ValidationError(
-                f"The label key {label!r} must be 1 to 256 letters, digits, '-', '_', '.' or '/'."
-            )
-        if not isinstance(value, str) or storable(value) != value:
-            raise ValidationError(f"The label {label!r} must have a text as its value, not {value!r}.")
+def _filter(
+    status: RunStatus | Sequence[RunStatus] | None,
+    job_name: str | Sequence[str] | None,
+    labels: Mapping[str, str] | None,
+) -> RunFilter:
+    statuses: tuple[Any, ...] | None = _several(status)
+    for each in statuses or ():
+        if each not in get_args(RunStatus):
+            raise ValidationError(f"There is no status {each!r}: {', '.join(get_args(RunStatus))}.")
+    return RunFilter(
+        job_names=_several(job_name),
+        statuses=statuses,
+        labels=None if not labels else check_labels(labels),
+    )
 
 
-def _tuple(value: Any) -> Any:
-    if value is None or value == []:
-        return None
-    return (value,) if isinstance(value, str) else tuple(value)
+def _several(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else (value,) if isinstance(value, str) else tuple(value)
+
+
+def _check_page(limit: int | None, offset: int) -> None:
+    for value in (limit, offset):
+        if value is not None and (type(value) is not int or not 0 <= value <= MAX_PAGE):
+            raise ValidationError(f"A page is counted in whole numbers from 0 to {MAX_PAGE}, not {value!r}.")

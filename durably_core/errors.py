@@ -61,6 +61,37 @@ class ConflictError(DurablyError):
     status = 409
 
 
+class RunFailedError(DurablyError):
+    """The run failed."""
+
+    code = "run_failed"
+    status = 500
+
+    def __init__(
+        self, message: str, *, run_id: str, error_type: str, traceback: str, failed_step_name: str | None
+    ) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.error_type = error_type
+        """Name of the class of the exception that ended the run."""
+        self.traceback = traceback
+        self.failed_step_name = failed_step_name
+
+
+class EventsGoneError(DurablyError):
+    """The log of events does not reach back that far. Read the runs anew, and go on from its end."""
+
+    code = "events_gone"
+    status = 410
+
+
+class WaitTimeoutError(DurablyError, TimeoutError):
+    """The run has not ended in time. It goes on."""
+
+    code = "timeout"
+    status = 504
+
+
 class StorageError(DurablyError):
     """The database could not be read or written."""
 
@@ -87,3 +118,10 @@ class LeaseLostError(DurablyError):
 
     code = "lease_lost"
     status = 409
+
+
+class WorkerStoppedError(DurablyError):
+    """The worker stops. The run goes on from its last finished step when a worker claims it again."""
+
+    code = "worker_stopped"
+    status = 503

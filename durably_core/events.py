@@ -4,21 +4,26 @@ import contextlib
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+from pydantic_core import from_json, to_json
 
 from durably_core.clock import Clock, from_ms, iso_from_ms, to_iso
-from durably_core.models import LogLevel, Progress
+from durably_core.models import LogLevel, Progress, Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """``sequence`` counts up by one per event of this engine, beginning at 1."""
+    """Something that happened."""
 
     type: ClassVar[str]
     sequence: int = 0
+    """Position in the database's log of events, from 1 up: a later reader goes on from there. 0 for what
+    is not in the log: leases renewed, faults of a worker, and progress, logs and starts of steps
+    until the write that they ride along with."""
     timestamp_ms: int = 0
     """Milliseconds since 1970-01-01 UTC."""
 
@@ -29,6 +34,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent(Event):
+    """Inputs and outputs are None in an event that was read back from the log: the run has them."""
+
     run_id: str
     job_name: str
     labels: dict[str, str]
@@ -40,6 +47,24 @@ class RunTrigger(RunEvent):
 
     type = "run:trigger"
     input: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCoalesced(RunEvent):
+    """A trigger was merged into this run, which waits. What was given up is that of the trigger
+    (``skip``), or what the run had before it (``queue``)."""
+
+    type = "run:coalesced"
+    skipped_input: Any
+    skipped_labels: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequeue(RunEvent):
+    """The run waits to be claimed again: its lease ran out, or its worker stopped and gave it back."""
+
+    type = "run:requeue"
+    reason: Literal["expired", "released"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +115,24 @@ class RunFail(RunEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunCancel(RunEvent):
-    """The run was cancelled."""
+    """The run was cancelled. Its code may still be stopping."""
 
     type = "run:cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunStop(RunEvent):
+    """The code of a cancelled run has stopped: its concurrency key is free."""
+
+    type = "run:stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunDelete(RunEvent):
-    """The run was deleted with its steps and logs."""
+    """The run was deleted with its steps and logs, by someone or because it was too old."""
 
     type = "run:delete"
+    reason: Literal["deleted", "purged"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,16 +197,28 @@ class WorkerError(Event):
     run_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerUnknownJob(Event):
+    """Runs wait for a job that this engine does not have. Told once, and when their number changes."""
+
+    type = "worker:unknown-job"
+    job_name: str
+    waiting: int
+
+
 EVENT_TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
         RunTrigger,
+        RunCoalesced,
         RunLeased,
         RunLeaseRenewed,
         RunProgress,
+        RunRequeue,
         RunComplete,
         RunFail,
         RunCancel,
+        RunStop,
         RunDelete,
         StepStart,
         StepComplete,
@@ -181,13 +226,23 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StepCancel,
         LogWrite,
         WorkerError,
+        WorkerUnknownJob,
     )
 }
 
-_PAYLOAD = frozenset({"input", "output"})
+DOMAIN_EVENTS = frozenset(
+    {"run:trigger", "run:coalesced", "run:complete", "run:fail", "run:cancel", "run:delete"}
+)
+"""What matters to an application; the others tell how it came about."""
+
+_PAYLOAD = frozenset({"input", "output", "skipped_input"})
 _NOT_ON_WIRE = frozenset({"timestamp_ms"})
+_COLUMNS = frozenset({"sequence", "timestamp_ms", "run_id", "job_name", "labels"})
+
+_MOMENTS = frozenset({"lease_expires_at", "created_at"})
 
 Listener = Callable[[Any], Any]
+StoredListener = Callable[[str], None]
 ErrorHandler = Callable[[BaseException, Event], Any]
 
 
@@ -204,6 +259,46 @@ def to_wire(event: Event, *, payload: bool = True) -> dict[str, Any]:
     return wire
 
 
+def is_domain_event(event: Event) -> bool:
+    """Whether an application's own logic may want to know of it."""
+    return event.type in DOMAIN_EVENTS
+
+
+def stamp(events: Iterable[Event], first_sequence: int) -> None:
+    """Number events that were written together, in that order."""
+    for sequence, event in enumerate(events, first_sequence):
+        object.__setattr__(event, "sequence", sequence)
+
+
+def to_data(event: RunEvent) -> str:
+    """JSON text of what the log's columns don't hold. Inputs and outputs are left out."""
+    data: dict[str, Any] = {}
+    for name in _data_names(event.type):
+        value = getattr(event, name)
+        data[name] = to_iso(value) if isinstance(value, datetime) else value
+    return to_json(data, inf_nan_mode="constants").decode() if data else "{}"
+
+
+def from_row(row: Row) -> RunEvent:
+    """The event behind a row of the log."""
+    cls = EVENT_TYPES[row["type"]]
+    assert issubclass(cls, RunEvent)
+    fields: dict[str, Any] = dict.fromkeys(_payload_names(cls.type))
+    for name, value in from_json(row["data"]).items():
+        if name == "progress":
+            fields[name] = Progress(**value)
+        else:
+            fields[name] = datetime.fromisoformat(value) if name in _MOMENTS else value
+    return cls(
+        sequence=row["sequence"],
+        timestamp_ms=row["created_at"],
+        run_id=row["run_id"],
+        job_name=row["job_name"],
+        labels=from_json(row["labels"]),
+        **fields,
+    )
+
+
 class EventBus:
     """Tells listeners of events, synchronously and in order.
 
@@ -213,8 +308,8 @@ class EventBus:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._listeners: dict[str, dict[object, Listener]] = {}
+        self._stored_listeners: dict[object, StoredListener] = {}
         self._error_handler: ErrorHandler | None = None
-        self._sequence = 0
 
     def on(self, event_type: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with each event of that type, of every type for ``"*"``.
@@ -233,14 +328,22 @@ class EventBus:
         """Call ``handler(error, event)`` when a listener raises."""
         self._error_handler = handler
 
+    def on_stored(self, listener: StoredListener) -> Callable[[], None]:
+        """Call ``listener(run_id)`` when events of that run have reached the log. Returns the way to stop."""
+        token = object()
+        self._stored_listeners[token] = listener
+        return lambda: self._stored_listeners.pop(token, None) and None
+
+    def stored(self, run_id: str) -> None:
+        """Events of the run that were told before are in the log now."""
+        for listener in [*self._stored_listeners.values()]:
+            listener(run_id)
+
     def emit(self, event: Event) -> None:
-        self._sequence += 1
         listeners = [*self._listeners.get(event.type, {}).values(), *self._listeners.get("*", {}).values()]
-        if not listeners:
-            return
-        # Stamped here, once, before anyone has seen it: a copy for each event would cost more than telling it.
-        object.__setattr__(event, "sequence", self._sequence)
-        object.__setattr__(event, "timestamp_ms", self._clock.now_ms())
+        if event.timestamp_ms == 0:
+            # Stamped once, before anyone has seen it: a copy for each event would cost more than telling it.
+            object.__setattr__(event, "timestamp_ms", self._clock.now_ms())
         for listener in listeners:
             try:
                 outcome = listener(event)
@@ -250,6 +353,13 @@ class EventBus:
                 if inspect.iscoroutine(outcome):
                     outcome.close()
                     self._report(TypeError("Listeners are called synchronously: use a plain function."), event)
+
+        if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
+            self.stored(event.run_id)
+
+    def emit_all(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.emit(event)
 
     def _report(self, error: BaseException, event: Event) -> None:
         if self._error_handler is not None:
@@ -262,6 +372,18 @@ def _wire_names(event_type: str, payload: bool) -> tuple[tuple[str, str], ...]:
     left_out = _NOT_ON_WIRE if payload else _NOT_ON_WIRE | _PAYLOAD
     names = (field.name for field in dataclasses.fields(EVENT_TYPES[event_type]))
     return tuple((name, _camel(name)) for name in names if name not in left_out)
+
+
+@functools.cache
+def _data_names(event_type: str) -> tuple[str, ...]:
+    names = (field.name for field in dataclasses.fields(EVENT_TYPES[event_type]))
+    return tuple(name for name in names if name not in _COLUMNS | _PAYLOAD)
+
+
+@functools.cache
+def _payload_names(event_type: str) -> tuple[str, ...]:
+    names = (field.name for field in dataclasses.fields(EVENT_TYPES[event_type]))
+    return tuple(name for name in names if name in _PAYLOAD)
 
 
 def _camel(name: str) -> str:

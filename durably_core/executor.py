@@ -6,16 +6,24 @@ Everything the holder of a lease writes goes through here.
 import asyncio
 import traceback
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from durably_core import events, tasks
 from durably_core.abort import AbortSignal, RunStopped
+from durably_core.blocking import whole
 from durably_core.clock import Clock, NewId, from_ms
-from durably_core.errors import CancelledError, DurablyError, LeaseLostError, StorageError
-from durably_core.events import EventBus
+from durably_core.errors import (
+    CancelledError,
+    DurablyError,
+    LeaseLostError,
+    StorageError,
+    WorkerStoppedError,
+)
+from durably_core.events import EventBus, RunEvent
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
 from durably_core.step import StepContext
@@ -33,11 +41,17 @@ from durably_core.store.base import (
 )
 from durably_core.values import storable
 
+E = TypeVar("E", bound=RunEvent)
+
 NOTES_DELAY_MS = 100
 """How long progress and logs wait for a write to ride along with, before they get one of their own."""
 
 YIELD_AFTER_MS = 8
 """Steps that never suspend let the event loop breathe this often, so that messages are heard."""
+
+
+current_execution: ContextVar["Execution | None"] = ContextVar("durably_current_execution", default=None)
+"""The execution whose job code is asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +72,7 @@ class Executor:
         clock: Clock,
         options: ExecutorOptions,
     ) -> None:
+        self.persist_logs = False
         self._store = store
         self._bus = bus
         self._jobs = jobs
@@ -65,6 +80,7 @@ class Executor:
         self._options = options
         # By lease: after a pause longer than its lease, a run may be claimed beside its own old code.
         self._executing: dict[Lease, Execution] = {}
+        self._left: list[Execution] = []
 
     @property
     def executing(self) -> list["Execution"]:
@@ -76,30 +92,53 @@ class Executor:
             if execution.run.id == run_id:
                 execution.stop(reason)
 
+    def stop_all(self, reason: DurablyError) -> None:
+        for execution in self.executing:
+            execution.stop(reason)
+
     async def execute(
         self, claimed: Claimed, then_claim: Callable[[], ClaimRequest | None] = lambda: None
     ) -> Claimed | None:
         """Execute to the end; returns what the last write claimed, if ``then_claim`` asks it to claim."""
         run = claimed.run
-        execution = Execution(self._store, self._bus, self._clock, self._options, claimed)
+        execution = Execution(self._store, self._bus, self._clock, self._options, claimed, self.persist_logs)
         self._executing[execution.lease] = execution
+        ended = None
         try:
-            execution.announce()
             ending = await execution.perform(self._jobs[run.job_name])
-            if ending is None:
-                return None
-            ended = await execution.end(ending, then_claim())
-            return ended.next
+            if ending is not None:
+                ended = await execution.end(ending, then_claim())
         finally:
             del self._executing[execution.lease]
+            if ended is None and not isinstance(execution.signal.reason, LeaseLostError):
+                self._left.append(execution)
             execution.close()
+        return None if ended is None else ended.claim.claimed
+
+    async def give_back_what_was_left(self) -> None:
+        """Free the leases of runs that ended here without their last write, because storage failed."""
+        while self._left:
+            await self._left[-1].give_back()
+            self._left.pop()
+
+    async def keep_overdue_leases(self) -> None:
+        """Renew what has run out unnoticed, as when the machine slept, before someone claims it."""
+        for execution in self.executing:
+            if execution.lease_is_overdue:
+                await execution.keep_lease()
 
 
 class Execution:
     """One attempt at a run: the recorder behind its step context, and the holder of its lease."""
 
     def __init__(
-        self, store: Store, bus: EventBus, clock: Clock, options: ExecutorOptions, claimed: Claimed
+        self,
+        store: Store,
+        bus: EventBus,
+        clock: Clock,
+        options: ExecutorOptions,
+        claimed: Claimed,
+        persist_logs: bool,
     ) -> None:
         self.run = claimed.run
         self.signal = AbortSignal()
@@ -110,17 +149,21 @@ class Execution:
         self._bus = bus
         self._clock = clock
         self._options = options
+        self._persist_logs = persist_logs
         self._checkpoints = claimed.checkpoints
         self._loop = asyncio.get_running_loop()
         self._began_at = clock.now_ms()
+        self._held_at = self._began_at
         self._breathed_at = self._loop.time()
         self._subject: dict[str, Any] = {
             "run_id": self.run.id,
             "job_name": self.run.job_name,
             "labels": self.run.labels,
         }
-        self._progress: Progress | None = None
+        self._progress: events.RunProgress | None = None
         self._logs: list[NewLog] = []
+        self._told: list[RunEvent] = []
+        self._notes_wait = False
         self._noted_at = 0.0
         self._notes_timer: asyncio.TimerHandle | None = None
         self._notes_task: asyncio.Task[None] | None = None
@@ -129,20 +172,6 @@ class Execution:
         self._ending = False
 
     # ------------------------------------------------------------------ the main path
-
-    def announce(self) -> None:
-        run = self.run
-        assert run.lease_owner is not None
-        assert run.lease_expires_at is not None
-        self._bus.emit(
-            events.RunLeased(
-                **self._subject,
-                input=run.input,
-                lease_owner=run.lease_owner,
-                lease_expires_at=run.lease_expires_at,
-                attempt=run.attempt,
-            )
-        )
 
     async def perform(self, job: Job[Any, Any]) -> Ending | None:
         """Call the job's function in a task of its own; return when all of its code has stopped.
@@ -163,15 +192,21 @@ class Execution:
             await _stop_all(context.tasks_in_flight)
         if self.signal.aborted:
             # Code that returns or raises after its run was stopped has nothing to report.
-            cancelled = isinstance(self.signal.reason, CancelledError)
-            return Ending(status="cancelled", keep_steps=ending.keep_steps) if cancelled else None
+            return self._ending_when_stopped(ending.keep_steps)
         return ending
 
+    def _ending_when_stopped(self, keep_steps: bool) -> Ending | None:
+        if isinstance(self.signal.reason, CancelledError):
+            return Ending(status="cancelled", keep_steps=keep_steps)
+        if isinstance(self.signal.reason, WorkerStoppedError):
+            return Ending(status="released")
+        return None
+
     async def _call(self, job: Job[Any, Any], context: StepContext) -> Ending:
+        current_execution.set(self)
         try:
             input = job.load_input(self.run.input)
-            output = job.validate_output(await job.run(context, input))
-            text = None if output is None else output.model_dump_json()
+            text = job.dump_output(await job.run(context, input))
             return Ending(status="completed", output=text, keep_steps=self._options.preserve_steps)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - user code
             return self._failure(error)
@@ -180,29 +215,47 @@ class Execution:
         self._ending = True
         if self._notes_task is not None:
             await asyncio.wait([self._notes_task])
-        ended = await self._store.end_run(self.lease, ending, self._take_notes(), then_claim)
-        if ended.won:
-            self._tell_end(ending)
-        elif ending.status != "cancelled":
+        ended = await whole(self._write_end(ending, then_claim))
+        if not ended.won and ending.status in ("completed", "failed"):
             await self._learn(await self._store.renew_lease(self.lease))
             if isinstance(self.signal.reason, CancelledError):
                 # Cancelled between the last line of the job and this write.
-                release = Ending(status="cancelled", keep_steps=self._options.preserve_steps)
-                await self._store.end_run(self.lease, release, Notes(), None)
+                await self.give_back()
         return ended
 
-    def _tell_end(self, ending: Ending) -> None:
-        if ending.status == "completed":
-            output = None if ending.output is None else from_json(ending.output)
-            duration = self._duration(self._began_at)
-            self._bus.emit(events.RunComplete(**self._subject, output=output, duration=duration))
-        elif ending.status == "failed":
-            assert ending.error is not None
-            self._bus.emit(
-                events.RunFail(
-                    **self._subject, error=ending.error.message, failed_step_name=ending.failed_step_name
+    async def give_back(self) -> None:
+        """Free the lease without having ended the run, or the key of a run that was cancelled."""
+        for status in ("released", "cancelled"):
+            ending = Ending(status=status, keep_steps=self._options.preserve_steps)
+            if (await whole(self._write_end(ending, None))).won:
+                return
+
+    async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Ended:
+        event = self._event_of(ending)
+        ended = await self._store.end_run(self.lease, ending, self._take_notes(event), then_claim)
+        if ended.won:
+            self._bus.emit(event)
+        self._bus.emit_all(ended.claim.events)
+        return ended
+
+    def _event_of(self, ending: Ending) -> RunEvent:
+        match ending.status:
+            case "completed":
+                output = None if ending.output is None else from_json(ending.output)
+                duration = self._duration(self._began_at)
+                return self._event(events.RunComplete, output=output, duration=duration)
+            case "failed":
+                assert ending.error is not None
+                return self._event(
+                    events.RunFail, error=ending.error.message, failed_step_name=ending.failed_step_name
                 )
-            )
+            case "cancelled":
+                return self._event(events.RunStop)
+            case "released":
+                return self._event(events.RunRequeue, reason="released")
+
+    def _event(self, cls: type[E], **fields: Any) -> E:
+        return cls(**self._subject, timestamp_ms=self._clock.now_ms(), **fields)
 
     def _failure(self, error: BaseException) -> Ending:
         return Ending(
@@ -224,6 +277,10 @@ class Execution:
         if self._code is not None and self._code is not asyncio.current_task():
             self._code.cancel()
 
+    @property
+    def lease_is_overdue(self) -> bool:
+        return self._clock.now_ms() - self._held_at >= self.lease.lease_ms
+
     async def keep_lease(self) -> None:
         """Renew the lease; stop the code when the run is no longer ours."""
         if isinstance(self.signal.reason, LeaseLostError):
@@ -233,17 +290,21 @@ class Execution:
             return  # the last write overtook this one, and knows better
         if state == "held":
             assert self.run.lease_owner is not None
+            expires_at = from_ms(self._clock.now_ms() + self.lease.lease_ms)
             self._bus.emit(
-                events.RunLeaseRenewed(
-                    **self._subject,
-                    lease_owner=self.run.lease_owner,
-                    lease_expires_at=from_ms(self._clock.now_ms() + self.lease.lease_ms),
+                self._event(
+                    events.RunLeaseRenewed, lease_owner=self.run.lease_owner, lease_expires_at=expires_at
                 )
             )
         await self._learn(state)
+        if self._told and not self.signal.aborted:
+            # Which step runs, for readers in other processes: no write of its own pays for it before.
+            await self._write_notes()
 
     async def _learn(self, state: LeaseState) -> None:
-        if state == "cancelled":
+        if state == "held":
+            self._held_at = self._clock.now_ms()
+        elif state == "cancelled":
             self.stop(CancelledError())
         elif state == "lost" and not self.signal.aborted:
             self.stop(LeaseLostError())
@@ -256,8 +317,10 @@ class Execution:
     # ------------------------------------------------------------------ recorder of the step context
 
     def step_started(self, name: str, index: int) -> int:
-        self._bus.emit(events.StepStart(**self._subject, step_name=name, step_index=index))
-        return self._clock.now_ms()
+        event = self._event(events.StepStart, step_name=name, step_index=index)
+        self._told.append(event)
+        self._bus.emit(event)
+        return event.timestamp_ms
 
     async def step_completed(
         self, name: str, index: int, started_at: int, text: str | None, value: Any
@@ -265,76 +328,71 @@ class Execution:
         step = NewStep(
             name=name, index=index, status="completed", output=text, error=None, started_at=started_at
         )
-        try:
-            await self._save(step)
-        except asyncio.CancelledError:
-            self.step_stopped(name, index)
-            raise
         duration = self._duration(started_at)
-        self._bus.emit(
-            events.StepComplete(
-                **self._subject, step_name=name, step_index=index, output=value, duration=duration
-            )
+        event = self._event(
+            events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
         )
+        try:
+            await self._save(step, event)
+        except asyncio.CancelledError:
+            if not event.sequence:
+                self.step_stopped(name, index)
+            raise
         await self._breathe()
 
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
         self._failed_steps[name] = error
+        failure = _run_error(error)
         step = NewStep(
-            name=name,
-            index=index,
-            status="failed",
-            output=None,
-            error=_run_error(error),
-            started_at=started_at,
+            name=name, index=index, status="failed", output=None, error=failure, started_at=started_at
         )
-        await self._save(step)
-        assert step.error is not None
-        self._bus.emit(
-            events.StepFail(**self._subject, step_name=name, step_index=index, error=step.error.message)
-        )
+        event = self._event(events.StepFail, step_name=name, step_index=index, error=failure.message)
+        await self._save(step, event)
 
     def step_stopped(self, name: str, index: int) -> None:
         if isinstance(self.signal.reason, CancelledError):
-            self._bus.emit(events.StepCancel(**self._subject, step_name=name, step_index=index))
+            event = self._event(events.StepCancel, step_name=name, step_index=index)
+            self._told.append(event)
+            self._bus.emit(event)
 
     def progressed(self, progress: Progress) -> None:
-        if not self.signal.aborted:
-            self._note()
-            self._progress = progress
-            self._bus.emit(events.RunProgress(**self._subject, progress=progress))
+        if self.signal.aborted:
+            return
+        self._note()
+        self._progress = self._event(events.RunProgress, progress=progress)
+        self._bus.emit(self._progress)
 
     def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
         if self.signal.aborted:
             return
-        now = self._clock.now_ms()
         log = NewLog(
             id=self._options.new_id(),
             step_name=step_name,
             level=level,
             message=message,
             data=data,
-            created_at=now,
+            created_at=self._clock.now_ms(),
+        )
+        event = self._event(
+            events.LogWrite,
+            id=log.id,
+            created_at=from_ms(log.created_at),
+            step_name=step_name,
+            level=level,
+            message=message,
+            data=None if data is None else from_json(data),
         )
         self._note()
-        self._logs.append(log)
-        self._bus.emit(
-            events.LogWrite(
-                **self._subject,
-                id=log.id,
-                created_at=from_ms(now),
-                step_name=step_name,
-                level=level,
-                message=message,
-                data=None if data is None else from_json(data),
-            )
-        )
+        if self._persist_logs:
+            self._logs.append(log)
+        self._told.append(event)
+        self._bus.emit(event)
 
     # ------------------------------------------------------------------ writing
 
-    async def _save(self, step: NewStep) -> None:
+    async def _save(self, step: NewStep, event: RunEvent) -> None:
         try:
-            state = await self._store.save_step(self.lease, step, self._take_notes())
+            state = await whole(self._write_step(step, event))
         except StorageError as error:
             # The step's result is not on disk: going on would break the promise made to the next one.
             self.stop(error)
@@ -344,6 +402,12 @@ class Execution:
             raise RunStopped(error) from error
         await self._learn(state)
         self.signal.throw_if_aborted()
+
+    async def _write_step(self, step: NewStep, event: RunEvent) -> LeaseState:
+        state = await self._store.save_step(self.lease, step, self._take_notes(event))
+        if state == "held":
+            self._bus.emit(event)
+        return state
 
     async def _breathe(self) -> None:
         if self._ms_since(self._breathed_at) >= YIELD_AFTER_MS:
@@ -357,18 +421,18 @@ class Execution:
     def _ms_since(self, moment: float) -> int:
         return round((self._loop.time() - moment) * 1000)
 
-    def _take_notes(self) -> Notes:
-        progress, logs = self._progress, self._logs
-        self._progress, self._logs = None, []
-        text = None if progress is None else to_json(progress.to_wire()).decode()
-        return Notes(progress=text, logs=tuple(logs))
-
-    @property
-    def _unsaved_notes(self) -> bool:
-        return self._progress is not None or bool(self._logs)
+    def _take_notes(self, *last: RunEvent) -> Notes:
+        """What was told since the last write, and the event of this one."""
+        progress, logs, told = self._progress, self._logs, self._told
+        self._progress, self._logs, self._told, self._notes_wait = None, [], [], False
+        if progress is None:
+            return Notes(logs=tuple(logs), events=(*told, *last))
+        text = to_json(progress.progress.to_wire()).decode()
+        return Notes(progress=text, logs=tuple(logs), events=(*told, progress, *last))
 
     def _note(self) -> None:
-        if not self._unsaved_notes:
+        if not self._notes_wait:
+            self._notes_wait = True
             self._noted_at = self._loop.time()
         # One timer stays armed instead of one per note: it finds out for itself what is left to write.
         if self._notes_timer is None:
@@ -379,7 +443,7 @@ class Execution:
 
     def _on_notes_timer(self) -> None:
         self._notes_timer = None
-        if self._unsaved_notes and not self.signal.aborted:
+        if self._notes_wait and not self.signal.aborted:
             waits_ms = self._ms_since(self._noted_at)
             if waits_ms < NOTES_DELAY_MS:
                 # Earlier notes went with a step meanwhile; these are younger.
@@ -388,10 +452,12 @@ class Execution:
                 self._notes_task = self._loop.create_task(self._write_notes())
 
     async def _write_notes(self) -> None:
-        if not self._unsaved_notes or self._ending:
+        if self._ending or not (self._told or self._progress):
             return  # they went with another write meanwhile
         try:
-            await self._learn(await self._store.save_notes(self.lease, self._take_notes()))
+            state = await self._store.save_notes(self.lease, self._take_notes())
+            self._bus.stored(self.run.id)
+            await self._learn(state)
         except StorageError as error:
             self.stop(error)
             self._bus.emit(events.WorkerError(error=error.message, context="notes", run_id=self.run.id))

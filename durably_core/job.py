@@ -4,13 +4,14 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, get_type_hints
 
 import pydantic
 import pydantic_core
 from pydantic import BaseModel
 
 from durably_core.errors import Issue, ValidationError
+from durably_core.values import refuse_lost_nan
 
 if TYPE_CHECKING:
     from durably_core.step import StepContext
@@ -40,19 +41,16 @@ class Job(Generic[In, Out]):
 
     def dump_input(self, input: In) -> str:
         """JSON text of a validated input. Raises ``ValidationError`` for what JSON can't hold."""
-        try:
-            return input.model_dump_json(round_trip=True)
-        except (pydantic_core.PydanticSerializationError, ValueError) as error:
-            raise ValidationError(f"The input of {self.name!r} can't be stored: {error}") from error
+        return self._dump("input", input, round_trip=True)
 
     def load_input(self, stored: Any) -> In:
         """The input behind a stored JSON value. Raises ``ValidationError`` when it no longer fits the model."""
         # As JSON, for strict models; by name, because that is how fields are stored.
-        text = pydantic_core.to_json(stored)
+        text = pydantic_core.to_json(stored, inf_nan_mode="constants")
         return self._valid("input", lambda: self.input.model_validate_json(text, by_alias=True, by_name=True))
 
-    def validate_output(self, value: Any) -> BaseModel | None:
-        """What the function returned, as the output model. Raises ``ValidationError``."""
+    def dump_output(self, value: Any) -> str | None:
+        """JSON text of what the function returned, if it fits the output model. Raises ``ValidationError``."""
         model = self.output
         if model is None:
             if value is not None:
@@ -61,13 +59,37 @@ class Job(Generic[In, Out]):
                     "annotate the function's return type with a pydantic model."
                 )
             return None
-        return self._valid("output", lambda: model.model_validate(value))
+        # Not a round trip: clients see what the model computes from its fields, too.
+        return self._dump("output", self._valid("output", lambda: model.model_validate(value)))
+
+    def load_output(self, stored: Any) -> Out:
+        """The output behind a stored JSON value. Raises ``ValidationError`` when it no longer fits."""
+        model = self.output
+        if model is None:
+            return cast("Out", None)
+        text = pydantic_core.to_json(stored, inf_nan_mode="constants")
+        # What the model computes is in there, too, and is no field.
+        return cast(
+            "Out",
+            self._valid(
+                "output",
+                lambda: model.model_validate_json(text, by_alias=True, by_name=True, extra="ignore"),
+            ),
+        )
+
+    def _dump(self, role: str, value: BaseModel, *, round_trip: bool = False) -> str:
+        try:
+            text = value.model_dump_json(round_trip=round_trip)
+            refuse_lost_nan(text, lambda: value.model_dump(round_trip=round_trip))
+            return text
+        except (pydantic_core.PydanticSerializationError, ValueError, RecursionError) as error:
+            raise ValidationError(f"The {role} of {self.name!r} can't be stored: {error}") from error
 
     def _valid(self, role: str, validate: Callable[[], M]) -> M:
         try:
             return validate()
         except pydantic.ValidationError as error:
-            raise _explained(f"The {role} of {self.name!r} is not valid", error) from error
+            raise explained(f"The {role} of {self.name!r} is not valid", error) from error
 
     def to_wire(self) -> dict[str, Any]:
         """Name, description and JSON schemas, for forms and generated types."""
@@ -140,7 +162,8 @@ def by_name(jobs: Mapping[str, Job[Any, Any]]) -> dict[str, Job[Any, Any]]:
     return named
 
 
-def _explained(sentence: str, error: pydantic.ValidationError) -> ValidationError:
+def explained(sentence: str, error: pydantic.ValidationError) -> ValidationError:
+    """The engine's error for pydantic's: the sentence, then each fault and where it is."""
     issues = tuple(
         Issue(path=item["loc"], message=item["msg"].removeprefix("Value error, ")) for item in error.errors()
     )

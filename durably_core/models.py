@@ -72,6 +72,10 @@ class Run:
     failed_step_name: str | None
     attempt: int
     """How often a worker has claimed this run."""
+    attempts_since_step: int
+    """The same since a step was last finished; attempts that a worker gave back don't count."""
+    retriggered_from: str | None
+    """The run that this one repeats."""
     lease_owner: str | None
     lease_expires_at: datetime | None
     lease_generation: int
@@ -103,6 +107,8 @@ class Run:
             error=RunError.from_row(row),
             failed_step_name=row["failed_step_name"],
             attempt=row["attempt"],
+            attempts_since_step=row["attempts_since_step"],
+            retriggered_from=row["retriggered_from"],
             lease_owner=row["lease_owner"],
             lease_expires_at=_moment(row["lease_expires_at"]),
             lease_generation=row["lease_generation"],
@@ -128,6 +134,7 @@ class Run:
             "errorTraceback": None if self.error is None else self.error.traceback,
             "failedStepName": self.failed_step_name,
             "attempt": self.attempt,
+            "retriggeredFrom": self.retriggered_from,
             "isTerminal": self.is_terminal,
             "isActive": not self.is_terminal,
             "startedAt": _iso(self.started_at),

@@ -7,7 +7,8 @@ what came back from JSON. The function's return annotation says what to make of 
 import functools
 import inspect
 import json
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
@@ -32,7 +33,10 @@ class Codec:
             if self._adapter is None:
                 return to_json(value, inf_nan_mode="constants").decode()
             # round_trip: what can be computed from the rest is not stored.
-            return self._adapter.dump_json(value, round_trip=True, warnings="error").decode()
+            text = self._adapter.dump_json(value, round_trip=True, warnings="error").decode()
+            adapter = self._adapter
+            refuse_lost_nan(text, lambda: adapter.dump_python(value, round_trip=True))
+            return text
         except (PydanticSerializationError, ValueError, RecursionError) as error:
             raise ValidationError(f"The result can't be stored: {_one_line(error)}") from error
 
@@ -61,6 +65,31 @@ class Codec:
 JSON_CODEC = Codec()
 
 
+def refuse_lost_nan(text: str, dumped: Callable[[], Any]) -> None:
+    """Raises ``ValueError`` when ``text``, the JSON of ``dumped()``, has null where there was NaN."""
+    if "null" not in text or "NaN" in text or "Infinity" in text:
+        return
+    if path := _path_to_nan(dumped()):
+        raise ValueError(
+            f"{path} is not a finite number, which its model would store as null. "
+            "Give the model model_config = ConfigDict(ser_json_inf_nan='constants')."
+        )
+
+
+def _path_to_nan(value: Any, path: str = "") -> str | None:
+    """Where NaN or an infinity is, as ``rows.3.price``."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else path or "The value"
+    if isinstance(value, dict):
+        parts: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = enumerate(value)
+    else:
+        return None
+    found = (_path_to_nan(part, f"{path}.{key}" if path else str(key)) for key, part in parts)
+    return next(filter(None, found), None)
+
+
 @functools.lru_cache(maxsize=1024)
 def _codec_of(function: Callable[..., Any]) -> Codec:
     try:
@@ -72,8 +101,18 @@ def _codec_of(function: Callable[..., Any]) -> Codec:
         return JSON_CODEC
 
 
+@functools.lru_cache(maxsize=256)
+def _codec_for(annotation: Any) -> Codec:
+    return Codec(annotation)
+
+
 def codec_of(function: Callable[..., Any]) -> Codec:
     """The codec for what ``function`` returns, by its return annotation."""
+    if (owner := getattr(function, "__self__", None)) is not None and hasattr(owner, "return_annotation"):
+        # A generic method whose object knows better.
+        annotation = owner.return_annotation(function.__name__)
+        if annotation is not None:
+            return _codec_for(annotation)
     function = inspect.unwrap(function)
     while isinstance(function, functools.partial):
         function = function.func

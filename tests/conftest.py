@@ -9,11 +9,21 @@ from typing import Any, Protocol, TypeVar, cast
 import pytest
 from pydantic import BaseModel
 
-from durably_core import Durably, Job, Run, SQLiteStore, StepContext, Store, create_durably, define_job
+from durably_core import (
+    Durably,
+    Job,
+    Run,
+    SQLiteStore,
+    StepContext,
+    Store,
+    create_durably,
+    define_job,
+    with_log_persistence,
+)
 from durably_core.clock import IdFactory
 from durably_core.errors import StorageError
 from durably_core.events import Event
-from durably_core.store.base import Claimed, ClaimRequest, Ending, Lease, NewRun, NewStep
+from durably_core.store.base import Claimed, ClaimRequest, Ending, Enqueued, Lease, NewRun, NewStep
 
 START_MS = 1_700_000_000_000
 PATIENCE_S = 5
@@ -226,11 +236,21 @@ async def make_engine(store: Store, clock: FakeClock, new_id: IdFactory) -> Asyn
             **settings,
         )
         made.append(engine)
-        return engine
+        return engine.use(with_log_persistence())
 
     yield cast("MakeEngine", make)
     for engine in made:
         await within(engine.stop())
+
+
+async def enqueue(store: Store, run: NewRun) -> Enqueued:
+    [enqueued] = await store.enqueue([run])
+    return enqueued
+
+
+async def claim(store: Store, request: ClaimRequest) -> Claimed | None:
+    """What a claim leased; what else it did is in the log of events."""
+    return (await store.claim(request)).claimed
 
 
 def request_for(*job_names: str, worker_id: str = "worker-1", lease_ms: int = 1000) -> ClaimRequest:

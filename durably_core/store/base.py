@@ -1,12 +1,33 @@
-"""The store contract: every transition of a run is one call, and each call is one transaction."""
+"""The store contract: every transition of a run is one call, and each call is one transaction.
 
+A transition writes its events in the same transaction and hands them back, numbered: whoever called
+it tells them on.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from durably_core.models import Disposition, LogEntry, LogLevel, Run, RunError, RunStatus, Step, StepStatus
+from durably_core.events import RunEvent
+from durably_core.models import (
+    Disposition,
+    LogEntry,
+    LogLevel,
+    Run,
+    RunError,
+    RunStatus,
+    Step,
+    StepStatus,
+)
 
 LeaseState = Literal["held", "cancelled", "lost"]
 """What a holder learns from a write: it still holds the run, or the run was cancelled, or claimed anew."""
+
+Coalesce = Literal["skip", "queue"]
+"""What a trigger does when a run of its job waits with its concurrency key: nothing, or replace its input."""
+
+MAX_ATTEMPTS_ERROR = "MaxAttemptsExceeded"
+"""``error_type`` of a run that was given up because it never got on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +38,20 @@ class NewRun:
     """JSON text."""
     labels: dict[str, str] = field(default_factory=dict)
     idempotency_key: str | None = None
+    idempotency_ttl_ms: int | None = None
+    """How long the idempotency key stands for the run; None: for as long as the run exists."""
+    same_input: bool = False
+    """Refuse a known idempotency key when its run has another input."""
     concurrency_key: str | None = None
+    coalesce: Coalesce | None = None
+    retriggered_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Enqueued:
     run: Run
     disposition: Disposition
+    event: RunEvent | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +60,10 @@ class ClaimRequest:
     job_names: tuple[str, ...]
     """A worker claims only jobs that it knows; the others stay pending."""
     lease_ms: int
+    max_attempts: int = 10
+    """A run that was claimed so often without finishing a step ends as failed instead."""
+    keep_steps: bool = False
+    """False: steps of runs that fail so are deleted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +71,14 @@ class Claimed:
     run: Run
     checkpoints: dict[str, str | None]
     """JSON text of each finished step's result, by step name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What came of a claim. ``events`` also tells of the runs whose lease had run out."""
+
+    claimed: Claimed | None = None
+    events: tuple[RunEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +103,13 @@ class NewLog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notes:
-    """Progress and logs: they ride along with the holder's next write."""
+    """What rides along with the holder's next write."""
 
     progress: str | None = None
     """JSON text."""
     logs: tuple[NewLog, ...] = ()
+    events: tuple[RunEvent, ...] = ()
+    """In order. Numbered by the write."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,31 +125,42 @@ class NewStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How an execution ended. ``cancelled`` releases the lease that a cancelled run still holds."""
+    """How an execution ended. ``cancelled`` frees the lease that a cancelled run still holds; ``released``
+    gives back a run that has not ended."""
 
-    status: Literal["completed", "failed", "cancelled"]
+    status: Literal["completed", "failed", "cancelled", "released"]
     output: str | None = None
     """JSON text."""
     error: RunError | None = None
     failed_step_name: str | None = None
     keep_steps: bool = False
-    """False: steps and logs are deleted in the same transaction."""
+    """False: steps are deleted in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
     won: bool
     """False: the lease was lost, nothing was written."""
-    next: Claimed | None
+    claim: Claim = Claim()
     """What the same transaction claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
+    """None: any. An empty tuple: none."""
+
     job_names: tuple[str, ...] | None = None
     statuses: tuple[RunStatus, ...] | None = None
+    labels: dict[str, str] | None = None
+    """All of them must match."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
     limit: int | None = None
     offset: int = 0
+    cursor: str | None = None
+    """The last id of the page before."""
     summary: bool = False
     """Leave out inputs and outputs."""
 
@@ -120,13 +173,19 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
-    async def enqueue(self, run: NewRun) -> Enqueued:
-        """Add a pending run. Raises ``ConflictError`` when one waits with the same concurrency key."""
+    # ------------------------------------------------------------------ transitions
 
-    async def claim(self, request: ClaimRequest) -> Claimed | None:
+    async def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        """Add pending runs, all or none, and answer in their order.
+
+        Raises ``ConflictError`` when one waits with the same concurrency key already, or was triggered
+        with the same idempotency key and another input.
+        """
+
+    async def claim(self, request: ClaimRequest) -> Claim:
         """Lease the oldest run that may run, with all its checkpoints."""
 
-    async def expire_leases(self) -> None:
+    async def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
         """End all leases. Only for an owner that knows all others to be dead."""
 
     async def renew_lease(self, lease: Lease) -> LeaseState: ...
@@ -140,17 +199,49 @@ class Store(Protocol):
     ) -> Ended:
         """The holder's last write. Claims the next run in the same transaction when asked to."""
 
-    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> Run:
+    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> tuple[Run, RunEvent]:
         """Raises ``NotFoundError``, or ``ConflictError`` for a run that has ended."""
 
-    async def delete_run(self, run_id: str) -> Run:
+    async def delete_run(self, run_id: str) -> RunEvent:
         """Raises ``NotFoundError``, or ``ConflictError`` for a run that has not ended."""
+
+    async def purge_runs(self, *, before_ms: int, limit: int) -> tuple[RunEvent, ...]:
+        """Delete at most so many runs that ended before a moment, those that ended first."""
+
+    # ------------------------------------------------------------------ reading
 
     async def get_run(self, run_id: str) -> Run | None: ...
 
-    async def get_runs(self, filter: RunFilter) -> list[Run]:
+    async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int] | None:
+        """The run, and the number of the newest event of all as of the same moment."""
+
+    async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:
         """Newest first."""
+
+    async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]: ...
+
+    async def count_unknown_jobs(self, job_names: Sequence[str]) -> dict[str, int]:
+        """How many runs wait for each job that is not among those."""
 
     async def get_steps(self, run_id: str) -> list[Step]: ...
 
     async def get_logs(self, run_id: str) -> list[LogEntry]: ...
+
+    async def get_events(
+        self, *, after: int, run_id: str | None, types: Sequence[str] | None, limit: int
+    ) -> list[RunEvent]:
+        """Raises ``EventsGoneError`` when events after that number have been pruned."""
+
+    async def get_newest_event(self) -> int:
+        """The number of the newest event; 0 when there is none."""
+
+    # ------------------------------------------------------------------ maintenance
+
+    async def prune_events(self, *, keep: int, limit: int) -> int:
+        """Delete at most so many of the oldest events beyond the newest ``keep``; returns how many."""
+
+    async def delete_expired_keys(self) -> int:
+        """Forget idempotency keys whose time is over; returns how many."""
+
+    async def checkpoint(self) -> bool:
+        """Bound what a log-structured database keeps beside its file. False: try again later."""

@@ -6,9 +6,17 @@ from typing import Any
 
 import pytest
 
-from durably_core import CancelledError, ConflictError, Durably, NotFoundError, Run, StepContext, Store
+from durably_core import (
+    CancelledError,
+    ConflictError,
+    Durably,
+    NotFoundError,
+    Run,
+    StepContext,
+    Store,
+    TriggeredRun,
+)
 from durably_core.abort import RunStopped
-from durably_core.durably import TriggeredRun
 from durably_core.store.base import Ending, Notes
 from tests.conftest import (
     Gate,
@@ -17,7 +25,9 @@ from tests.conftest import (
     Numbers,
     StoreProbe,
     Total,
+    claim,
     ended,
+    enqueue,
     lease_of,
     make_job,
     new_run,
@@ -139,7 +149,7 @@ async def test_cancelled_run_tells_no_other_end(make_engine: MakeEngine, code: C
     scene = Scene(make_engine, code)
     run = await cancelled(scene)
     told = {event.type for event in scene.heard.events if getattr(event, "run_id", None) == run.id}
-    assert told <= {"run:trigger", "run:leased", "step:start", "run:cancel", "step:cancel"}
+    assert told <= {"run:trigger", "run:leased", "step:start", "run:cancel", "step:cancel", "run:stop"}
     assert len(scene.heard.of("step:start")) == len(scene.heard.of("step:cancel"))
 
 
@@ -293,9 +303,11 @@ async def test_step_saved_before_the_cancel_stays(make_engine: MakeEngine, probe
     run_id = await scene.start()
     await saved.until_reached()
     await scene.engine.cancel(run_id)
+    saved.open()
     await scene.settle()
     run = await ended(scene.engine, run_id)
     assert (run.status, run.completed_step_count) == ("cancelled", 1)
+    assert len(scene.heard.of("step:complete")) == 1
 
 
 async def test_step_that_ends_with_the_cancel_is_dropped(make_engine: MakeEngine, probe: StoreProbe) -> None:
@@ -310,6 +322,7 @@ async def test_step_that_ends_with_the_cancel_is_dropped(make_engine: MakeEngine
     run_id = await scene.start()
     await saving.until_reached()
     await scene.engine.cancel(run_id)
+    saving.open()
     await scene.settle()
     run = await ended(scene.engine, run_id)
     assert (run.status, await scene.engine.get_steps(run_id)) == ("cancelled", [])
@@ -341,16 +354,16 @@ async def test_cancel_by_another_engine_stops_next_step(make_engine: MakeEngine)
 
 
 async def test_cancelled_run_is_not_claimed_again(store: Store) -> None:
-    await store.enqueue(new_run("01"))
-    await store.claim(request_for())
+    await enqueue(store, new_run("01"))
+    await claim(store, request_for())
     await store.cancel_run("01", keep_steps=True)
-    await store.expire_leases()
-    assert await store.claim(request_for()) is None
+    await store.expire_leases(request_for())
+    assert await claim(store, request_for()) is None
 
 
 async def test_only_a_cancelled_run_is_released(store: Store) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     before = await store.get_run("01")
     assert (await store.end_run(lease, Ending(status="cancelled"), Notes(), None)).won is False
     assert await store.get_run("01") == before

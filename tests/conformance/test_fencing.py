@@ -17,8 +17,10 @@ from tests.conftest import (
     MakeEngine,
     Numbers,
     Total,
+    claim,
     completed,
     ended,
+    enqueue,
     lease_of,
     make_job,
     new_run,
@@ -39,10 +41,10 @@ RELEASED = Ending(status="cancelled", keep_steps=False)
 @pytest.fixture
 async def stale(store: Store, clock: FakeClock) -> Lease:
     """The lease of an owner whose run another one has claimed meanwhile."""
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for(worker_id="worker-1")))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for(worker_id="worker-1")))
     clock.advance(1000)
-    assert await store.claim(request_for(worker_id="worker-2")) is not None
+    assert await claim(store, request_for(worker_id="worker-2")) is not None
     return lease
 
 
@@ -89,32 +91,32 @@ async def test_stale_owner_cannot_release_the_run(store: Store, stale: Lease) ->
 
 
 async def test_loser_still_claims_the_next_run(store: Store, stale: Lease) -> None:
-    await store.enqueue(new_run("02"))
+    await enqueue(store, new_run("02"))
     ending = await store.end_run(stale, completed(), Notes(), request_for())
-    assert ending.next is not None
-    assert ending.next.run.id == "02"
+    assert ending.claim.claimed is not None
+    assert ending.claim.claimed.run.id == "02"
 
 
 async def test_late_owner_keeps_an_unclaimed_run(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     clock.advance(5000)
     assert await store.save_step(lease, new_step(), Notes()) == "held"
     assert (await store.end_run(lease, completed(), Notes(), None)).won is True
 
 
 async def test_saving_a_step_renews_the_lease(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     clock.advance(900)
     await store.save_step(lease, new_step(), Notes())
     clock.advance(900)
-    assert await store.claim(request_for()) is None
+    assert await claim(store, request_for()) is None
 
 
 async def test_second_checkpoint_of_a_step_is_refused(store: Store) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     await store.save_step(lease, new_step(output="1"), Notes())
     with pytest.raises(StorageError):
         await store.save_step(lease, new_step(output="2"), Notes())
@@ -124,8 +126,8 @@ async def test_second_checkpoint_of_a_step_is_refused(store: Store) -> None:
 
 
 async def test_holder_of_an_ended_run_cannot_write(store: Store) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     await store.end_run(lease, completed(output="1"), Notes(), None)
     before = await everything(store)
     assert await store.save_step(lease, new_step(), NOTES) == "lost"
@@ -136,8 +138,8 @@ async def test_holder_of_an_ended_run_cannot_write(store: Store) -> None:
 
 
 async def test_holder_of_a_cancelled_run_cannot_write(store: Store) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     await store.cancel_run("01", keep_steps=True)
     before = await everything(store)
     assert await store.save_step(lease, new_step(), NOTES) == "cancelled"
@@ -148,8 +150,8 @@ async def test_holder_of_a_cancelled_run_cannot_write(store: Store) -> None:
 
 
 async def test_released_run_cannot_be_renewed(store: Store) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     await store.cancel_run("01", keep_steps=True)
     await store.end_run(lease, RELEASED, Notes(), None)
     before = await everything(store)
@@ -158,8 +160,8 @@ async def test_released_run_cannot_be_renewed(store: Store) -> None:
 
 
 async def test_deleted_run_is_lost_to_its_holder(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01"))
-    lease = lease_of(await store.claim(request_for()))
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
     await store.cancel_run("01", keep_steps=True)
     clock.advance(1000)
     await store.delete_run("01")
@@ -244,29 +246,24 @@ async def test_losers_code_is_stopped_by_renewal(make_engine: MakeEngine, clock:
 async def one_line(_step: StepContext, _input: Numbers) -> None: ...
 
 
-async def test_one_engine_may_claim_its_own_lost_run(make_engine: MakeEngine, clock: FakeClock) -> None:
-    gates = [Gate(), Gate()]
-    entered: list[int] = []
+async def test_sleeper_renews_before_it_claims(make_engine: MakeEngine, clock: FakeClock) -> None:
+    gate = Gate()
 
     async def body(step: StepContext, _input: Numbers) -> Total:
-        entered.append(step.attempt)
-        await step.run("wait", gates[step.attempt - 1])
+        await step.run("wait", gate)
         return Total(total=step.attempt)
 
-    # A laptop that slept: both leases of this engine ran out while its code goes on.
+    # A laptop that slept: the lease ran out while its own code goes on, and no one else was there.
     engine = make_engine(make_job(body, output=Total))
     run_id = (await engine.jobs.work.trigger({})).id
-    first = asyncio.create_task(engine.process_one())
-    await gates[0].until_reached()
+    executing = asyncio.create_task(engine.process_one())
+    await gate.until_reached()
     clock.advance(30_000)
-    second = asyncio.create_task(engine.process_one())
-    await gates[1].until_reached()
-    gates[0].open()
-    await within(first)
-    gates[1].open()
-    await within(second)
+    assert await engine.process_one() is False
+    gate.open()
+    await within(executing)
     run = await ended(engine, run_id)
-    assert (entered, run.status, run.output) == ([1, 2], "completed", {"total": 2})
+    assert (run.status, run.attempt, run.output) == ("completed", 1, {"total": 1})
 
 
 async def test_late_steps_of_ended_run_are_refused(make_engine: MakeEngine) -> None:

@@ -13,8 +13,10 @@ from tests.conftest import (
     Heard,
     MakeEngine,
     Numbers,
+    claim,
     completed,
     ended,
+    enqueue,
     lease_of,
     make_job,
     new_run,
@@ -26,47 +28,47 @@ from tests.conftest import (
 BOTH = ("work", "other")
 
 
-async def claim(store: Store, *job_names: str) -> Claimed | None:
-    return await store.claim(request_for(*(job_names or BOTH), worker_id="worker-2"))
+async def next_of(store: Store, *job_names: str) -> Claimed | None:
+    return await claim(store, request_for(*(job_names or BOTH), worker_id="worker-2"))
 
 
 @pytest.fixture
 async def held(store: Store) -> Claimed:
     """A run that holds the key "k" for one second, with another job's run waiting for that key."""
-    await store.enqueue(new_run("01", concurrency_key="k"))
-    claimed = await store.claim(request_for())
-    await store.enqueue(new_run("02", job_name="other", concurrency_key="k"))
+    await enqueue(store, new_run("01", concurrency_key="k"))
+    claimed = await claim(store, request_for())
+    await enqueue(store, new_run("02", job_name="other", concurrency_key="k"))
     assert claimed is not None
     return claimed
 
 
 async def test_held_key_excludes_other_jobs(store: Store, held: Claimed) -> None:
-    assert await claim(store) is None
+    assert await next_of(store) is None
 
 
 async def test_held_key_does_not_hold_up_others(store: Store, held: Claimed) -> None:
-    await store.enqueue(new_run("03", concurrency_key="free"))
-    await store.enqueue(new_run("04"))
-    found = [await claim(store), await claim(store), await claim(store)]
+    await enqueue(store, new_run("03", concurrency_key="free"))
+    await enqueue(store, new_run("04"))
+    found = [await next_of(store), await next_of(store), await next_of(store)]
     assert [item and item.run.id for item in found] == ["03", "04", None]
 
 
 async def test_key_is_free_after_completion(store: Store, held: Claimed) -> None:
     ending = await store.end_run(lease_of(held), completed(), Notes(), request_for(*BOTH))
-    assert ending.next is not None
-    assert ending.next.run.id == "02"
+    assert ending.claim.claimed is not None
+    assert ending.claim.claimed.run.id == "02"
 
 
 async def test_cancelled_run_holds_its_key_while_code_runs(store: Store, held: Claimed) -> None:
     await store.cancel_run("01", keep_steps=True)
-    assert await claim(store) is None
+    assert await next_of(store) is None
 
 
 async def test_release_of_a_cancelled_run_frees_its_key(store: Store, held: Claimed) -> None:
     await store.cancel_run("01", keep_steps=True)
     released = await store.end_run(lease_of(held), Ending(status="cancelled"), Notes(), request_for(*BOTH))
-    assert released.next is not None
-    assert released.next.run.id == "02"
+    assert released.claim.claimed is not None
+    assert released.claim.claimed.run.id == "02"
 
 
 async def test_cancelled_runs_lease_is_renewed(store: Store, held: Claimed, clock: FakeClock) -> None:
@@ -74,7 +76,7 @@ async def test_cancelled_runs_lease_is_renewed(store: Store, held: Claimed, cloc
     clock.advance(900)
     assert await store.renew_lease(lease_of(held)) == "cancelled"
     clock.advance(900)
-    assert await claim(store) is None
+    assert await next_of(store) is None
 
 
 async def test_key_of_cancelled_run_is_free_when_lease_ends(
@@ -82,45 +84,45 @@ async def test_key_of_cancelled_run_is_free_when_lease_ends(
 ) -> None:
     await store.cancel_run("01", keep_steps=True)
     clock.advance(999)
-    assert await claim(store) is None
+    assert await next_of(store) is None
     clock.advance(1)
-    claimed = await claim(store)
+    claimed = await next_of(store)
     assert claimed is not None
     assert claimed.run.id == "02"
 
 
 async def test_exclusive_start_frees_keys_of_the_dead(store: Store, held: Claimed) -> None:
     await store.cancel_run("01", keep_steps=True)
-    await store.expire_leases()
-    claimed = await claim(store)
+    await store.expire_leases(request_for())
+    claimed = await next_of(store)
     assert claimed is not None
     assert claimed.run.id == "02"
 
 
 async def test_key_of_expired_run_is_free(store: Store, held: Claimed, clock: FakeClock) -> None:
     clock.advance(1000)
-    claimed = await claim(store, "other")
+    claimed = await next_of(store, "other")
     assert claimed is not None
     assert claimed.run.id == "02"
 
 
 async def test_expired_run_waits_for_its_key(store: Store, held: Claimed, clock: FakeClock) -> None:
     clock.advance(1000)
-    await claim(store, "other")
-    assert await claim(store, "work") is None
+    await next_of(store, "other")
+    assert await next_of(store, "work") is None
 
 
 async def test_expired_run_comes_before_its_sibling(store: Store, held: Claimed, clock: FakeClock) -> None:
     clock.advance(1000)
-    first, second = await claim(store), await claim(store)
+    first, second = await next_of(store), await next_of(store)
     assert first is not None
     assert (first.run.id, second) == ("01", None)
 
 
 async def test_runs_without_key_exclude_nothing(store: Store) -> None:
     for run_id in ("01", "02"):
-        await store.enqueue(new_run(run_id))
-    found = [await claim(store), await claim(store)]
+        await enqueue(store, new_run(run_id))
+    found = [await next_of(store), await next_of(store)]
     assert [item and item.run.id for item in found] == ["01", "02"]
 
 
@@ -140,9 +142,9 @@ async def test_other_job_may_wait_with_the_same_key(make_engine: MakeEngine) -> 
 
 
 async def test_executing_run_lets_one_wait(store: Store, held: Claimed) -> None:
-    await store.enqueue(new_run("03", concurrency_key="k"))
+    await enqueue(store, new_run("03", concurrency_key="k"))
     with pytest.raises(ConflictError):
-        await store.enqueue(new_run("04", concurrency_key="k"))
+        await enqueue(store, new_run("04", concurrency_key="k"))
 
 
 async def test_conflict_leaves_no_trace(make_engine: MakeEngine) -> None:

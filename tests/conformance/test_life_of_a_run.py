@@ -14,7 +14,9 @@ from tests.conftest import (
     Numbers,
     StoreProbe,
     Total,
+    claim,
     ended,
+    enqueue,
     make_job,
     new_run,
     nothing,
@@ -197,47 +199,47 @@ async def test_process_one_says_when_nothing_waits(make_engine: MakeEngine) -> N
 
 async def test_unknown_job_stays_pending(make_engine: MakeEngine, store: Store) -> None:
     engine = make_engine(make_job(nothing))
-    await store.enqueue(new_run("01", job_name="not-here"))
+    await enqueue(store, new_run("01", job_name="not-here"))
     assert await engine.process_until_idle() == 0
     assert (await ended(engine, "01")).status == "pending"
 
 
 async def test_unknown_job_does_not_hold_up_others(make_engine: MakeEngine, store: Store) -> None:
-    await store.enqueue(new_run("01", job_name="not-here"))
+    await enqueue(store, new_run("01", job_name="not-here"))
     run = await run_to_end(make_engine(job := make_job(nothing)), job)
     assert run.status == "completed"
 
 
 async def test_expired_unknown_job_is_not_claimed(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01", job_name="not-here"))
-    await store.claim(request_for("not-here"))
+    await enqueue(store, new_run("01", job_name="not-here"))
+    await claim(store, request_for("not-here"))
     clock.advance(1000)
-    assert await store.claim(request_for("work")) is None
+    assert await claim(store, request_for("work")) is None
 
 
 async def test_each_claim_counts_attempt_and_generation(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01"))
-    await store.claim(request_for(worker_id="worker-1"))
+    await enqueue(store, new_run("01"))
+    await claim(store, request_for(worker_id="worker-1"))
     clock.advance(1000)
-    second = await store.claim(request_for(worker_id="worker-2"))
+    second = await claim(store, request_for(worker_id="worker-2"))
     assert second is not None
     assert (second.run.attempt, second.run.lease_generation, second.run.lease_owner) == (2, 2, "worker-2")
     assert second.run.started_at == from_ms(START_MS)
 
 
 async def test_live_lease_is_not_claimed(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01"))
-    await store.claim(request_for(worker_id="worker-1"))
+    await enqueue(store, new_run("01"))
+    await claim(store, request_for(worker_id="worker-1"))
     clock.advance(999)
-    assert await store.claim(request_for(worker_id="worker-2")) is None
+    assert await claim(store, request_for(worker_id="worker-2")) is None
 
 
 async def test_expired_run_is_older_than_the_waiting_one(store: Store, clock: FakeClock) -> None:
-    await store.enqueue(new_run("01"))
-    await store.claim(request_for())
-    await store.enqueue(new_run("02"))
+    await enqueue(store, new_run("01"))
+    await claim(store, request_for())
+    await enqueue(store, new_run("02"))
     clock.advance(1000)
-    claimed = await store.claim(request_for(worker_id="worker-2"))
+    claimed = await claim(store, request_for(worker_id="worker-2"))
     assert claimed is not None
     assert claimed.run.id == "01"
 

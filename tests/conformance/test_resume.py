@@ -154,8 +154,9 @@ async def test_timeout_while_saving_does_not_repeat_step(make_engine: MakeEngine
         saving = asyncio.ensure_future(step.run("once", lambda: calls.append("once")))
         await saved.until_reached()
         saving.cancel()
-        await asyncio.wait([saving])
         saved.open()
+        await asyncio.wait([saving])
+        assert saving.cancelled()
         await step.run("once", lambda: calls.append("again"))
         return Total(total=len(calls))
 

@@ -77,7 +77,7 @@ async def main(database: str, side_effects: str, commit: int, how: str, when: st
     if not await durably.get_runs():
         await durably.jobs.work.trigger({})
     if commit:
-        store._connection = Dying(store._connection, commit, how, when)  # type: ignore[assignment]
+        store._database.connection = Dying(store._database.connection, commit, how, when)  # type: ignore[assignment]
     await durably.process_until_idle()
     await durably.close()
 

@@ -16,11 +16,18 @@ LAYERS = [
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
     {"store.sql", "store.base"},
+    {"store.sqlite.database"},
+    {"store.sqlite.transitions"},
+    {"store.sqlite.store"},
     {"store.sqlite"},
     {"job", "step"},
     {"executor"},
     {"worker"},
+    {"maintenance", "options", "waiting"},
+    {"triggering"},
+    {"handles"},
     {"durably"},
+    {"plugins"},
     {"api"},
 ]
 """Each module imports only modules of layers above its own; ``job`` names ``step`` for type checkers."""

@@ -67,7 +67,7 @@ def test_postgresql_is_refused_for_now() -> None:
     ],
 )
 def test_database_may_be_path_or_url(url: str, path: str) -> None:
-    assert create(database=url).store._path == path
+    assert create(database=url).store._database._path == path
 
 
 @pytest.mark.parametrize("database", ["", "sqlite:", "sqlite:///"])

@@ -10,4 +10,4 @@ ORDER BY id;
 
 -- name: delete_logs
 DELETE FROM durably_logs
-WHERE run_id = :run_id;
+WHERE run_id IN (SELECT value FROM json_each(:run_ids));

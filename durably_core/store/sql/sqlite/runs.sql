@@ -1,7 +1,9 @@
 -- name: insert_run
--- A new pending run. Refused by durably_runs_idempotency and durably_runs_pending_key.
-INSERT INTO durably_runs (id, job_name, labels, idempotency_key, concurrency_key, created_at, updated_at)
-VALUES (:id, :job_name, :labels, :idempotency_key, :concurrency_key, :now, :now)
+-- A new pending run. Refused by durably_runs_waiting_key.
+INSERT INTO durably_runs (
+  id, job_name, labels, idempotency_key, concurrency_key, retriggered_from, created_at, updated_at
+)
+VALUES (:id, :job_name, :labels, :idempotency_key, :concurrency_key, :retriggered_from, :now, :now)
 RETURNING *, :input AS input, NULL AS output;
 
 -- name: insert_payload
@@ -12,73 +14,79 @@ VALUES (:id, :input);
 INSERT INTO durably_run_labels (run_id, key, value)
 VALUES (:run_id, :key, :value);
 
--- name: find_idempotent
--- The run that an idempotency key stands for.
-SELECT id
-FROM durably_runs
-WHERE job_name = :job_name
-  AND idempotency_key = :idempotency_key;
+-- name: replace_trigger
+-- A queued trigger takes the place of the one before it, which no one has begun to execute.
+UPDATE durably_runs
+SET labels = :labels,
+    updated_at = :now
+WHERE id = :id;
+
+-- name: replace_input
+UPDATE durably_payloads
+SET input = :input
+WHERE run_id = :id;
+
+-- name: delete_labels
+DELETE FROM durably_run_labels
+WHERE run_id = :id;
+
+-- name: requeue_expired
+-- Runs whose lease has run out wait to be claimed again; those that never get on end as failed. The
+-- one way back, whoever notices.
+UPDATE durably_runs
+SET status = CASE WHEN attempts_since_step >= :max_attempts THEN 'failed' ELSE 'pending' END,
+    error = CASE WHEN attempts_since_step >= :max_attempts THEN :error END,
+    error_type = CASE WHEN attempts_since_step >= :max_attempts THEN :error_type END,
+    error_traceback = CASE WHEN attempts_since_step >= :max_attempts THEN '' END,
+    completed_at = CASE WHEN attempts_since_step >= :max_attempts THEN :now END,
+    lease_owner = NULL,
+    lease_expires_at = NULL,
+    updated_at = :now
+WHERE status = 'leased'
+  AND lease_expires_at <= :expired_at
+RETURNING *, NULL AS input, NULL AS output;
 
 -- name: claim
--- Lease the oldest run that may run: pending, or leased by an owner whose lease has run out. A run
--- with a concurrency key may not while another holds that key, whatever its job. Only known jobs.
+-- Lease the oldest run that may run. One with a concurrency key may not while another holds that key,
+-- whatever its job. Only known jobs.
 UPDATE durably_runs
 SET status = 'leased',
     lease_owner = :worker_id,
     lease_expires_at = :now + :lease_ms,
     lease_generation = lease_generation + 1,
     attempt = attempt + 1,
+    attempts_since_step = attempts_since_step + 1,
     started_at = coalesce(started_at, :now),
     updated_at = :now
 WHERE id = (
-  SELECT min(id)
-  FROM (
-    SELECT * FROM (
-      SELECT candidate.id
-      FROM durably_runs AS candidate
-      WHERE candidate.status = 'pending'
-        AND candidate.job_name IN (SELECT value FROM json_each(:job_names))
-        AND NOT EXISTS (
-          SELECT 1
-          FROM durably_runs AS holder
-          WHERE holder.concurrency_key = candidate.concurrency_key
-            AND holder.lease_owner IS NOT NULL
-            AND holder.lease_expires_at > :now
-        )
-      ORDER BY candidate.id
-      LIMIT 1
+  SELECT candidate.id
+  FROM durably_runs AS candidate
+  WHERE candidate.status = 'pending'
+    AND candidate.job_name IN (SELECT value FROM json_each(:job_names))
+    AND NOT EXISTS (
+      SELECT 1
+      FROM durably_runs AS holder
+      WHERE holder.concurrency_key = candidate.concurrency_key
+        AND holder.lease_owner IS NOT NULL
+        AND holder.lease_expires_at > :now
     )
-    UNION ALL
-    SELECT * FROM (
-      SELECT candidate.id
-      FROM durably_runs AS candidate
-      WHERE candidate.status = 'leased'
-        AND candidate.lease_expires_at <= :now
-        AND candidate.job_name IN (SELECT value FROM json_each(:job_names))
-        AND NOT EXISTS (
-          SELECT 1
-          FROM durably_runs AS holder
-          WHERE holder.concurrency_key = candidate.concurrency_key
-            AND holder.lease_owner IS NOT NULL
-            AND holder.lease_expires_at > :now
-        )
-      ORDER BY candidate.id
-      LIMIT 1
-    )
-  )
+  ORDER BY candidate.id
+  LIMIT 1
 )
 RETURNING
   *,
   (SELECT input FROM durably_payloads WHERE run_id = durably_runs.id) AS input,
   NULL AS output;
 
--- name: expire_leases
--- Every owner is known to be dead: its leases end now, and the next claim takes the runs over.
+-- name: release_cancelled
+-- Every owner is known to be dead: no code of a cancelled run executes any more.
 UPDATE durably_runs
-SET lease_expires_at = :now
-WHERE status IN ('leased', 'cancelled')
+SET lease_owner = NULL,
+    lease_expires_at = NULL,
+    updated_at = :now
+WHERE status = 'cancelled'
   AND lease_owner IS NOT NULL
-  AND lease_expires_at > :now;
+RETURNING *, NULL AS input, NULL AS output;
 
 -- name: renew_lease
 -- The holder lives. A cancelled run whose code has not stopped yet holds its key the same way.
@@ -95,6 +103,7 @@ RETURNING status;
 UPDATE durably_runs
 SET current_step_index = max(current_step_index, :step_index),
     completed_step_count = completed_step_count + :completed_steps,
+    attempts_since_step = CASE WHEN :completed_steps > 0 THEN 0 ELSE attempts_since_step END,
     progress = coalesce(:progress, progress),
     lease_expires_at = :now + :lease_ms,
     updated_at = :now
@@ -132,6 +141,20 @@ SET lease_owner = NULL,
     updated_at = :now
 WHERE id = :run_id
   AND status = 'cancelled'
+  AND lease_generation = :generation
+  AND lease_owner IS NOT NULL;
+
+-- name: give_back
+-- The holder stops before its run has ended, for reasons of its own: that attempt counts for nothing.
+UPDATE durably_runs
+SET status = 'pending',
+    attempts_since_step = max(attempts_since_step - 1, 0),
+    progress = coalesce(:progress, progress),
+    lease_owner = NULL,
+    lease_expires_at = NULL,
+    updated_at = :now
+WHERE id = :run_id
+  AND status = 'leased'
   AND lease_generation = :generation;
 
 -- name: cancel_run
@@ -144,11 +167,24 @@ WHERE id = :run_id
 RETURNING lease_owner;
 
 -- name: delete_run
--- Steps, logs, labels and payload go with it.
+-- Labels, payload and idempotency keys go with it.
 DELETE FROM durably_runs
 WHERE id = :run_id
   AND status IN ('completed', 'failed', 'cancelled')
   AND (lease_owner IS NULL OR lease_expires_at <= :now);
+
+-- name: purge_runs
+-- A bounded bite of the runs that ended before a moment, those that ended first.
+DELETE FROM durably_runs
+WHERE id IN (
+  SELECT id
+  FROM durably_runs
+  WHERE completed_at < :before
+    AND (lease_owner IS NULL OR lease_expires_at <= :now)
+  ORDER BY completed_at, id
+  LIMIT :limit
+)
+RETURNING id, job_name, labels;
 
 -- name: get_run
 SELECT run.*, payload.input, payload.output
@@ -161,13 +197,34 @@ SELECT status, lease_generation
 FROM durably_runs
 WHERE id = :run_id;
 
+-- name: get_run_and_newest_event
+-- A run as of an event's number: what happens to it from here on has a higher one.
+SELECT
+  run.*,
+  payload.input,
+  payload.output,
+  (SELECT coalesce(max(sequence), 0) FROM durably_events) AS newest_event
+FROM durably_runs AS run
+JOIN durably_payloads AS payload ON payload.run_id = run.id
+WHERE run.id = :run_id;
+
 -- name: get_runs
--- Newest first; ids sort by creation, so pages are stable.
+-- Newest first; ids sort by creation, so pages are stable. :cursor is the last id of the page before.
 SELECT run.*, payload.input, payload.output
 FROM durably_runs AS run
 JOIN durably_payloads AS payload ON payload.run_id = run.id
 WHERE (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_names)))
   AND (:statuses IS NULL OR run.status IN (SELECT value FROM json_each(:statuses)))
+  AND (:labels IS NULL OR NOT EXISTS (
+    SELECT 1
+    FROM json_each(:labels) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1
+      FROM durably_run_labels AS label
+      WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
+    )
+  ))
+  AND (:cursor IS NULL OR run.id < :cursor)
 ORDER BY run.id DESC
 LIMIT :limit OFFSET :offset;
 
@@ -177,5 +234,40 @@ SELECT run.*, NULL AS input, NULL AS output
 FROM durably_runs AS run
 WHERE (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_names)))
   AND (:statuses IS NULL OR run.status IN (SELECT value FROM json_each(:statuses)))
+  AND (:labels IS NULL OR NOT EXISTS (
+    SELECT 1
+    FROM json_each(:labels) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1
+      FROM durably_run_labels AS label
+      WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
+    )
+  ))
+  AND (:cursor IS NULL OR run.id < :cursor)
 ORDER BY run.id DESC
 LIMIT :limit OFFSET :offset;
+
+-- name: count_runs
+-- By status, with the filters of get_runs.
+SELECT run.status, count(*) AS runs
+FROM durably_runs AS run
+WHERE (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_names)))
+  AND (:statuses IS NULL OR run.status IN (SELECT value FROM json_each(:statuses)))
+  AND (:labels IS NULL OR NOT EXISTS (
+    SELECT 1
+    FROM json_each(:labels) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1
+      FROM durably_run_labels AS label
+      WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
+    )
+  ))
+GROUP BY run.status;
+
+-- name: count_unknown_jobs
+-- Runs that wait for a job that this engine does not have.
+SELECT job_name, count(*) AS runs
+FROM durably_runs
+WHERE status = 'pending'
+  AND job_name NOT IN (SELECT value FROM json_each(:job_names))
+GROUP BY job_name;

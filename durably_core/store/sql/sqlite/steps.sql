@@ -29,4 +29,4 @@ ORDER BY completed_at, step_index, failure;
 
 -- name: delete_steps
 DELETE FROM durably_steps
-WHERE run_id = :run_id;
+WHERE run_id IN (SELECT value FROM json_each(:run_ids));

@@ -1,0 +1,107 @@
+"""What has to be done now and then, however busy the worker is: on a timer of its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from durably_core import events
+from durably_core.clock import Clock
+from durably_core.errors import StorageError
+from durably_core.events import EventBus
+from durably_core.store.base import Store
+
+PURGE_LIMIT = 100
+"""Runs per transaction: the worker's writes come in between."""
+
+PRUNE_LIMIT = 5000
+"""Events per transaction."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceOptions:
+    interval_ms: int
+    retain_runs_ms: int | None
+    """Runs that ended longer ago are deleted; None: never."""
+    retain_events: int
+    """So many of the newest events are kept."""
+
+
+class Maintenance:
+    """Deletes what is too old, bounds the WAL, and tells of runs that no one here can execute."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: EventBus,
+        clock: Clock,
+        job_names: Callable[[], Sequence[str]],
+        options: MaintenanceOptions,
+    ) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._job_names = job_names
+        self._options = options
+        self._unknown: dict[str, int] = {}
+        self._done_at: int | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starting twice is starting once."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._loop())
+
+    async def stop(self) -> None:
+        """Returns when what is under way has ended."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+
+    async def run(self) -> None:
+        """Do all of it once. What fails is told as ``worker:error`` and tried again the next time."""
+        self._done_at = self._clock.now_ms()
+        await self._do("retention", self._purge)
+        await self._do("event-retention", self._prune)
+        await self._do("idempotency-keys", self._store.delete_expired_keys)
+        await self._do("unknown-jobs", self._tell_unknown_jobs)
+        await self._do("wal-checkpoint", self._store.checkpoint)
+
+    async def run_if_due(self) -> None:
+        """The same, unless it was done within the interval."""
+        if self._done_at is None or self._clock.now_ms() - self._done_at >= self._options.interval_ms:
+            await self.run()
+
+    async def _loop(self) -> None:
+        # Soon, for those who never stay for a whole interval; not at once, when there is a first job to do.
+        await asyncio.sleep(self._options.interval_ms / 10_000)
+        while True:
+            await self.run()
+            await asyncio.sleep(self._options.interval_ms / 1000)
+
+    async def _do(self, context: str, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except StorageError as error:
+            self._bus.emit(events.WorkerError(error=error.message, context=context))
+
+    async def _purge(self) -> None:
+        if self._options.retain_runs_ms is None:
+            return
+        before_ms = self._clock.now_ms() - self._options.retain_runs_ms
+        while deleted := await self._store.purge_runs(before_ms=before_ms, limit=PURGE_LIMIT):
+            self._bus.emit_all(deleted)
+            await asyncio.sleep(0)
+
+    async def _prune(self) -> None:
+        pruned = PRUNE_LIMIT
+        while pruned:
+            pruned = await self._store.prune_events(keep=self._options.retain_events, limit=PRUNE_LIMIT)
+            await asyncio.sleep(0)
+
+    async def _tell_unknown_jobs(self) -> None:
+        unknown = await self._store.count_unknown_jobs(self._job_names())
+        for job_name, waiting in unknown.items():
+            if self._unknown.get(job_name) != waiting:
+                self._bus.emit(events.WorkerUnknownJob(job_name=job_name, waiting=waiting))
+        self._unknown = unknown

@@ -1,0 +1,36 @@
+-- name: insert_events
+-- A JSON array of rows. SQLite has one writer, so the numbers of one statement follow one another.
+INSERT INTO durably_events (type, run_id, job_name, labels, data, created_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+FROM json_each(:events)
+ORDER BY key;
+
+-- name: get_events
+-- Events after a number, beside the oldest and newest number that there is: one row at least, so that
+-- a reader who fell behind learns of it in the same look.
+SELECT span.oldest, span.newest, event.*
+FROM (
+  SELECT
+    coalesce((SELECT min(sequence) FROM durably_events), 0) AS oldest,
+    coalesce((SELECT max(sequence) FROM durably_events), 0) AS newest
+) AS span
+LEFT JOIN (
+  SELECT *
+  FROM durably_events
+  WHERE sequence > :after
+    AND (:run_id IS NULL OR run_id = :run_id)
+    AND (:types IS NULL OR type IN (SELECT value FROM json_each(:types)))
+  ORDER BY sequence
+  LIMIT :limit
+) AS event ON TRUE
+ORDER BY event.sequence;
+
+-- name: get_newest_event
+SELECT coalesce(max(sequence), 0) AS newest
+FROM durably_events;
+
+-- name: prune_events
+-- A bounded bite of what exceeds the newest :keep.
+DELETE FROM durably_events
+WHERE sequence <= (SELECT max(sequence) FROM durably_events) - :keep
+  AND sequence < (SELECT min(sequence) FROM durably_events) + :limit;

@@ -1,0 +1,174 @@
+"""One SQLite file and the connection to it: opening, transactions, migrations, errors.
+
+Everything here blocks, and runs on the store's own thread.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from durably_core.clock import Clock
+from durably_core.errors import StorageError, StorageFullError
+from durably_core.store.sql import migrations, queries
+
+MINIMUM_SQLITE = (3, 38, 0)
+BUSY_TIMEOUT_MS = 10_000
+"""How long a write waits for another process's write."""
+
+T = TypeVar("T")
+
+
+class Database:
+    """A connection that is opened at its first use."""
+
+    def __init__(self, path: str, *, exclusive: bool, clock: Clock) -> None:
+        if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+            needed = ".".join(map(str, MINIMUM_SQLITE))
+            raise StorageError(f"SQLite {needed} or newer is needed; this Python has {sqlite3.sqlite_version}.")
+        self._path = path
+        self._exclusive = exclusive
+        self._clock = clock
+        self._queries = queries("sqlite")
+        self.connection: sqlite3.Connection | None = None
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    # ------------------------------------------------------------------ statements and transactions
+
+    def execute(self, query: str, parameters: Mapping[str, Any]) -> sqlite3.Cursor:
+        """Run a named query."""
+        return self._open().execute(self._queries[query], parameters)
+
+    def all(self, query: str, parameters: Mapping[str, Any]) -> list[sqlite3.Row]:
+        return self.execute(query, parameters).fetchall()
+
+    def one(self, query: str, parameters: Mapping[str, Any]) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self.execute(query, parameters).fetchone()
+        return row
+
+    def read(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns. Raises ``StorageError`` in place of SQLite's errors."""
+        try:
+            return work()
+        except sqlite3.Error as error:
+            raise _storage_error(error) from error
+
+    def write(self, work: Callable[[], T]) -> T:
+        """The same as one transaction: all of it or nothing."""
+        return self.read(lambda: self._transaction(work))
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        connection = self._open()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work()
+            # A crash before this line leaves nothing of the transaction, after it everything.
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    # ------------------------------------------------------------------ the file
+
+    def _open(self) -> sqlite3.Connection:
+        if self.connection is not None:
+            return self.connection
+        connection = sqlite3.connect(
+            self._path, isolation_level=None, check_same_thread=False, cached_statements=128
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            # First of all: several processes may open a new file at the same moment.
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            if self._exclusive:
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            mode = _switch_to_wal(connection)
+            if mode not in ("wal", "memory"):
+                raise StorageError(f"{self._path} can't be opened in WAL mode (it stays in {mode!r} mode).")
+            for pragma in (
+                "synchronous = FULL",
+                "foreign_keys = ON",
+                "temp_store = MEMORY",
+                "cache_size = -8192",
+                "journal_size_limit = 4194304",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        self.connection = connection
+        return connection
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def checkpoint(self) -> bool:
+        """Move the whole WAL into the file and empty it. False: someone reads or writes right now."""
+        busy, _frames, _moved = self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+    # ------------------------------------------------------------------ schema
+
+    def migrate(self) -> None:
+        """Within a transaction: of several processes that migrate, one does it and the others find it done."""
+        connection = self._open()
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS durably_schema_versions"
+            " (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL)"
+        )
+        rows = connection.execute("SELECT version, checksum FROM durably_schema_versions").fetchall()
+        applied = {row["version"]: row["checksum"] for row in rows}
+        known = migrations("sqlite")
+        newest = max(applied, default=0)
+        if newest > len(known):
+            raise StorageError(
+                f"The database has schema version {newest}, this code knows versions up to {len(known)}: "
+                "update Durably, or open the database with the version that wrote it."
+            )
+        for migration in known:
+            recorded = applied.get(migration.version)
+            if recorded is None:
+                for statement in _statements(migration.text):
+                    connection.execute(statement)
+                connection.execute(
+                    "INSERT INTO durably_schema_versions (version, checksum, applied_at) VALUES (?, ?, ?)",
+                    (migration.version, migration.checksum, self.now_ms()),
+                )
+            elif recorded != migration.checksum:
+                raise StorageError(
+                    f"Schema version {migration.version} of the database is not the one this code knows: "
+                    "it was written by a development version. Export the data, or delete the database."
+                )
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> str:
+    # The first switch of a file takes a lock for which SQLite does not wait as it does for others.
+    with suppress(sqlite3.OperationalError):
+        return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
+    return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: ``executescript`` would commit the open transaction."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+def _storage_error(error: sqlite3.Error) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
+        return StorageFullError()
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return StorageError(f"The database could not be read or written: {error} ({name}).")

@@ -1,0 +1,171 @@
+"""The SQLite store, for servers and for the browser."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from durably_core import events
+from durably_core.blocking import OwnThread
+from durably_core.clock import Clock, SystemClock
+from durably_core.errors import EventsGoneError
+from durably_core.events import RunEvent
+from durably_core.models import LogEntry, Run, RunStatus, Step
+from durably_core.store.base import (
+    Claim,
+    ClaimRequest,
+    Ended,
+    Ending,
+    Enqueued,
+    Lease,
+    LeaseState,
+    NewRun,
+    NewStep,
+    Notes,
+    Page,
+    RunFilter,
+)
+from durably_core.store.sqlite.database import Database
+from durably_core.store.sqlite.transitions import Transitions
+
+T = TypeVar("T")
+
+
+class SQLiteStore:
+    """One connection with a thread of its own, so that the event loop never waits for the disk.
+
+    ``exclusive``: this process is the only one that has the file open, for as long as the store
+    lives. WAL then needs no shared memory, which is what makes it work in the browser.
+    """
+
+    def __init__(self, path: str, *, exclusive: bool = False, clock: Clock | None = None) -> None:
+        self._database = Database(path, exclusive=exclusive, clock=clock or SystemClock())
+        self._transitions = Transitions(self._database)
+        self._thread = OwnThread("durably-sqlite")
+
+    async def migrate(self) -> None:
+        await self._write(self._database.migrate)
+
+    async def close(self) -> None:
+        if not self._thread.closed:
+            await self._thread.call(self._database.close)
+            self._thread.close()
+
+    # ------------------------------------------------------------------ transitions
+
+    async def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        return await self._write(lambda: self._transitions.enqueue(runs))
+
+    async def claim(self, request: ClaimRequest) -> Claim:
+        return await self._write(lambda: self._transitions.claim(request))
+
+    async def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
+        return await self._write(lambda: self._transitions.expire_leases(request))
+
+    async def renew_lease(self, lease: Lease) -> LeaseState:
+        return await self._write(lambda: self._transitions.renew_lease(lease))
+
+    async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
+        return await self._write(lambda: self._transitions.save(lease, step, notes))
+
+    async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState:
+        return await self._write(lambda: self._transitions.save(lease, None, notes))
+
+    async def end_run(
+        self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
+    ) -> Ended:
+        return await self._write(lambda: self._transitions.end_run(lease, ending, notes, then_claim))
+
+    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> tuple[Run, RunEvent]:
+        return await self._write(lambda: self._transitions.cancel_run(run_id, keep_steps))
+
+    async def delete_run(self, run_id: str) -> RunEvent:
+        return await self._write(lambda: self._transitions.delete_run(run_id))
+
+    async def purge_runs(self, *, before_ms: int, limit: int) -> tuple[RunEvent, ...]:
+        return await self._write(lambda: self._transitions.purge_runs(before_ms, limit))
+
+    # ------------------------------------------------------------------ reading
+
+    async def get_run(self, run_id: str) -> Run | None:
+        row = await self._read(lambda: self._database.one("get_run", {"run_id": run_id}))
+        return None if row is None else Run.from_row(row)
+
+    async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int] | None:
+        row = await self._read(lambda: self._database.one("get_run_and_newest_event", {"run_id": run_id}))
+        return None if row is None else (Run.from_row(row), row["newest_event"])
+
+    async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:
+        parameters = _parameters(filter) | {
+            "limit": -1 if page.limit is None else page.limit,
+            "offset": page.offset,
+            "cursor": page.cursor,
+        }
+        query = "get_run_summaries" if page.summary else "get_runs"
+        rows = await self._read(lambda: self._database.all(query, parameters))
+        return [Run.from_row(row) for row in rows]
+
+    async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]:
+        rows = await self._read(lambda: self._database.all("count_runs", _parameters(filter)))
+        return {row["status"]: row["runs"] for row in rows}
+
+    async def count_unknown_jobs(self, job_names: Sequence[str]) -> dict[str, int]:
+        parameters = {"job_names": json.dumps(job_names)}
+        rows = await self._read(lambda: self._database.all("count_unknown_jobs", parameters))
+        return {row["job_name"]: row["runs"] for row in rows}
+
+    async def get_steps(self, run_id: str) -> list[Step]:
+        rows = await self._read(lambda: self._database.all("get_steps", {"run_id": run_id}))
+        return [Step.from_row(row) for row in rows]
+
+    async def get_logs(self, run_id: str) -> list[LogEntry]:
+        rows = await self._read(lambda: self._database.all("get_logs", {"run_id": run_id}))
+        return [LogEntry.from_row(row) for row in rows]
+
+    async def get_events(
+        self, *, after: int, run_id: str | None, types: Sequence[str] | None, limit: int
+    ) -> list[RunEvent]:
+        parameters = {
+            "after": after,
+            "run_id": run_id,
+            "types": None if types is None else json.dumps(types),
+            "limit": limit,
+        }
+        rows = await self._read(lambda: self._database.all("get_events", parameters))
+        oldest, newest = rows[0]["oldest"], rows[0]["newest"]
+        if not oldest - 1 <= after <= newest:
+            raise EventsGoneError(
+                f"There is nothing to go on with after event {after}: the log holds {oldest} to {newest}. "
+                f"Read the runs anew, and go on from {newest}."
+            )
+        return [events.from_row(row) for row in rows if row["sequence"] is not None]
+
+    async def get_newest_event(self) -> int:
+        row = await self._read(lambda: self._database.one("get_newest_event", {}))
+        assert row is not None
+        return int(row["newest"])
+
+    # ------------------------------------------------------------------ maintenance
+
+    async def prune_events(self, *, keep: int, limit: int) -> int:
+        parameters = {"keep": keep, "limit": limit}
+        return await self._write(lambda: self._database.execute("prune_events", parameters).rowcount)
+
+    async def delete_expired_keys(self) -> int:
+        parameters = {"now": self._database.now_ms()}
+        return await self._write(lambda: self._database.execute("delete_expired_keys", parameters).rowcount)
+
+    async def checkpoint(self) -> bool:
+        return await self._read(self._database.checkpoint)
+
+    # ------------------------------------------------------------------ the way to the store's own thread
+
+    async def _read(self, work: Callable[[], T]) -> T:
+        return await self._thread.call(lambda: self._database.read(work))
+
+    async def _write(self, work: Callable[[], T]) -> T:
+        return await self._thread.call(lambda: self._database.write(work))
+
+
+def _parameters(filter: RunFilter) -> dict[str, str | None]:
+    parts = {"job_names": filter.job_names, "statuses": filter.statuses, "labels": filter.labels}
+    return {name: None if part is None else json.dumps(part) for name, part in parts.items()}

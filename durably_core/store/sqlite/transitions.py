@@ -1,0 +1,364 @@
+"""What each write does to a run, its steps and its events. Each method is the inside of one transaction."""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from durably_core import events
+from durably_core.errors import ConflictError, NotFoundError
+from durably_core.events import RunEvent
+from durably_core.models import Row, Run
+from durably_core.store.base import (
+    MAX_ATTEMPTS_ERROR,
+    Claim,
+    Claimed,
+    ClaimRequest,
+    Ended,
+    Ending,
+    Enqueued,
+    Lease,
+    LeaseState,
+    NewRun,
+    NewStep,
+    Notes,
+)
+from durably_core.store.sqlite.database import Database
+
+END_OF_TIME = 2**62
+
+
+class Transitions:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._execute = database.execute
+        self._all = database.all
+        self._one = database.one
+
+    # ------------------------------------------------------------------ trigger
+
+    def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        enqueued = [self._enqueue(run) for run in runs]
+        self._write_events(item.event for item in enqueued if item.event is not None)
+        return enqueued
+
+    def _enqueue(self, new: NewRun) -> Enqueued:
+        now = self._database.now_ms()
+        if new.idempotency_key is not None:
+            same = {"job_name": new.job_name, "key": new.idempotency_key, "now": now}
+            if row := self._one("find_idempotent", same):
+                return self._idempotent(new, self._must_get(row["run_id"]))
+        if new.coalesce is not None:
+            waiting = {"job_name": new.job_name, "concurrency_key": new.concurrency_key}
+            if row := self._one("find_waiting", waiting):
+                return self._coalesce(new, row["id"], now)
+        run = self._insert(new, now)
+        self._save_key(new, run.id, now)
+        trigger = events.RunTrigger(**_subject(run), timestamp_ms=now, input=run.input)
+        return Enqueued(run=run, disposition="created", event=trigger)
+
+    def _idempotent(self, new: NewRun, run: Run) -> Enqueued:
+        if new.same_input and from_json(new.input) != run.input:
+            raise ConflictError(
+                f"The idempotency key {new.idempotency_key!r} stands for the run {run.id}, which was triggered "
+                "with another input. Use another key for another input."
+            )
+        return Enqueued(run=run, disposition="idempotent")
+
+    def _insert(self, new: NewRun, now: int) -> Run:
+        columns = {
+            "id": new.id,
+            "job_name": new.job_name,
+            "labels": json.dumps(new.labels),
+            "idempotency_key": new.idempotency_key,
+            "concurrency_key": new.concurrency_key,
+            "retriggered_from": new.retriggered_from,
+            "input": new.input,
+            "now": now,
+        }
+        try:
+            row = self._one("insert_run", columns)
+        except sqlite3.IntegrityError as error:
+            if "concurrency_key" not in str(error):
+                raise
+            raise ConflictError(
+                f"A run of {new.job_name!r} with the concurrency key {new.concurrency_key!r} is already "
+                "waiting. Trigger with coalesce='skip' to be content with it, or with coalesce='queue' "
+                "to give it the new input."
+            ) from error
+        assert row is not None
+        self._execute("insert_payload", {"id": new.id, "input": new.input})
+        self._insert_labels(new.id, new.labels)
+        return Run.from_row(row)
+
+    def _coalesce(self, new: NewRun, run_id: str, now: int) -> Enqueued:
+        before = self._must_get(run_id)
+        # The key stands for this run from now on: a retry of this trigger must not make another.
+        self._save_key(new, run_id, now)
+        if new.coalesce == "queue":
+            self._execute("replace_trigger", {"id": run_id, "labels": json.dumps(new.labels), "now": now})
+            self._execute("replace_input", {"id": run_id, "input": new.input})
+            self._execute("delete_labels", {"id": run_id})
+            self._insert_labels(run_id, new.labels)
+            run, skipped_input, skipped_labels = self._must_get(run_id), before.input, before.labels
+        else:
+            run, skipped_input, skipped_labels = before, from_json(new.input), new.labels
+        coalesced = events.RunCoalesced(
+            **_subject(run), timestamp_ms=now, skipped_input=skipped_input, skipped_labels=skipped_labels
+        )
+        return Enqueued(run=run, disposition="coalesced", event=coalesced)
+
+    def _save_key(self, new: NewRun, run_id: str, now: int) -> None:
+        if new.idempotency_key is not None:
+            expires_at = None if new.idempotency_ttl_ms is None else now + new.idempotency_ttl_ms
+            key = {"job_name": new.job_name, "key": new.idempotency_key}
+            self._execute("save_idempotency_key", key | {"run_id": run_id, "expires_at": expires_at})
+
+    def _insert_labels(self, run_id: str, labels: dict[str, str]) -> None:
+        for key, value in labels.items():
+            self._execute("insert_label", {"run_id": run_id, "key": key, "value": value})
+
+    # ------------------------------------------------------------------ claim
+
+    def claim(self, request: ClaimRequest) -> Claim:
+        now = self._database.now_ms()
+        happened = self._requeue_expired(request, now, expired_at=now)
+        row = self._one(
+            "claim",
+            {
+                "worker_id": request.worker_id,
+                "job_names": json.dumps(request.job_names),
+                "lease_ms": request.lease_ms,
+                "now": now,
+            },
+        )
+        claimed = None if row is None else self._claimed(Run.from_row(row))
+        if claimed is not None:
+            happened.append(_leased(claimed.run, now))
+        self._write_events(happened)
+        return Claim(claimed=claimed, events=tuple(happened))
+
+    def _claimed(self, run: Run) -> Claimed:
+        # A first attempt has no checkpoints: nothing to look for.
+        rows = self._all("get_checkpoints", {"run_id": run.id}) if run.attempt > 1 else []
+        return Claimed(run=run, checkpoints={row["name"]: row["output"] for row in rows})
+
+    def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
+        now = self._database.now_ms()
+        happened = self._requeue_expired(request, now, expired_at=END_OF_TIME)
+        for row in self._all("release_cancelled", {"now": now}):
+            happened.append(events.RunStop(**_subject(Run.from_row(row)), timestamp_ms=now))
+        self._write_events(happened)
+        return tuple(happened)
+
+    def _requeue_expired(self, request: ClaimRequest, now: int, expired_at: int) -> list[RunEvent]:
+        message = (
+            f"Given up: the run was begun {request.max_attempts} times without finishing a step, and each "
+            "time its worker died or stalled. Look at what the next step does, then retrigger the run."
+        )
+        rows = self._all(
+            "requeue_expired",
+            {
+                "max_attempts": request.max_attempts,
+                "error": message,
+                "error_type": MAX_ATTEMPTS_ERROR,
+                "now": now,
+                "expired_at": expired_at,
+            },
+        )
+        happened: list[RunEvent] = []
+        for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
+            subject = _subject(run)
+            if run.status == "pending":
+                happened.append(events.RunRequeue(**subject, timestamp_ms=now, reason="expired"))
+                continue
+            happened.append(events.RunFail(**subject, timestamp_ms=now, error=message, failed_step_name=None))
+            if not request.keep_steps:
+                self._delete("delete_steps", run.id)
+        return happened
+
+    # ------------------------------------------------------------------ what the holder of a lease writes
+
+    def renew_lease(self, lease: Lease) -> LeaseState:
+        row = self._one("renew_lease", self._guard(lease))
+        if row is None:
+            return "lost"
+        return "held" if row["status"] == "leased" else "cancelled"
+
+    def save(self, lease: Lease, step: NewStep | None, notes: Notes) -> LeaseState:
+        completed = step is not None and step.status == "completed"
+        guard = self._guard(lease) | {
+            "step_index": step.index + 1 if step is not None and completed else 0,
+            "completed_steps": int(completed),
+            "progress": notes.progress,
+        }
+        if self._execute("save_notes", guard).rowcount == 0:
+            return self._why_refused(lease)
+        if step is not None:
+            self._insert_step(lease.run_id, step, guard["now"])
+        self._write_notes(lease, notes)
+        return "held"
+
+    def end_run(self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None) -> Ended:
+        won = self._end(lease, ending, notes)
+        return Ended(won=won, claim=Claim() if then_claim is None else self.claim(then_claim))
+
+    def _end(self, lease: Lease, ending: Ending, notes: Notes) -> bool:
+        guard = self._guard(lease)
+        if ending.status == "cancelled":
+            ended = self._execute("release_run", guard)
+        elif ending.status == "released":
+            ended = self._execute("give_back", guard | {"progress": notes.progress})
+        else:
+            outcome = {"status": ending.status, "failed_step_name": ending.failed_step_name}
+            ended = self._execute(
+                "finish_run", guard | outcome | _error_columns(ending) | {"progress": notes.progress}
+            )
+        if ended.rowcount == 0:
+            return False
+        if ending.output is not None:
+            self._execute("save_output", {"run_id": lease.run_id, "output": ending.output})
+        if not ending.keep_steps and ending.status != "released":
+            self._delete("delete_steps", lease.run_id)
+        self._write_notes(lease, notes)
+        return True
+
+    def _guard(self, lease: Lease) -> dict[str, Any]:
+        return {
+            "run_id": lease.run_id,
+            "generation": lease.generation,
+            "lease_ms": lease.lease_ms,
+            "now": self._database.now_ms(),
+        }
+
+    def _why_refused(self, lease: Lease) -> LeaseState:
+        row = self._one("get_run_status", {"run_id": lease.run_id})
+        mine = row is not None and row["lease_generation"] == lease.generation
+        return "cancelled" if row is not None and mine and row["status"] == "cancelled" else "lost"
+
+    def _insert_step(self, run_id: str, step: NewStep, now: int) -> None:
+        self._execute(
+            "insert_step",
+            {
+                "run_id": run_id,
+                "name": step.name,
+                "step_index": step.index,
+                "status": step.status,
+                "output": step.output,
+                "started_at": step.started_at,
+                "now": now,
+            }
+            | _error_columns(step),
+        )
+
+    def _write_notes(self, lease: Lease, notes: Notes) -> None:
+        for log in notes.logs:
+            self._execute(
+                "insert_log",
+                {
+                    "run_id": lease.run_id,
+                    "id": log.id,
+                    "step_name": log.step_name,
+                    "level": log.level,
+                    "message": log.message,
+                    "data": log.data,
+                    "created_at": log.created_at,
+                },
+            )
+        self._write_events(notes.events)
+
+    # ------------------------------------------------------------------ cancel, delete, purge
+
+    def cancel_run(self, run_id: str, keep_steps: bool) -> tuple[Run, RunEvent]:
+        now = self._database.now_ms()
+        row = self._one("cancel_run", {"run_id": run_id, "now": now})
+        run = self._must_get(run_id)
+        if row is None:
+            raise ConflictError(f"The run {run_id} can't be cancelled: it is {run.status}.")
+        # Its code may still run, but writes nothing any more; and if it is dead, no one comes to tidy up.
+        if not keep_steps:
+            self._delete("delete_steps", run_id)
+        cancel = events.RunCancel(**_subject(run), timestamp_ms=now)
+        self._write_events([cancel])
+        return run, cancel
+
+    def delete_run(self, run_id: str) -> RunEvent:
+        now = self._database.now_ms()
+        run = self._must_get(run_id)
+        if self._execute("delete_run", {"run_id": run_id, "now": now}).rowcount == 0:
+            state = run.status if not run.is_terminal else "cancelled, but its code has not stopped yet"
+            raise ConflictError(f"The run {run_id} can't be deleted: it is {state}.")
+        return self._deleted([_subject(run)], now, "deleted")[0]
+
+    def purge_runs(self, before_ms: int, limit: int) -> tuple[RunEvent, ...]:
+        now = self._database.now_ms()
+        rows = self._all("purge_runs", {"before": before_ms, "limit": limit, "now": now})
+        return self._deleted([_subject_of_row(row) for row in rows], now, "purged")
+
+    def _deleted(self, subjects: list[dict[str, Any]], now: int, reason: Any) -> tuple[RunEvent, ...]:
+        run_ids = [subject["run_id"] for subject in subjects]
+        self._delete("delete_steps", *run_ids)
+        self._delete("delete_logs", *run_ids)
+        deleted = [events.RunDelete(**subject, timestamp_ms=now, reason=reason) for subject in subjects]
+        self._write_events(deleted)
+        return tuple(deleted)
+
+    # ------------------------------------------------------------------ parts
+
+    def _delete(self, query: str, *run_ids: str) -> None:
+        self._execute(query, {"run_ids": json.dumps(run_ids)})
+
+    def _must_get(self, run_id: str) -> Run:
+        row = self._one("get_run", {"run_id": run_id})
+        if row is None:
+            raise NotFoundError(f"There is no run {run_id}.")
+        return Run.from_row(row)
+
+    def _write_events(self, happened: Iterable[RunEvent]) -> None:
+        written = tuple(happened)
+        if not written:
+            return
+        rows = [
+            (
+                event.type,
+                event.run_id,
+                event.job_name,
+                json.dumps(event.labels),
+                events.to_data(event),
+                event.timestamp_ms,
+            )
+            for event in written
+        ]
+        last = self._execute("insert_events", {"events": json.dumps(rows)}).lastrowid
+        assert last is not None
+        events.stamp(written, last - len(written) + 1)
+
+
+def _subject(run: Run) -> dict[str, Any]:
+    return {"run_id": run.id, "job_name": run.job_name, "labels": run.labels}
+
+
+def _subject_of_row(row: Row) -> dict[str, Any]:
+    return {"run_id": row["id"], "job_name": row["job_name"], "labels": from_json(row["labels"])}
+
+
+def _leased(run: Run, now: int) -> RunEvent:
+    assert run.lease_owner is not None
+    assert run.lease_expires_at is not None
+    return events.RunLeased(
+        **_subject(run),
+        timestamp_ms=now,
+        input=run.input,
+        lease_owner=run.lease_owner,
+        lease_expires_at=run.lease_expires_at,
+        attempt=run.attempt,
+    )
+
+
+def _error_columns(ended: NewStep | Ending) -> dict[str, str | None]:
+    error = ended.error
+    if error is None:
+        return {"error": None, "error_type": None, "error_traceback": None}
+    return {"error": error.message, "error_type": error.type, "error_traceback": error.traceback}
