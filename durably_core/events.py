@@ -65,6 +65,8 @@ class RunRequeue(RunEvent):
 
     type = "run:requeue"
     reason: Literal["expired", "released"]
+    attempt: int
+    """How often the run had been claimed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

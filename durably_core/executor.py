@@ -252,7 +252,7 @@ class Execution:
             case "cancelled":
                 return self._event(events.RunStop)
             case "released":
-                return self._event(events.RunRequeue, reason="released")
+                return self._event(events.RunRequeue, reason="released", attempt=self.run.attempt)
 
     def _event(self, cls: type[E], **fields: Any) -> E:
         return cls(**self._subject, timestamp_ms=self._clock.now_ms(), **fields)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,28 @@ AN_HOUR_MS = 3_600_000
 @pytest.fixture(scope="session")
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page over the jobs in ``tests/browser/jobs``, with leases that outlast any test."""
+    # No renewals and no maintenance either: each would be one more flush.
+    with site_with(
+        tmp_path_factory,
+        lease_ms=AN_HOUR_MS,
+        lease_renew_interval_ms=AN_HOUR_MS // 2,
+        maintenance_interval_ms=24 * AN_HOUR_MS,
+    ) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def impatient_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same with an engine that gives up a run at its second fruitless attempt."""
+    with site_with(tmp_path_factory, max_attempts=2) as site:
+        yield site
+
+
+@contextmanager
+def site_with(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bundle") / "site"
-    # No renewals either: each would be one more flush.
-    options = {**bundle.SPA_OPTIONS, "lease_ms": AN_HOUR_MS, "lease_renew_interval_ms": AN_HOUR_MS // 2}
-    bundle.write(bundle.plan(sources(Path(__file__).parent / "jobs" / "jobs.py", options)), folder)
+    jobs = Path(__file__).parent / "jobs" / "jobs.py"
+    bundle.write(bundle.plan(sources(jobs, {**bundle.SPA_OPTIONS, **options})), folder)
     with served(folder) as site:
         yield site
 

@@ -172,7 +172,8 @@ class Transitions:
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
             subject = _subject(run)
             if run.status == "pending":
-                happened.append(events.RunRequeue(**subject, timestamp_ms=now, reason="expired"))
+                requeue = events.RunRequeue(**subject, timestamp_ms=now, reason="expired", attempt=run.attempt)
+                happened.append(requeue)
                 continue
             happened.append(events.RunFail(**subject, timestamp_ms=now, error=message, failed_step_name=None))
             if not request.keep_steps:
