@@ -42,6 +42,8 @@ class Site:
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
     with serve.bind("127.0.0.1", 0) as listener:
+        # A page that is opened before the server runs waits for it, instead of being refused.
+        listener.listen()
         server = uvicorn.Server(uvicorn.Config(serve.static_app(folder), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
