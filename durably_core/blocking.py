@@ -33,9 +33,8 @@ async def whole(coroutine: Coroutine[Any, Any, T]) -> T:
 
     For a write and the telling of it: the one must not happen without the other.
     """
-    if not HAS_THREADS:
-        return await coroutine  # a store that blocks can't be interrupted
-    return await _to_its_end(tasks.start(coroutine))
+    task = tasks.start(coroutine)
+    return task.result() if task.done() else await _to_its_end(task)
 
 
 class OwnThread:

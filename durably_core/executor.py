@@ -115,6 +115,11 @@ class Executor:
             execution.close()
         return None if ended is None else ended.claim.claimed
 
+    @property
+    def has_left(self) -> bool:
+        """Whether a run ended here without its last write, and still has its lease."""
+        return bool(self._left)
+
     async def give_back_what_was_left(self) -> None:
         """Free the leases of runs that ended here without their last write, because storage failed."""
         while self._left:

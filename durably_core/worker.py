@@ -174,7 +174,7 @@ class Worker:
                 while current is not None:
                     # Asked at the end of the run: who was stopped meanwhile claims no more.
                     current = await self._executor.execute(current, self._next_request)
-                    self._failures = 0
+                    self._failures = self._failures + 1 if self._executor.has_left else 0
             except Exception as error:  # noqa: BLE001 - outermost loop
                 self._failed(error, current)
                 self._look_again = True

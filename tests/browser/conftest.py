@@ -1,6 +1,5 @@
 """Real Chromium, real OPFS: a profile on disk, a server on this machine, bundles built by the bundler."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import FLAGS, Chromium, Site, served
+from tests.browser.browser import Chromium, Site, launched, served
 
 # How long a fact may take to appear: a bound for hung tests, on machines that may be slow.
 PATIENCE_MS = 60_000
@@ -68,12 +67,6 @@ def sources(jobs: Path, options: dict[str, Any]) -> bundle.Sources:
 
 @pytest.fixture
 def chromium(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
-    path = os.environ.get("DURABLY_BROWSER")
-    assert path, "DURABLY_BROWSER must name a Chromium: run `make test-browser`."
-    profile = tmp_path / "profile"
-    context = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
-    context.set_default_timeout(PATIENCE_MS)
-    browser = Chromium(context, profile)
-    yield browser
-    context.close()
-    assert browser.faults == []
+    with launched(playwright, tmp_path / "profile") as browser:
+        browser.context.set_default_timeout(PATIENCE_MS)
+        yield browser
