@@ -46,9 +46,6 @@ E = TypeVar("E", bound=RunEvent)
 NOTES_DELAY_MS = 100
 """How long progress and logs wait for a write to ride along with, before they get one of their own."""
 
-YIELD_AFTER_MS = 8
-"""Steps that never suspend let the event loop breathe this often, so that messages are heard."""
-
 
 current_execution: ContextVar["Execution | None"] = ContextVar("durably_current_execution", default=None)
 """The execution whose job code is asking."""
@@ -159,7 +156,7 @@ class Execution:
         self._loop = asyncio.get_running_loop()
         self._began_at = clock.now_ms()
         self._held_at = self._began_at
-        self._breathed_at = self._loop.time()
+        self._breath = tasks.Breath()
         self._subject: dict[str, Any] = {
             "run_id": self.run.id,
             "job_name": self.run.job_name,
@@ -343,7 +340,7 @@ class Execution:
             if not event.sequence:
                 self.step_stopped(name, index)
             raise
-        await self._breathe()
+        await self._breath.take()
 
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
         self._failed_steps[name] = error
@@ -413,11 +410,6 @@ class Execution:
         if state == "held":
             self._bus.emit(event)
         return state
-
-    async def _breathe(self) -> None:
-        if self._ms_since(self._breathed_at) >= YIELD_AFTER_MS:
-            await asyncio.sleep(0)
-            self._breathed_at = self._loop.time()
 
     def _duration(self, started_at: int) -> int:
         # A clock that was set back must not make time negative.

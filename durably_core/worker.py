@@ -169,12 +169,14 @@ class Worker:
     async def _slot(self, claimed: Claimed) -> None:
         """Execute a run, and what its last write claims, until nothing is left."""
         current: Claimed | None = claimed
+        breath = tasks.Breath()
         with self._leases_kept():
             try:
                 while current is not None:
                     # Asked at the end of the run: who was stopped meanwhile claims no more.
                     current = await self._executor.execute(current, self._next_request)
                     self._failures = self._failures + 1 if self._executor.has_left else 0
+                    await breath.take()
             except Exception as error:  # noqa: BLE001 - outermost loop
                 self._failed(error, current)
                 self._look_again = True
