@@ -156,6 +156,19 @@ async def test_follower_ends_when_the_run_is_cancelled(make_engine: MakeEngine) 
     assert types(await within(task)) == ["run:cancel"]
 
 
+async def test_follower_of_stopping_code_ends_with_the_cancel(make_engine: MakeEngine) -> None:
+    halting = Halting()
+    engine = make_engine(halting.job)
+    run = await engine.jobs.work.trigger({})
+    executing = asyncio.create_task(engine.process_one())
+    await halting.gate.until_reached()
+    newest = await engine.get_newest_event()
+    await engine.cancel(run.id)
+    await within(executing)
+    assert types(await engine.get_events(after=newest)) == ["run:cancel", "run:stop"]
+    assert types(await within(collect(engine, run.id, newest))) == ["run:cancel"]
+
+
 async def test_follower_ends_when_the_run_is_deleted(make_engine: MakeEngine) -> None:
     run = await run_to_end(engine := make_engine(job := make_job(nothing)), job)
     after_end = await engine.get_newest_event()

@@ -163,6 +163,19 @@ async def test_timeout_of_a_caller_stays_its_own(make_engine: MakeEngine) -> Non
     assert not isinstance(caught.value, WaitTimeoutError)
 
 
+async def test_timeout_of_a_store_stays_its_own(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    async def time_out() -> None:
+        raise TimeoutError("of the store")
+
+    engine = make_engine(doubling, store=probe.as_store)
+    run = await engine.jobs.work.trigger({})
+    waiting = await wait_for(engine, run.id, timeout_ms=3_600_000)
+    probe.before["get_run"] = time_out
+    await engine.cancel(run.id)
+    with pytest.raises(TimeoutError, match="of the store"):
+        await within(waiting)
+
+
 @pytest.mark.parametrize("interval", [0, -1, 1.5, True, "1"])
 async def test_impossible_polling_interval_is_refused(make_engine: MakeEngine, interval: Any) -> None:
     engine = make_engine(doubling)
@@ -395,6 +408,32 @@ async def test_unrelated_events_cost_no_look(make_engine: MakeEngine, probe: Sto
     await engine.cancel(run.id)
     with pytest.raises(CancelledError):
         await within(waiting)
+
+
+async def test_unrelated_events_elsewhere_cost_no_look(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    polls, polled = 0, asyncio.Event()
+
+    async def count() -> None:
+        nonlocal polls
+        polls += 1
+        if polls >= 3:
+            polled.set()
+
+    engine, other = make_engine(doubling, store=probe.as_store, polling_interval_ms=1), make_engine(doubling)
+    waiting = await wait_for(engine, (await other.jobs.work.trigger({})).id)
+    probe.after["get_events"] = count
+    await within(polled.wait())
+    await turns()
+    for _ in range(3):
+        await other.jobs.work.trigger({})
+    probe.calls.clear()
+    polls = 0
+    polled.clear()
+    await within(polled.wait())
+    await turns()
+    assert "get_run" not in probe.calls
+    await within(other.process_one())
+    assert (await within(waiting)).status == "completed"
 
 
 async def test_run_that_ends_during_first_look(make_engine: MakeEngine, probe: StoreProbe) -> None:
