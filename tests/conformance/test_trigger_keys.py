@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from pydantic import BaseModel, ConfigDict, create_model, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from durably_core import BatchItem, ConflictError, Durably, StepContext, ValidationError
 from durably_core.store.base import Coalesce
@@ -315,7 +315,9 @@ async def test_required_label_is_enforced_and_named(
     make_engine: MakeEngine, probe: StoreProbe, labels: Any
 ) -> None:
     engine = make_engine(make_job(nothing), labels=Labels, store=probe.as_store)
-    with pytest.raises(ValidationError, match=r"^The labels are not valid: team: Field required") as refused:
+    with pytest.raises(
+        ValidationError, match=r"^The labels do not fit the engine's labels model: team: Field required"
+    ) as refused:
         await engine.jobs.work.trigger({}, labels=labels)
     assert [issue.path for issue in refused.value.issues] == [("team",)]
     assert probe.calls == []
@@ -323,7 +325,7 @@ async def test_required_label_is_enforced_and_named(
 
 async def test_bad_label_of_a_batch_names_item_and_field(labelled: Durably) -> None:
     good: BatchItem[Any] = BatchItem(input={}, labels={"team": "a"})
-    with pytest.raises(ValidationError, match=r"^Item 1 of the batch: The labels are not valid: team:"):
+    with pytest.raises(ValidationError, match=r"^Item 1 of the batch: The labels do not fit .* team:"):
         await labelled.jobs.work.batch_trigger([good, {}])
     assert await labelled.get_runs() == []
 
@@ -403,7 +405,7 @@ async def test_sentence_of_a_labels_validator_arrives(make_engine: MakeEngine) -
             raise ValueError("No team works on Sundays.")
 
     engine = make_engine(make_job(nothing), labels=Picky)
-    with pytest.raises(ValidationError, match=r"^The labels are not valid: No team works on Sundays\.$"):
+    with pytest.raises(ValidationError, match=r"^The labels do not fit .* model: No team works on Sundays\.$"):
         await engine.jobs.work.trigger({}, labels={"team": "a"})
 
 
@@ -425,3 +427,58 @@ async def test_job_sees_what_the_model_made(make_engine: MakeEngine) -> None:
     await engine.jobs.work.trigger({}, labels={"team": "a"})
     await within(engine.process_one())
     assert [*seen, heard.events[0].labels] == [{"team": "a", "region": "eu"}] * 2
+
+
+@pytest.mark.parametrize("mode", ["skip", "queue"])
+async def test_same_coalesced_trigger_may_be_retried(make_engine: MakeEngine, mode: Any) -> None:
+    engine = make_engine(make_job(nothing), idempotency_mismatch="error")
+    dispositions = []
+    for count, key in ((1, "one"), (2, "two")) * 2:
+        run = await engine.jobs.work.trigger(
+            {"count": count}, idempotency_key=key, concurrency_key="k", coalesce=mode
+        )
+        dispositions.append(run.disposition)
+    assert dispositions == ["created", "coalesced", "idempotent", "idempotent"]
+
+
+async def test_mismatch_of_a_batch_names_its_item(make_engine: MakeEngine) -> None:
+    engine = make_engine(make_job(nothing), idempotency_mismatch="error")
+    with pytest.raises(ConflictError, match=r"^Item 1 of the batch"):
+        await engine.jobs.work.batch_trigger(
+            [BatchItem(input={"count": count}, idempotency_key="i") for count in (1, 2)]
+        )
+
+
+class NotANumber(BaseModel):
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+    value: float
+
+
+async def test_nan_is_the_same_input(make_engine: MakeEngine) -> None:
+    engine = make_engine(make_job(nothing, input=NotANumber), idempotency_mismatch="error")
+    await engine.jobs.work.trigger({"value": float("nan")}, idempotency_key="i")
+    again = await engine.jobs.work.trigger({"value": float("nan")}, idempotency_key="i")
+    assert again.disposition == "idempotent"
+
+
+async def test_order_of_keys_makes_no_other_input(make_engine: MakeEngine) -> None:
+    engine = make_engine(make_job(nothing, input=Anything), idempotency_mismatch="error")
+    await engine.jobs.work.trigger({"value": {"a": 1, "b": 2}}, idempotency_key="i")
+    again = await engine.jobs.work.trigger({"value": {"b": 2, "a": 1}}, idempotency_key="i")
+    assert again.disposition == "idempotent"
+
+
+class Anything(BaseModel):
+    value: Any
+
+
+class Aliased(BaseModel):
+    name: str = Field(alias="app.kubernetes.io/name")
+
+
+async def test_aliased_label_is_found_by_its_alias(make_engine: MakeEngine) -> None:
+    engine = make_engine(make_job(nothing), labels=Aliased)
+    labels = {"app.kubernetes.io/name": "web"}
+    triggered = await engine.jobs.work.trigger({}, labels=labels)
+    assert triggered.run.labels == labels
+    assert [run.id for run in await engine.get_runs(labels=labels)] == [triggered.id]

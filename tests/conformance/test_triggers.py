@@ -24,6 +24,7 @@ from tests.conftest import (
     new_run,
     nothing,
     request_for,
+    run_to_end,
     within,
 )
 
@@ -532,3 +533,29 @@ async def test_trigger_between_two_executions_is_not_lost(make_engine: MakeEngin
     await busy.queue(2)
     await busy.heard.until("run:complete", 3)
     assert [count for count, _ in busy.order] == [0, 1, 2]
+
+
+async def test_conflict_of_a_batch_names_its_item(make_engine: MakeEngine) -> None:
+    engine = make_engine(make_job(nothing))
+    with pytest.raises(ConflictError, match=r"^Item 1 of the batch"):
+        await engine.jobs.work.batch_trigger([BatchItem(input={}, concurrency_key="k")] * 2)
+
+
+def test_batch_item_may_name_its_model() -> None:
+    assert BatchItem[Numbers](input=Numbers()).input == Numbers()
+
+
+async def test_replaced_run_no_longer_repeats_another(make_engine: MakeEngine) -> None:
+    engine = make_engine(job := make_job(nothing))
+    old = await run_to_end(engine, job, {"count": 1}, concurrency_key="k")
+    await engine.retrigger(old.id)
+    queued = await engine.jobs.work.trigger({"count": 2}, concurrency_key="k", coalesce="queue")
+    assert (queued.run.input, queued.run.retriggered_from) == ({"count": 2}, None)
+
+
+async def test_conflict_of_retrigger_advises_what_helps(make_engine: MakeEngine) -> None:
+    engine = make_engine(job := make_job(nothing))
+    old = await run_to_end(engine, job, concurrency_key="k")
+    await engine.jobs.work.trigger({}, concurrency_key="k")
+    with pytest.raises(ConflictError, match="Let it end, or cancel it"):
+        await engine.retrigger(old.id)

@@ -604,3 +604,15 @@ async def test_retrigger_of_a_failed_run_starts_anew(deploy: Deploy, make_engine
     run = await ended(new, again.id)
     assert (run.input, run.attempt, run.output) == ({"count": 7}, 1, {"steps": {"a": "new", "b": "new"}})
     assert await ended(new, old.id) == old
+
+
+async def test_old_none_never_reaches_new_code(deploy: Deploy) -> None:
+    run_id = await deploy.dies(one_step(deploy, "save", returns(None, None)))
+    run = await deploy.goes_on(run_id, one_step(deploy, "save", returns(int, 5)))
+    assert (run.status, run.error and run.error.type) == ("failed", "ValidationError")
+
+
+async def test_unfit_old_output_names_its_step(deploy: Deploy) -> None:
+    run_id = await deploy.dies(one_step(deploy, "measure", returns(str, "text")))
+    run = await deploy.goes_on(run_id, one_step(deploy, "measure", returns(int, 5)))
+    assert run.failed_step_name == "measure"

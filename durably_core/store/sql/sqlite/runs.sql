@@ -18,6 +18,7 @@ VALUES (:run_id, :key, :value);
 -- A queued trigger takes the place of the one before it, which no one has begun to execute.
 UPDATE durably_runs
 SET labels = :labels,
+    retriggered_from = NULL,
     updated_at = :now
 WHERE id = :id;
 
