@@ -31,8 +31,8 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	$(BIN)/coverage run -m pytest tests/unit tests/conformance
 	$(BIN)/coverage report
 
-test-browser: .browser build ## The whole thing in a real browser
-	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest tests/browser
+test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html ## The whole thing in a real browser
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
 	$(BIN)/python scripts/mutate.py
@@ -51,6 +51,8 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet requirements/pyodide.in --python-version 3.14 \
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide.txt
+	$(BIN)/uv pip compile --quiet requirements/pyodide-test.in --constraint requirements/dev.txt --python-version 3.14 \
+	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
 
 clean: ## Remove everything that was built or installed
 	rm -rf build $(VENV) web/dist web/node_modules bench/spa/node_modules bench/spa/dist
@@ -80,10 +82,12 @@ bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock
 	cd bench/spa && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts
 	@touch $@
 
-build/wheels/.downloaded: requirements/pyodide.txt | $(VENV)/.installed
-	@rm -rf build/wheels && mkdir -p build/wheels
+build/wheels/.downloaded: requirements/pyodide.txt
+build/test-wheels/.downloaded: requirements/pyodide-test.txt
+build/wheels/.downloaded build/test-wheels/.downloaded: | $(VENV)/.installed
+	@rm -rf $(@D) && mkdir -p $(@D)
 	$(BIN)/pip download --quiet --disable-pip-version-check $(PYODIDE_PLATFORM) --no-deps --require-hashes \
-	  -r requirements/pyodide.txt -d build/wheels
+	  -r $< -d $(@D)
 	@touch $@
 
 # Asked each time: a browser that was there yesterday may be gone.
@@ -101,4 +105,9 @@ web/dist/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
 
 build/demo/index.html: web/dist/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo
+	@touch $@
+
+# The page that runs the conformance suite in the browser. No bundle has it.
+build/conformance/index.html: $(shell find web/conformance web/src/worker web/src/opfs -type f) web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:conformance
 	@touch $@

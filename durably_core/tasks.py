@@ -1,11 +1,15 @@
-"""Tasks that begin at once."""
+"""Tasks that begin at once, and that let others have their turn."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+YIELD_AFTER_MS = 8
+"""Code that never suspends lets the event loop breathe this often, so that messages are heard."""
 
 
 def start(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -17,3 +21,23 @@ def start(coroutine: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
     if sys.version_info >= (3, 12):
         return asyncio.Task(coroutine, loop=loop, eager_start=True)
     return loop.create_task(coroutine)
+
+
+class Breath:
+    """Lets the event loop turn now and then, in a loop whose body may never suspend."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._taken_at = self._loop.time()
+
+    async def take(self) -> None:
+        if (self._loop.time() - self._taken_at) * 1000 >= YIELD_AFTER_MS:
+            await asyncio.sleep(0)
+            self._taken_at = self._loop.time()
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set, at the latest after so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -18,6 +18,7 @@ from durably_core.durably import Durably, create_durably
 from durably_core.errors import DurablyError, ValidationError
 from durably_core.events import Event, to_wire
 from durably_core.job import Job, collect_jobs
+from durably_core.plugins import with_log_persistence
 
 APP = "/app/"
 """Where the worker unpacks engine and jobs."""
@@ -38,6 +39,8 @@ async def start(
         jobs = _import_jobs(jobs_module)
         # The worker holds the tab lock, so no one else has this database open.
         durably = create_durably(database=database, jobs=jobs, exclusive=True, **json.loads(options))
+        # The page shows what jobs logged.
+        durably.use(with_log_persistence())
         bridge = Bridge(durably, respond, tell_events)
         await durably.init()
     except DurablyError as error:

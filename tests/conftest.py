@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -20,7 +21,7 @@ from durably_core import (
     define_job,
     with_log_persistence,
 )
-from durably_core.clock import IdFactory
+from durably_core.clock import Clock, IdFactory
 from durably_core.errors import StorageError
 from durably_core.events import Event
 from durably_core.store.base import Claimed, ClaimRequest, Ending, Enqueued, Lease, NewRun, NewStep
@@ -29,7 +30,12 @@ START_MS = 1_700_000_000_000
 PATIENCE_S = 5
 """After this long a test that waits has failed; no test waits for time to pass."""
 
+OPFS_DATABASE = "/database/conformance.db"
+"""Where ``web/conformance/worker.ts`` mounts the database."""
+
 T = TypeVar("T")
+OpenStore = Callable[[Clock, Path], Store]
+"""Opens an empty store; the folder is the test's own."""
 Body = Callable[[StepContext, Any], Awaitable[Any]]
 
 
@@ -204,11 +210,25 @@ def new_id(clock: FakeClock) -> IdFactory:
     return IdFactory(clock, random.Random(7))
 
 
-@pytest.fixture(params=["sqlite-memory", "sqlite-file"])
+def in_opfs(clock: Clock, _folder: Path) -> Store:
+    for suffix in ("", "-journal", "-wal"):
+        Path(OPFS_DATABASE + suffix).unlink(missing_ok=True)
+    return SQLiteStore(OPFS_DATABASE, exclusive=True, clock=clock)
+
+
+STORES: dict[str, OpenStore] = {
+    "sqlite-memory": lambda clock, _folder: SQLiteStore(":memory:", clock=clock),
+    "sqlite-file": lambda clock, folder: SQLiteStore(str(folder / "durably.db"), clock=clock),
+}
+STORES_IN_BROWSER: dict[str, OpenStore] = {"opfs": in_opfs}
+"""Every store that there is, by the name that reports give it. ``tests/browser/test_conformance.py`` takes
+the suite into the browser."""
+
+
+@pytest.fixture(params=STORES_IN_BROWSER if sys.platform == "emscripten" else STORES)
 async def store(request: pytest.FixtureRequest, clock: FakeClock, tmp_path: Path) -> AsyncIterator[Store]:
     """Every store that there is, empty and migrated."""
-    path = ":memory:" if request.param == "sqlite-memory" else str(tmp_path / "durably.db")
-    opened = SQLiteStore(path, clock=clock)
+    opened = (STORES | STORES_IN_BROWSER)[request.param](clock, tmp_path)
     await opened.migrate()
     yield opened
     await opened.close()

@@ -1,6 +1,7 @@
 """A browser with a profile of its own, and what tests do with its pages."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from typing import Any
 
 import psutil
 import uvicorn
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright
 
 from spa_runtime import serve
 
@@ -41,6 +42,8 @@ class Site:
 @contextmanager
 def served(folder: Path) -> Iterator[Site]:
     with serve.bind("127.0.0.1", 0) as listener:
+        # A page that is opened before the server runs waits for it, instead of being refused.
+        listener.listen()
         server = uvicorn.Server(uvicorn.Config(serve.static_app(folder), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -96,6 +99,18 @@ class Chromium:
         for renderer in renderers:
             with suppress(psutil.NoSuchProcess):
                 renderer.kill()
+
+
+@contextmanager
+def launched(playwright: Playwright, profile: Path) -> Iterator[Chromium]:
+    """A browser that ends with no exception that no one caught."""
+    path = os.environ.get("DURABLY_BROWSER")
+    assert path, "DURABLY_BROWSER must name a Chromium: run `make test-browser`."
+    context = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
+    browser = Chromium(context, profile)
+    yield browser
+    context.close()
+    assert browser.faults == []
 
 
 def command(process: psutil.Process) -> list[str]:

@@ -1,7 +1,7 @@
 """Real Chromium, real OPFS: a profile on disk, a server on this machine, bundles built by the bundler."""
 
-import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import FLAGS, Chromium, Site, served
+from tests.browser.browser import Chromium, Site, launched, served
 
 # How long a fact may take to appear: a bound for hung tests, on machines that may be slow.
 PATIENCE_MS = 60_000
@@ -22,10 +22,28 @@ AN_HOUR_MS = 3_600_000
 @pytest.fixture(scope="session")
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page over the jobs in ``tests/browser/jobs``, with leases that outlast any test."""
+    # No renewals and no maintenance either: each would be one more flush.
+    with site_with(
+        tmp_path_factory,
+        lease_ms=AN_HOUR_MS,
+        lease_renew_interval_ms=AN_HOUR_MS // 2,
+        maintenance_interval_ms=24 * AN_HOUR_MS,
+    ) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def impatient_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same with an engine that gives up a run at its second fruitless attempt."""
+    with site_with(tmp_path_factory, max_attempts=2) as site:
+        yield site
+
+
+@contextmanager
+def site_with(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bundle") / "site"
-    # No renewals either: each would be one more flush.
-    options = {**bundle.SPA_OPTIONS, "lease_ms": AN_HOUR_MS, "lease_renew_interval_ms": AN_HOUR_MS // 2}
-    bundle.write(bundle.plan(sources(Path(__file__).parent / "jobs" / "jobs.py", options)), folder)
+    jobs = Path(__file__).parent / "jobs" / "jobs.py"
+    bundle.write(bundle.plan(sources(jobs, {**bundle.SPA_OPTIONS, **options})), folder)
     with served(folder) as site:
         yield site
 
@@ -49,12 +67,6 @@ def sources(jobs: Path, options: dict[str, Any]) -> bundle.Sources:
 
 @pytest.fixture
 def chromium(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
-    path = os.environ.get("DURABLY_BROWSER")
-    assert path, "DURABLY_BROWSER must name a Chromium: run `make test-browser`."
-    profile = tmp_path / "profile"
-    context = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
-    context.set_default_timeout(PATIENCE_MS)
-    browser = Chromium(context, profile)
-    yield browser
-    context.close()
-    assert browser.faults == []
+    with launched(playwright, tmp_path / "profile") as browser:
+        browser.context.set_default_timeout(PATIENCE_MS)
+        yield browser

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from spa_runtime import bundle
+from spa_runtime.headers import ISOLATION_HEADERS
 from tests.browser.browser import Chromium, Site, get_run, served, trigger, wait_until_ended, wait_until_ready
 from tests.browser.conftest import sources
 
@@ -141,13 +142,36 @@ def test_form_that_cannot_be_loaded_leaves_the_page(chromium: Chromium, demo_sit
     chromium.faults.clear()  # the browser reports the failed import, too
 
 
+DYING_WORKER = """
+onmessage = ({ data: { aliveLock, epoch } }) =>
+  navigator.locks.request(aliveLock, () => {
+    const status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, error: null, epoch }
+    postMessage({ type: 'status', status })
+    setTimeout(() => self.close(), 20)
+    return new Promise(() => {})
+  })
+"""
+
+
 def test_worker_that_only_dies_is_given_up(chromium: Chromium, test_site: Site) -> None:
+    chromium.context.route(
+        "**/assets/entry-*.js",
+        lambda route: route.fulfill(
+            body=DYING_WORKER, content_type="text/javascript", headers=ISOLATION_HEADERS
+        ),
+    )
     page = chromium.open(test_site.url)
-    wait_until_ready(page)
-    trigger(page, "doom", {"count": 0})
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("has died again and again")
     expect(notice.get_by_role("button", name="Reload")).to_be_visible()
+
+
+def test_run_that_kills_its_worker_is_given_up(chromium: Chromium, impatient_site: Site) -> None:
+    page = chromium.open(impatient_site.url)
+    wait_until_ready(page)
+    run = wait_until_ended(page, trigger(page, "doom", {"count": 0}))
+    assert (run["status"], run["attempt"], run["errorType"]) == ("failed", 2, "MaxAttemptsExceeded")
+    assert "begun 2 times without finishing a step" in run["error"]
 
 
 def close(page: Page) -> None:

@@ -41,6 +41,8 @@ export interface ClientRun {
   completedStepCount: number
   /** How often a worker has claimed this run. */
   attempt: number
+  /** The run that this one repeats. */
+  retriggeredFrom: string | null
   isTerminal: boolean
   isActive: boolean
   startedAt: string | null
@@ -94,7 +96,7 @@ export interface WireError {
 // ---------------------------------------------------------------- events
 
 interface EventBase {
-  /** Counts up by one per event for as long as the engine lives. */
+  /** Position in the database's log of events, from 1 up; 0 for what is not in the log, or not yet. */
   sequence: number
   timestamp: string
 }
@@ -108,13 +110,16 @@ interface RunEventBase extends EventBase {
 /** Engine events as the page receives them: without inputs and outputs, which may be large. */
 export type EngineEvent =
   | (RunEventBase & { type: 'run:trigger' })
+  | (RunEventBase & { type: 'run:coalesced'; skippedLabels: Record<string, string> })
   | (RunEventBase & { type: 'run:leased'; leaseOwner: string; leaseExpiresAt: string; attempt: number })
   | (RunEventBase & { type: 'run:lease-renewed'; leaseOwner: string; leaseExpiresAt: string })
   | (RunEventBase & { type: 'run:progress'; progress: Progress })
+  | (RunEventBase & { type: 'run:requeue'; reason: 'expired' | 'released'; attempt: number })
   | (RunEventBase & { type: 'run:complete'; duration: number })
   | (RunEventBase & { type: 'run:fail'; error: string; failedStepName: string | null })
   | (RunEventBase & { type: 'run:cancel' })
-  | (RunEventBase & { type: 'run:delete' })
+  | (RunEventBase & { type: 'run:stop' })
+  | (RunEventBase & { type: 'run:delete'; reason: 'deleted' | 'purged' })
   | (RunEventBase & { type: 'step:start'; stepName: string; stepIndex: number })
   | (RunEventBase & { type: 'step:complete'; stepName: string; stepIndex: number; duration: number })
   | (RunEventBase & { type: 'step:fail'; stepName: string; stepIndex: number; error: string })
@@ -129,6 +134,7 @@ export type EngineEvent =
       data: Json
     })
   | (EventBase & { type: 'worker:error'; error: string; context: string; runId: string | null })
+  | (EventBase & { type: 'worker:unknown-job'; jobName: string; waiting: number })
 
 export type EngineEventType = EngineEvent['type']
 
@@ -158,8 +164,12 @@ export interface EngineStatus {
 
 export interface TriggerOptions {
   idempotencyKey?: string
+  /** How long the idempotency key holds, in milliseconds. Default: as long as its run exists. */
+  idempotencyTtlMs?: number
   concurrencyKey?: string
-  labels?: Record<string, string>
+  /** What to do when a run of the job waits with that concurrency key: be content with it, or give it the new input. */
+  coalesce?: 'skip' | 'queue'
+  labels?: Record<string, unknown>
 }
 
 export interface TriggerResult {
@@ -170,8 +180,12 @@ export interface TriggerResult {
 export interface RunFilter {
   jobName?: string | string[]
   status?: RunStatus | RunStatus[]
+  /** All of them must match. */
+  labels?: Record<string, string>
   limit?: number
   offset?: number
+  /** The id of the last run of the page before. */
+  cursor?: string
   /** `summary` leaves out input and output. */
   view?: 'full' | 'summary'
 }
@@ -183,13 +197,23 @@ export type NoInput = Record<string, never>
 export interface Operations {
   jobs: { in: NoInput; out: JobInfo[] }
   trigger: { in: { jobName: string; input: unknown } & TriggerOptions; out: TriggerResult }
+  batchTrigger: {
+    in: { jobName: string; items: ({ input: unknown } & TriggerOptions)[] }
+    out: TriggerResult[]
+  }
   getRun: { in: { runId: string }; out: ClientRun }
   getRuns: { in: RunFilter; out: ClientRun[] }
+  countRuns: { in: Pick<RunFilter, 'jobName' | 'status' | 'labels'>; out: Record<RunStatus, number> }
+  getEvents: {
+    in: { after?: number; runId?: string; types?: EngineEventType[]; limit?: number }
+    out: EngineEvent[]
+  }
   getSteps: { in: { runId: string }; out: Step[] }
   getLogs: { in: { runId: string }; out: LogEntry[] }
   cancel: { in: { runId: string }; out: { success: true } }
   retrigger: { in: { runId: string }; out: { success: true; runId: string } }
   deleteRun: { in: { runId: string }; out: { success: true } }
+  purgeRuns: { in: { olderThan: string; limit?: number }; out: { deleted: number } }
   storage: { in: NoInput; out: StorageInfo }
 }
 export type OperationName = keyof Operations

@@ -110,8 +110,14 @@ class Database:
 
     def checkpoint(self) -> bool:
         """Move the whole WAL into the file and empty it. False: someone reads or writes right now."""
-        busy, _frames, _moved = self._open().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        return not busy
+        connection = self._open()
+        # Not waited for: all writes of this process would wait, too.
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy, _frames, _moved = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
     # ------------------------------------------------------------------ schema
 

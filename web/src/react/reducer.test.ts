@@ -34,6 +34,7 @@ function run(fields: Partial<ClientRun> = {}): ClientRun {
     currentStepIndex: 0,
     completedStepCount: 0,
     attempt: 1,
+    retriggeredFrom: null,
     isTerminal: false,
     isActive: true,
     startedAt: '2026-01-01T00:00:01.000Z',
@@ -108,7 +109,7 @@ describe('list of runs', () => {
   })
 
   test('drops a run deleted while the list was loading', () => {
-    expect(runs([run()], [event('run:delete', {})]).runs).toEqual([])
+    expect(runs([run()], [event('run:delete', { reason: 'deleted' })]).runs).toEqual([])
   })
 
   test('stays the same object when events are no news', () => {
@@ -176,8 +177,21 @@ describe('one run', () => {
     expect(hear(state, event('run:cancel', {}, { runId: 'b' }))).toBe(state)
   })
 
+  test('waits again after its worker gave it back', () => {
+    const requeued = event('run:requeue', { reason: 'released', attempt: 1 })
+    expect(hear(detail(), requeued).run?.status).toBe('pending')
+  })
+
+  test('is not moved back by a requeue before its present attempt', () => {
+    const state = detail({ run: run({ attempt: 2 }) })
+    expect(hear(state, event('run:requeue', { reason: 'expired', attempt: 1 }))).toBe(state)
+  })
+
   test('is not found after its deletion', () => {
-    expect(hear(detail(), event('run:delete', {}))).toMatchObject({ status: 'not-found', run: null })
+    expect(hear(detail(), event('run:delete', { reason: 'deleted' }))).toMatchObject({
+      status: 'not-found',
+      run: null,
+    })
   })
 
   test('is not found when the engine does not know it', () => {

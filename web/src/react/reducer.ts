@@ -4,7 +4,7 @@ import type { LiveAction } from './live-store'
 // Every state change of the hooks happens here. Events may be heard twice, late, or before the
 // snapshot that already contains them: a change must only ever move a run forward.
 
-type RunEvent = Extract<EngineEvent, { jobName: string }>
+type RunEvent = Extract<EngineEvent, { runId: string; jobName: string }>
 type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>
 
 export interface JobsState {
@@ -103,7 +103,7 @@ function listed(
 ): readonly ClientRun[] {
   let runs = before
   for (const event of events) {
-    if (event === null || event.type === 'worker:error') continue
+    if (event === null || !isRunEvent(event)) continue
     const known = runs.find((run) => run.id === event.runId)
     if (event.type === 'run:delete') {
       if (known !== undefined) runs = runs.filter((run) => run !== known)
@@ -180,7 +180,7 @@ function mergedLogs(heard: readonly LogEntry[], stored: readonly LogEntry[]): re
 
 function moveDetail(state: RunState, event: EngineEvent, runId: string): RunState {
   // Before the first snapshot there is nothing to move: the store replays these events on it.
-  if (state.run === null || event.type === 'worker:error' || event.runId !== runId) return state
+  if (state.run === null || !isRunEvent(event) || event.runId !== runId) return state
   if (event.type === 'run:delete') return { ...NO_RUN, status: 'not-found' }
   const run = moveRun(state.run, event)
   const moved = run === state.run ? state : { ...state, run }
@@ -227,7 +227,7 @@ function endStep(
   const running = state.runningSteps.find((step) => isSameStep(step, key))
   const step: Step = {
     ...key,
-    id: known?.id ?? `${EVENT_ID}${event.sequence}`,
+    id: known?.id ?? `${EVENT_ID}${event.stepName}@${event.timestamp}`,
     runId: event.runId,
     status: STEP_STATUS[event.type],
     output: null,
@@ -288,6 +288,8 @@ function moveRun(run: ClientRun, event: RunEvent): ClientRun {
         attempt: event.attempt,
         startedAt: run.startedAt ?? event.timestamp,
       }
+    case 'run:requeue':
+      return event.attempt < run.attempt ? run : { ...run, status: 'pending' }
     case 'run:progress':
       return { ...run, progress: event.progress }
     case 'run:complete':
@@ -310,6 +312,10 @@ function moveRun(run: ClientRun, event: RunEvent): ClientRun {
   }
 }
 
+function isRunEvent(event: EngineEvent): event is RunEvent {
+  return 'jobName' in event && 'runId' in event
+}
+
 function endedRun(run: ClientRun, status: RunStatus, { timestamp }: RunEvent): ClientRun {
   return { ...run, status, isTerminal: true, isActive: false, completedAt: timestamp }
 }
@@ -328,6 +334,7 @@ function triggeredRun(event: EventOf<'run:trigger'>): ClientRun {
     currentStepIndex: 0,
     completedStepCount: 0,
     attempt: 0,
+    retriggeredFrom: null,
     isTerminal: false,
     isActive: true,
     startedAt: null,

@@ -37,6 +37,8 @@ async function loadRun(client: Durably, runId: string): Promise<RunSnapshot> {
   return { run, steps, logs }
 }
 
-function endsRun(event: EngineEvent): boolean {
+function endsRun(
+  event: EngineEvent,
+): event is Extract<EngineEvent, { type: 'run:complete' | 'run:fail' | 'run:cancel' }> {
   return event.type === 'run:complete' || event.type === 'run:fail' || event.type === 'run:cancel'
 }

@@ -25,8 +25,11 @@ interface Waiting {
   reject: (error: DurablyError) => void
 }
 
-/** A worker that dies this often in a row, with nothing finished in between, is not started again. */
-const MOST_DEATHS = 5
+/**
+ * A worker that dies this often in a row, with nothing finished in between, is not started again. More
+ * often than the engine's `max_attempts`: a run that kills its worker is given up by the engine before.
+ */
+const MOST_DEATHS = 12
 
 /** An engine that was ready for so long counts as healthy: its death begins a new row. */
 const HEALTHY_MS = 30_000
@@ -38,6 +41,8 @@ const FIRST_WORD_MS = 30_000
 const READS: ReadonlySet<OperationName> = new Set([
   'jobs',
   'getRun',
+  'countRuns',
+  'getEvents',
   'getRuns',
   'getSteps',
   'getLogs',

@@ -25,6 +25,20 @@ LEFT JOIN (
 ) AS event ON TRUE
 ORDER BY event.sequence;
 
+-- name: find_changed
+-- The runs that have events after a number, beside the oldest and newest number that there is.
+SELECT span.oldest, span.newest, changed.run_id
+FROM (
+  SELECT
+    coalesce((SELECT min(sequence) FROM durably_events), 0) AS oldest,
+    coalesce((SELECT max(sequence) FROM durably_events), 0) AS newest
+) AS span
+LEFT JOIN (
+  SELECT DISTINCT run_id
+  FROM durably_events
+  WHERE sequence > :after
+) AS changed ON TRUE;
+
 -- name: get_newest_event
 SELECT coalesce(max(sequence), 0) AS newest
 FROM durably_events;
