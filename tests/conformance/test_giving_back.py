@@ -9,7 +9,7 @@ from durably_core.models import Run
 from durably_core.store.base import MAX_ATTEMPTS_ERROR, Ending, Lease, Notes
 from tests.conftest import FakeClock, claim, completed, enqueue, lease_of, new_run, new_step, request_for
 
-GIVEN_BACK = Ending(status="released")
+GIVEN_BACK = Ending(status="released", forgiven=True)
 STOPPED = Ending(status="cancelled", keep_steps=True)
 REQUEST = dataclasses.replace(request_for(), max_attempts=3)
 
@@ -34,7 +34,7 @@ async def die(store: Store, clock: FakeClock) -> Lease | None:
 
 async def test_given_back_run_is_claimed_at_once(store: Store) -> None:
     lease = await leased(store)
-    assert (await store.end_run(lease, GIVEN_BACK, Notes(), None)).won is True
+    assert (await store.end_run(lease, GIVEN_BACK, Notes(), None)).state == "held"
     assert (await run_of(store)).status == "pending"
     assert lease_of(await claim(store, REQUEST)).generation == 2
 
@@ -43,30 +43,30 @@ async def test_stale_owner_cannot_give_the_run_back(store: Store, clock: FakeClo
     stale = await leased(store)
     assert await die(store, clock) is not None
     before = await run_of(store)
-    assert (await store.end_run(stale, GIVEN_BACK, Notes(progress="{}"), None)).won is False
+    assert (await store.end_run(stale, GIVEN_BACK, Notes(progress="{}"), None)).state == "lost"
     assert await run_of(store) == before
 
 
-async def test_cancelled_run_cannot_be_given_back(store: Store) -> None:
+async def test_giving_back_a_cancelled_run_frees_it(store: Store) -> None:
     lease = await leased(store)
     await store.cancel_run("01", keep_steps=True)
-    before = await run_of(store)
-    assert (await store.end_run(lease, GIVEN_BACK, Notes(), None)).won is False
-    assert await run_of(store) == before
+    assert (await store.end_run(lease, GIVEN_BACK, Notes(), None)).state == "cancelled"
+    run = await run_of(store)
+    assert (run.status, run.lease_owner) == ("cancelled", None)
 
 
 async def test_completed_run_cannot_be_given_back(store: Store) -> None:
     lease = await leased(store)
     await store.end_run(lease, completed(), Notes(), None)
     before = await run_of(store)
-    assert (await store.end_run(lease, GIVEN_BACK, Notes(), None)).won is False
+    assert (await store.end_run(lease, GIVEN_BACK, Notes(), None)).state == "lost"
     assert await run_of(store) == before
 
 
 async def test_run_not_cancelled_cannot_be_let_go(store: Store) -> None:
     lease = await leased(store)
     before = await run_of(store)
-    assert (await store.end_run(lease, STOPPED, Notes(), None)).won is False
+    assert (await store.end_run(lease, STOPPED, Notes(), None)).state == "lost"
     assert await run_of(store) == before
 
 
@@ -106,6 +106,25 @@ async def test_given_back_attempts_count_for_nothing(store: Store, clock: FakeCl
         lease = lease_of(await claim(store, REQUEST))
     assert await die(store, clock) is not None
     assert (await run_of(store)).attempts_since_step == 2
+
+
+async def test_unforgiven_attempts_count_on(store: Store, clock: FakeClock) -> None:
+    lease = await leased(store)
+    for _ in range(REQUEST.max_attempts - 1):
+        await store.end_run(lease, dataclasses.replace(GIVEN_BACK, forgiven=False), Notes(), None)
+        lease = lease_of(await claim(store, REQUEST))
+    assert await die(store, clock) is None
+    assert (await run_of(store)).status == "failed"
+
+
+async def test_unknown_run_is_not_given_up(store: Store, clock: FakeClock) -> None:
+    await leased(store)
+    for _ in range(REQUEST.max_attempts - 1):
+        await die(store, clock)
+    clock.advance(REQUEST.lease_ms)
+    # Someone who can't execute it can't judge it.
+    assert await claim(store, dataclasses.replace(REQUEST, job_names=("other",))) is None
+    assert (await run_of(store)).status == "pending"
 
 
 @pytest.mark.parametrize("how", ["given back", "expired"])
