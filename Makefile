@@ -8,7 +8,7 @@ PYODIDE_PLATFORM := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-unit test-browser check format bench lock clean
+.PHONY: help demo build test test-unit test-browser mutate check format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -28,10 +28,14 @@ check: .setup-python .setup-web ## Linters and type checkers
 
 test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
-	$(BIN)/pytest tests/unit tests/conformance
+	$(BIN)/coverage run -m pytest tests/unit tests/conformance
+	$(BIN)/coverage report
 
 test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
+
+mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
+	$(BIN)/python scripts/mutate.py
 
 format: .setup-python .setup-web ## Format all code
 	$(BIN)/ruff check --fix .

@@ -1,6 +1,7 @@
 """Calls that block: in a thread on a server, in place inside the browser, where there are no threads."""
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import inspect
@@ -20,21 +21,21 @@ HAS_THREADS = sys.platform != "emscripten"
 async def call(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
     """The result of a function, sync or async. A sync one may block; context variables go along."""
     if HAS_THREADS and not inspect.iscoroutinefunction(function):
-        bound = functools.partial(contextvars.copy_context().run, function, *args, **kwargs)
-        result = await _to_its_end(asyncio.get_running_loop().run_in_executor(None, bound))
+        bound = functools.partial(contextvars.copy_context().run, _called, function, *args, **kwargs)
+        result = await to_its_end(asyncio.get_running_loop().run_in_executor(None, bound))
     else:
         result = function(*args, **kwargs)
     # A lambda or a partial around an async function is sync by its looks.
     return await result if hasattr(result, "__await__") else result
 
 
-async def whole(coroutine: Coroutine[Any, Any, T]) -> T:
+async def uninterrupted(coroutine: Coroutine[Any, Any, T]) -> T:
     """The result of a coroutine that runs to its end even when its caller is cancelled meanwhile.
 
     For a write and the telling of it: the one must not happen without the other.
     """
     task = tasks.start(coroutine)
-    return task.result() if task.done() else await _to_its_end(task)
+    return task.result() if task.done() else await to_its_end(task)
 
 
 class OwnThread:
@@ -47,7 +48,7 @@ class OwnThread:
     async def call(self, function: Callable[[], T]) -> T:
         if self._pool is None:
             return function()
-        return await _to_its_end(asyncio.get_running_loop().run_in_executor(self._pool, function))
+        return await to_its_end(asyncio.get_running_loop().run_in_executor(self._pool, function))
 
     def close(self) -> None:
         self.closed = True
@@ -55,10 +56,23 @@ class OwnThread:
             self._pool.shutdown()
 
 
-async def _to_its_end(future: asyncio.Future[T]) -> T:
+def _called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except StopIteration as error:
+        # No future takes it: whoever waits would wait for ever.
+        raise RuntimeError("the function raised StopIteration") from error
+
+
+async def to_its_end(future: asyncio.Future[T]) -> T:
+    """The future's result; who is cancelled meanwhile hears of that once the future is done."""
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        # A thread can't be taken back: who cancels must not go on before it has really stopped.
-        await asyncio.wait([future])
+        # A thread can't be taken back: who cancels, however often, must not go on before it has really stopped.
+        while not future.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # seen: no one is left to hear of it
         raise

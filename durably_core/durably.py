@@ -9,14 +9,14 @@ from typing import Any, Literal, Protocol, get_args
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from durably_core.blocking import whole
+from durably_core.blocking import uninterrupted
 from durably_core.clock import Clock, IdFactory, NewId, SystemClock
 from durably_core.errors import (
     CancelledError,
     ConflictError,
     NotFoundError,
+    StorageError,
     ValidationError,
-    WorkerStoppedError,
 )
 from durably_core.events import ErrorHandler, EventBus, Listener, RunEvent
 from durably_core.executor import Executor, ExecutorOptions
@@ -24,14 +24,13 @@ from durably_core.handles import JobHandle, Jobs, TriggeredRun
 from durably_core.job import Job, by_name
 from durably_core.maintenance import Maintenance, MaintenanceOptions
 from durably_core.models import LogEntry, Run, RunStatus, Step
-from durably_core.options import Options, check_jobs, check_ms
+from durably_core.options import Options, check_count, check_jobs, check_ms
 from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, RunFilter, Store
 from durably_core.store.sqlite import SQLiteStore
 from durably_core.triggering import BatchItem, check_labels, new_run
 from durably_core.waiting import OnLog, OnProgress, Waiting
 from durably_core.worker import Worker
 
-MAX_PAGE = 2**53 - 1
 EVENTS_PAGE = 1000
 
 
@@ -87,9 +86,16 @@ class Durably:
                 retain_events=options.retain_events,
             ),
         )
-        self._waiting = Waiting(store, self._bus, self._worker, polling_interval_ms=options.polling_interval_ms)
+        self._waiting = Waiting(
+            store,
+            self._bus,
+            self._executor,
+            self._worker,
+            polling_interval_ms=options.polling_interval_ms,
+        )
         self._migrating: asyncio.Lock = asyncio.Lock()
         self._migrated = False
+        self._closed = False
 
     # ------------------------------------------------------------------ life
 
@@ -111,14 +117,19 @@ class Durably:
             self._migrated = True
 
     def start(self, *, worker_id: str | None = None) -> None:
-        """Start claiming and executing runs, and looking after the database. Twice is once."""
+        """Start claiming and executing runs, and looking after the database. Twice is once.
+
+        Raises ``StorageError`` for an engine that was closed.
+        """
+        if self._closed:
+            raise StorageError("The engine was closed: make another.")
         if worker_id is not None and not self._worker.running:
             self._worker_id = worker_id
         self._worker.start()
         self._maintenance.start()
 
     async def stop(self, *, timeout_ms: int | None = None) -> None:
-        """Claim no more; returns when the runs that execute have ended.
+        """Claim no more; returns when the runs that execute have ended, and what they wait for.
 
         After ``timeout_ms`` those that still execute are told to stop and given back: they go on from
         their last finished step, here after ``start()`` or at another worker. Without it the end is
@@ -126,13 +137,15 @@ class Durably:
         """
         if timeout_ms is not None:
             check_ms("timeout_ms", timeout_ms, least=0)
-        await self._worker.stop(timeout_ms)
-        await self._maintenance.stop()
+        if await self._worker.stop(timeout_ms):
+            await self._maintenance.stop()
 
     async def close(self, *, timeout_ms: int | None = None) -> None:
-        """``stop()``, then close the store."""
+        """``stop()``, then close the store. Who waits for a run then gets a ``StorageError``."""
+        self._closed = True
         await self.stop(timeout_ms=timeout_ms)
         await self.store.close()
+        self._waiting.wake_all()
 
     async def process_one(self, *, worker_id: str | None = None) -> bool:
         """Claim one run and execute it, without ``start()``. False: there was none."""
@@ -149,21 +162,17 @@ class Durably:
         """
         if budget_ms is not None:
             check_ms("budget_ms", budget_ms)
-        loop = asyncio.get_running_loop()
-        until = None if budget_ms is None else loop.time() + budget_ms / 1000
-        timer = None if until is None else loop.call_at(until, self._executor.stop_all, WorkerStoppedError())
+        if max_runs is not None:
+            check_count("max_runs", max_runs, least=0)
+        now = asyncio.get_running_loop().time
+        until = None if budget_ms is None else now() + budget_ms / 1000
+        request = self._claim_request(worker_id or self._worker_id)
         count = 0
-        try:
-            while max_runs is None or count < max_runs:
-                if until is not None and loop.time() >= until:
-                    return count
-                if not await self.process_one(worker_id=worker_id):
-                    await self._maintenance.run_if_due()
-                    return count
-                count += 1
-        finally:
-            if timer is not None:
-                timer.cancel()
+        while (max_runs is None or count < max_runs) and (until is None or now() < until):
+            if not await self._worker.run_once(request, until):
+                await self._maintenance.run_if_due()
+                break
+            count += 1
         return count
 
     async def maintain(self) -> None:
@@ -230,18 +239,20 @@ class Durably:
     async def get_events(
         self,
         *,
-        after: int = 0,
+        after: int | None = None,
         run_id: str | None = None,
         types: Sequence[str] | None = None,
         limit: int = EVENTS_PAGE,
     ) -> list[RunEvent]:
-        """Events of all processes from the log, oldest first, those after the number ``after``.
+        """Events of all processes from the log, oldest first: all that it holds, or those after a number.
 
         A reader goes on with ``after=`` the ``sequence`` of the last event that it saw, and misses and
         repeats none. Inputs and outputs are None: the run has them. The log keeps the newest
         ``retain_events``: raises ``EventsGoneError`` when it does not reach back that far.
         """
-        _check_page(limit, after)
+        check_count("limit", limit, least=0)
+        if after is not None:
+            check_count("after", after, least=0)
         return await self.store.get_events(after=after, run_id=run_id, types=types, limit=limit)
 
     async def get_newest_event(self) -> int:
@@ -262,7 +273,7 @@ class Durably:
                 raise ValidationError(f"Item {index} of the batch: {error.message}", error.issues) from error
         if not runs:
             return []
-        enqueued = await whole(self._enqueue(runs))
+        enqueued = await uninterrupted(self._enqueue(runs))
         return [TriggeredRun(run=item.run, disposition=item.disposition) for item in enqueued]
 
     async def _enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
@@ -292,7 +303,11 @@ class Durably:
         must match. ``cursor``: the id of the last run of the page before; unlike an ``offset`` it stays
         right while runs are added. ``summary`` leaves out inputs and outputs.
         """
-        _check_page(limit, offset)
+        if limit is not None:
+            check_count("limit", limit, least=0)
+        check_count("offset", offset, least=0)
+        if cursor is not None and (not isinstance(cursor, str) or not cursor):
+            raise ValidationError(f"cursor must be the id of a run, not {cursor!r}.")
         page = Page(limit=limit, offset=offset, cursor=cursor, summary=summary)
         return await self.store.get_runs(_filter(status, job_name, labels), page)
 
@@ -359,11 +374,10 @@ class Durably:
 
         Raises ``NotFoundError``, or ``ConflictError`` for a run that has ended.
         """
-        await whole(self._cancel(run_id))
+        await uninterrupted(self._cancel(run_id))
 
     async def _cancel(self, run_id: str) -> None:
-        _, event = await self.store.cancel_run(run_id, keep_steps=self._options.preserve_steps)
-        self._bus.emit(event)
+        self._bus.emit(await self.store.cancel_run(run_id, keep_steps=self._options.preserve_steps))
         self._executor.stop_run(run_id, CancelledError())
 
     async def retrigger(self, run_id: str) -> Run:
@@ -396,14 +410,14 @@ class Durably:
             concurrency_key=run.concurrency_key,
             retriggered_from=run.id,
         )
-        return (await whole(self._enqueue([again])))[0].run
+        return (await uninterrupted(self._enqueue([again])))[0].run
 
     async def delete_run(self, run_id: str) -> None:
         """Delete a run that has ended, with its steps and logs.
 
         Raises ``NotFoundError``, or ``ConflictError`` for a run that has not ended.
         """
-        await whole(self._delete_run(run_id))
+        await uninterrupted(self._delete_run(run_id))
 
     async def _delete_run(self, run_id: str) -> None:
         self._bus.emit(await self.store.delete_run(run_id))
@@ -413,10 +427,13 @@ class Durably:
 
         Returns how many. Raises ``ValidationError`` for a datetime without a time zone.
         """
-        if older_than.tzinfo is None:
-            raise ValidationError("older_than needs a time zone, as in datetime.now(UTC) - timedelta(days=30).")
-        _check_page(limit, 0)
-        return await whole(self._purge(round(older_than.timestamp() * 1000), limit))
+        if not isinstance(older_than, datetime) or older_than.tzinfo is None:
+            raise ValidationError(
+                "older_than must be a datetime with a time zone, as datetime.now(UTC) - timedelta(days=30), "
+                f"not {older_than!r}."
+            )
+        check_count("limit", limit, least=0)
+        return await uninterrupted(self._purge(round(older_than.timestamp() * 1000), limit))
 
     async def _purge(self, before_ms: int, limit: int) -> int:
         deleted = await self.store.purge_runs(before_ms=before_ms, limit=limit)
@@ -495,34 +512,35 @@ def create_durably(
 
 def _sqlite_path(database: str) -> str:
     scheme, separator, rest = database.partition(":")
-    if separator and scheme in ("postgresql", "postgres"):
-        raise ValidationError("This version has no PostgreSQL store yet: pass a path or a sqlite: URL.")
     if separator and scheme == "sqlite":
-        return rest.removeprefix("///").removeprefix("//")
+        database = rest.removeprefix("///").removeprefix("//")
+    elif separator and scheme in ("postgresql", "postgres"):
+        raise ValidationError("This version has no PostgreSQL store yet: pass a path or a sqlite: URL.")
+    elif rest.startswith("//"):
+        raise ValidationError(f"There is no store for {scheme}: databases. Pass a path or a sqlite: URL.")
+    if not database:
+        raise ValidationError("The database needs a name: a path, or ':memory:' for one that does not last.")
     return database
 
 
-def _filter(
-    status: RunStatus | Sequence[RunStatus] | None,
-    job_name: str | Sequence[str] | None,
-    labels: Mapping[str, str] | None,
-) -> RunFilter:
-    statuses: tuple[Any, ...] | None = _several(status)
+def _filter(status: Any, job_name: Any, labels: Mapping[str, str] | None) -> RunFilter:
+    statuses: tuple[Any, ...] | None = _several("status", status)
     for each in statuses or ():
         if each not in get_args(RunStatus):
             raise ValidationError(f"There is no status {each!r}: {', '.join(get_args(RunStatus))}.")
     return RunFilter(
-        job_names=_several(job_name),
+        job_names=_several("job_name", job_name),
         statuses=statuses,
-        labels=None if not labels else check_labels(labels),
+        labels=None if labels is None else check_labels(labels),
     )
 
 
-def _several(value: str | Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def _check_page(limit: int | None, offset: int) -> None:
-    for value in (limit, offset):
-        if value is not None and (type(value) is not int or not 0 <= value <= MAX_PAGE):
-            raise ValidationError(f"A page is counted in whole numbers from 0 to {MAX_PAGE}, not {value!r}.")
+def _several(name: str, value: Any) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    several = (value,) if isinstance(value, str) else value
+    if not isinstance(several, list | tuple | set | frozenset) or not all(
+        isinstance(each, str) for each in several
+    ):
+        raise ValidationError(f"{name} must be a text or a list of texts, not {value!r}.")
+    return tuple(several)

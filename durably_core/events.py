@@ -4,7 +4,9 @@ import contextlib
 import dataclasses
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Iterable
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Literal
@@ -12,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic_core import from_json, to_json
 
 from durably_core.clock import Clock, from_ms, iso_from_ms, to_iso
+from durably_core.errors import ValidationError
 from durably_core.models import LogLevel, Progress, Row
 
 
@@ -232,6 +235,9 @@ EVENT_TYPES: dict[str, type[Event]] = {
     )
 }
 
+_log = logging.getLogger("durably")
+"""Where faults go that no one listens for."""
+
 DOMAIN_EVENTS = frozenset(
     {"run:trigger", "run:coalesced", "run:complete", "run:fail", "run:cancel", "run:delete"}
 )
@@ -266,10 +272,9 @@ def is_domain_event(event: Event) -> bool:
     return event.type in DOMAIN_EVENTS
 
 
-def stamp(events: Iterable[Event], first_sequence: int) -> None:
-    """Number events that were written together, in that order."""
-    for sequence, event in enumerate(events, first_sequence):
-        object.__setattr__(event, "sequence", sequence)
+def stamp(event: Event, sequence: int) -> None:
+    """Give an event the number under which it was written."""
+    object.__setattr__(event, "sequence", sequence)
 
 
 def to_data(event: RunEvent) -> str:
@@ -320,7 +325,7 @@ class EventBus:
         """
         if event_type != "*" and event_type not in EVENT_TYPES:
             known = ", ".join(sorted(EVENT_TYPES))
-            raise ValueError(f"There is no event {event_type!r}. Events: {known}, or * for all of them.")
+            raise ValidationError(f"There is no event {event_type!r}. Events: {known}, or * for all of them.")
         listeners = self._listeners.setdefault(event_type, {})
         token = object()
         listeners[token] = listener
@@ -346,6 +351,15 @@ class EventBus:
         if event.timestamp_ms == 0:
             # Stamped once, before anyone has seen it: a copy for each event would cost more than telling it.
             object.__setattr__(event, "timestamp_ms", self._clock.now_ms())
+        if listeners:
+            # In a context of its own: what a listener starts is not part of the job that happens to execute.
+            Context().run(self._tell, event, listeners)
+        elif event.type.startswith("worker:"):
+            _log.error("%s", event)
+        if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
+            self.stored(event.run_id)
+
+    def _tell(self, event: Event, listeners: list[Listener]) -> None:
         for listener in listeners:
             try:
                 outcome = listener(event)
@@ -364,7 +378,9 @@ class EventBus:
             self.emit(event)
 
     def _report(self, error: BaseException, event: Event) -> None:
-        if self._error_handler is not None:
+        if self._error_handler is None:
+            _log.error("a listener of %s failed", event.type, exc_info=error)
+        else:
             with contextlib.suppress(Exception):  # there is no one left to tell
                 self._error_handler(error, event)
 

@@ -5,6 +5,7 @@ Everything the holder of a lease writes goes through here.
 
 import asyncio
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from typing import Any, TypeVar
 from pydantic_core import from_json, to_json
 
 from durably_core import events, tasks
-from durably_core.abort import AbortSignal, RunStopped
-from durably_core.blocking import whole
+from durably_core.abort import AbortSignal
+from durably_core.blocking import uninterrupted
 from durably_core.clock import Clock, NewId, from_ms
 from durably_core.errors import (
     CancelledError,
@@ -30,7 +31,6 @@ from durably_core.step import StepContext
 from durably_core.store.base import (
     Claimed,
     ClaimRequest,
-    Ended,
     Ending,
     Lease,
     LeaseState,
@@ -77,7 +77,7 @@ class Executor:
         self._options = options
         # By lease: after a pause longer than its lease, a run may be claimed beside its own old code.
         self._executing: dict[Lease, Execution] = {}
-        self._left: list[Execution] = []
+        self._unreleased: list[Execution] = []
 
     @property
     def executing(self) -> list["Execution"]:
@@ -94,34 +94,61 @@ class Executor:
             execution.stop(reason)
 
     async def execute(
-        self, claimed: Claimed, then_claim: Callable[[], ClaimRequest | None] = lambda: None
+        self,
+        claimed: Claimed,
+        then_claim: Callable[[], ClaimRequest | None] = lambda: None,
+        until: float | None = None,
     ) -> Claimed | None:
-        """Execute to the end; returns what the last write claimed, if ``then_claim`` asks it to claim."""
-        run = claimed.run
+        """Execute to the end; returns what the last write claimed, if ``then_claim`` asks it to claim.
+
+        ``until``: moment of the loop's clock at which to stop it and give the run back.
+        """
+        execution = self._begin(claimed)
+        timer = None if until is None else execution.stop_at(until)
+        try:
+            ending = await execution.perform(self._jobs[claimed.run.job_name])
+            return await execution.end(ending, then_claim) if ending is not None else None
+        finally:
+            if timer is not None:
+                timer.cancel()
+            self._close(execution)
+
+    def leave(self, claimed: Claimed) -> None:
+        """Give back, at the next opportunity, a run whose execution never began."""
+        self._close(self._begin(claimed))
+
+    def waiting_for(self, execution: "Execution") -> list["Execution"]:
+        """The execution, and those whose job waits for its run, or for one of those, and so on."""
+        found = [execution]
+        for each in found:
+            found += [other for other in self.executing if other.waits_for[each.run.id] and other not in found]
+        return found
+
+    def _begin(self, claimed: Claimed) -> "Execution":
         execution = Execution(self._store, self._bus, self._clock, self._options, claimed, self.persist_logs)
         self._executing[execution.lease] = execution
-        ended = None
-        try:
-            ending = await execution.perform(self._jobs[run.job_name])
-            if ending is not None:
-                ended = await execution.end(ending, then_claim())
-        finally:
-            del self._executing[execution.lease]
-            if ended is None and not isinstance(execution.signal.reason, LeaseLostError):
-                self._left.append(execution)
-            execution.close()
-        return None if ended is None else ended.claim.claimed
+        return execution
+
+    def _close(self, execution: "Execution") -> None:
+        del self._executing[execution.lease]
+        if execution.holds_lease:
+            self._unreleased.append(execution)
+        execution.close()
 
     @property
-    def has_left(self) -> bool:
+    def has_unreleased(self) -> bool:
         """Whether a run ended here without its last write, and still has its lease."""
-        return bool(self._left)
+        return bool(self._unreleased)
 
-    async def give_back_what_was_left(self) -> None:
+    async def give_back_unreleased(self) -> None:
         """Free the leases of runs that ended here without their last write, because storage failed."""
-        while self._left:
-            await self._left[-1].give_back()
-            self._left.pop()
+        while self._unreleased:
+            execution = self._unreleased.pop()
+            try:
+                await execution.give_back()
+            except StorageError:
+                self._unreleased.append(execution)
+                raise
 
     async def keep_overdue_leases(self) -> None:
         """Renew what has run out unnoticed, as when the machine slept, before someone claims it."""
@@ -151,6 +178,9 @@ class Execution:
         self._bus = bus
         self._clock = clock
         self._options = options
+        self.holds_lease = True
+        self.waits_for: Counter[str] = Counter()
+        """Runs whose end the job's code awaits, and how often."""
         self._persist_logs = persist_logs
         self._checkpoints = claimed.checkpoints
         self._loop = asyncio.get_running_loop()
@@ -192,17 +222,16 @@ class Execution:
         finally:
             # A step whose sibling failed may still run: the key is free only when it has stopped too.
             await _stop_all(context.tasks_in_flight)
-        if self.signal.aborted:
-            # Code that returns or raises after its run was stopped has nothing to report.
-            return self._ending_when_stopped(ending.keep_steps)
-        return ending
+        # Code that returns or raises after its run was stopped has nothing to report.
+        return self._ending_of_stopped() if self.signal.aborted else ending
 
-    def _ending_when_stopped(self, keep_steps: bool) -> Ending | None:
-        if isinstance(self.signal.reason, CancelledError):
-            return Ending(status="cancelled", keep_steps=keep_steps)
-        if isinstance(self.signal.reason, WorkerStoppedError):
-            return Ending(status="released")
-        return None
+    def _ending_of_stopped(self) -> Ending | None:
+        match self.signal.reason:
+            case CancelledError():
+                return Ending(status="cancelled", keep_steps=self._options.preserve_steps)
+            case WorkerStoppedError():
+                return Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
+        return None  # the lease was lost, or storage failed
 
     async def _call(self, job: Job[Any, Any], context: StepContext) -> Ending:
         current_execution.set(self)
@@ -210,37 +239,38 @@ class Execution:
             input = job.load_input(self.run.input)
             text = job.dump_output(await job.run(context, input))
             return Ending(status="completed", output=text, keep_steps=self._options.preserve_steps)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - user code
+        except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 - user code, SystemExit and what frameworks make up
             return self._failure(error)
 
-    async def end(self, ending: Ending, then_claim: ClaimRequest | None) -> Ended:
+    async def end(self, ending: Ending, then_claim: Callable[[], ClaimRequest | None]) -> Claimed | None:
+        """The last write; returns what it claimed."""
         self._ending = True
         if self._notes_task is not None:
             await asyncio.wait([self._notes_task])
-        ended = await whole(self._write_end(ending, then_claim))
-        if not ended.won and ending.status in ("completed", "failed"):
-            await self._learn(await self._store.renew_lease(self.lease))
-            if isinstance(self.signal.reason, CancelledError):
-                # Cancelled between the last line of the job and this write.
-                await self.give_back()
-        return ended
+        return await uninterrupted(self._write_end(ending, then_claim()))
 
     async def give_back(self) -> None:
-        """Free the lease without having ended the run, or the key of a run that was cancelled."""
-        for status in ("released", "cancelled"):
-            ending = Ending(status=status, keep_steps=self._options.preserve_steps)
-            if (await whole(self._write_end(ending, None))).won:
-                return
+        """Free the lease without having ended the run."""
+        self._ending = True
+        ending = Ending(status="released", keep_steps=self._options.preserve_steps)
+        await uninterrupted(self._write_end(ending, None))
 
-    async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Ended:
+    async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Claimed | None:
         event = self._event_of(ending)
         ended = await self._store.end_run(self.lease, ending, self._take_notes(event), then_claim)
-        if ended.won:
+        self.holds_lease = False
+        if ended.state == "lost":
+            self._tell_lost()
+        elif ended.stop is not None:
+            self._bus.emit(ended.stop)
+        elif event is not None:
             self._bus.emit(event)
         self._bus.emit_all(ended.claim.events)
-        return ended
+        return ended.claim.claimed
 
-    def _event_of(self, ending: Ending) -> RunEvent:
+    def _event_of(self, ending: Ending) -> RunEvent | None:
         match ending.status:
             case "completed":
                 output = None if ending.output is None else from_json(ending.output)
@@ -251,10 +281,10 @@ class Execution:
                 return self._event(
                     events.RunFail, error=ending.error.message, failed_step_name=ending.failed_step_name
                 )
-            case "cancelled":
-                return self._event(events.RunStop)
             case "released":
                 return self._event(events.RunRequeue, reason="released", attempt=self.run.attempt)
+            case "cancelled":
+                return None  # the store knows when its code is the last to hold it
 
     def _event(self, cls: type[E], **fields: Any) -> E:
         return cls(**self._subject, timestamp_ms=self._clock.now_ms(), **fields)
@@ -279,13 +309,17 @@ class Execution:
         if self._code is not None and self._code is not asyncio.current_task():
             self._code.cancel()
 
+    def stop_at(self, moment: float) -> asyncio.TimerHandle:
+        """Stop when the loop's clock shows that, to be given back."""
+        return self._loop.call_at(moment, self.stop, WorkerStoppedError())
+
     @property
     def lease_is_overdue(self) -> bool:
         return self._clock.now_ms() - self._held_at >= self.lease.lease_ms
 
     async def keep_lease(self) -> None:
         """Renew the lease; stop the code when the run is no longer ours."""
-        if isinstance(self.signal.reason, LeaseLostError):
+        if not self.holds_lease:
             return
         state = await self._store.renew_lease(self.lease)
         if self._ending:
@@ -298,23 +332,27 @@ class Execution:
                     events.RunLeaseRenewed, lease_owner=self.run.lease_owner, lease_expires_at=expires_at
                 )
             )
-        await self._learn(state)
+        self._learn(state)
         if self._told and not self.signal.aborted:
             # Which step runs, for readers in other processes: no write of its own pays for it before.
             await self._write_notes()
 
-    async def _learn(self, state: LeaseState) -> None:
+    def _learn(self, state: LeaseState) -> None:
         if state == "held":
             self._held_at = self._clock.now_ms()
         elif state == "cancelled":
             self.stop(CancelledError())
-        elif state == "lost" and not self.signal.aborted:
+        else:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        self.holds_lease = False
+        if not self.signal.aborted:
             self.stop(LeaseLostError())
-            self._bus.emit(
-                events.WorkerError(
-                    error="Another worker took the run over.", context="lease-renewal", run_id=self.run.id
-                )
-            )
+            self._tell_error("Another worker took the run over.", "lease-renewal")
+
+    def _tell_error(self, error: str, context: str) -> None:
+        self._bus.emit(events.WorkerError(error=error, context=context, run_id=self.run.id))
 
     # ------------------------------------------------------------------ recorder of the step context
 
@@ -341,6 +379,9 @@ class Execution:
                 self.step_stopped(name, index)
             raise
         await self._breath.take()
+
+    def replay_failed(self, name: str, error: Exception) -> None:
+        self._failed_steps[name] = error
 
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
         self._failed_steps[name] = error
@@ -393,20 +434,20 @@ class Execution:
     # ------------------------------------------------------------------ writing
 
     async def _save(self, step: NewStep, event: RunEvent) -> None:
-        try:
-            state = await whole(self._write_step(step, event))
-        except StorageError as error:
-            # The step's result is not on disk: going on would break the promise made to the next one.
-            self.stop(error)
-            self._bus.emit(
-                events.WorkerError(error=error.message, context="step-checkpoint", run_id=self.run.id)
-            )
-            raise RunStopped(error) from error
-        await self._learn(state)
+        state = await uninterrupted(self._write_step(step, event))
+        if state is not None:
+            self._learn(state)
         self.signal.throw_if_aborted()
 
-    async def _write_step(self, step: NewStep, event: RunEvent) -> LeaseState:
-        state = await self._store.save_step(self.lease, step, self._take_notes(event))
+    async def _write_step(self, step: NewStep, event: RunEvent) -> LeaseState | None:
+        try:
+            state = await self._store.save_step(self.lease, step, self._take_notes(event))
+        except StorageError as error:
+            # The step's result is not on disk: going on would break the promise made to the next one.
+            # Told to the signal, not by a cancellation: whoever awaits this learns of it from there.
+            self.signal.abort(error)
+            self._tell_error(error.message, "step-checkpoint")
+            return None
         if state == "held":
             self._bus.emit(event)
         return state
@@ -418,8 +459,9 @@ class Execution:
     def _ms_since(self, moment: float) -> int:
         return round((self._loop.time() - moment) * 1000)
 
-    def _take_notes(self, *last: RunEvent) -> Notes:
+    def _take_notes(self, event: RunEvent | None = None) -> Notes:
         """What was told since the last write, and the event of this one."""
+        last = () if event is None else (event,)
         progress, logs, told = self._progress, self._logs, self._told
         self._progress, self._logs, self._told, self._notes_wait = None, [], [], False
         if progress is None:
@@ -454,10 +496,10 @@ class Execution:
         try:
             state = await self._store.save_notes(self.lease, self._take_notes())
             self._bus.stored(self.run.id)
-            await self._learn(state)
+            self._learn(state)
         except StorageError as error:
             self.stop(error)
-            self._bus.emit(events.WorkerError(error=error.message, context="notes", run_id=self.run.id))
+            self._tell_error(error.message, "notes")
 
     def close(self) -> None:
         # Tasks that the job left behind may go on: they write nothing any more.

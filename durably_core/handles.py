@@ -33,7 +33,7 @@ class TriggeredRun:
         return self.run.status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RunResult(Generic[Out]):
     """What a run returned."""
 
@@ -134,7 +134,7 @@ class JobHandle(Generic[In, Out]):
         output = self.job.load_output(run.output)
         return RunResult(id=run.id, output=output, disposition=triggered.disposition)
 
-    def return_annotation(self, method: str) -> Any:
+    def __durably_return__(self, method: str) -> Any:
         """What a method returns for this very job: so that a step that calls it can restore its result."""
         return RunResult[self.job.output] if method == "trigger_and_wait" else None  # type: ignore[name-defined]
 
@@ -173,7 +173,10 @@ class Jobs:
         return found
 
     def __getitem__(self, name: str) -> JobHandle[Any, Any]:
-        return self.__getattr__(name)
+        try:
+            return self.__getattr__(name)
+        except AttributeError as error:
+            raise KeyError(str(error)) from None
 
     def __iter__(self) -> Iterator[JobHandle[Any, Any]]:
         return iter(self._handles.values())

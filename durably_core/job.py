@@ -10,8 +10,8 @@ import pydantic
 import pydantic_core
 from pydantic import BaseModel
 
-from durably_core.errors import Issue, ValidationError
-from durably_core.values import refuse_lost_nan
+from durably_core.errors import ValidationError
+from durably_core.values import faults, one_line, refuse_lost_nan
 
 if TYPE_CHECKING:
     from durably_core.step import StepContext
@@ -164,14 +164,8 @@ def by_name(jobs: Mapping[str, Job[Any, Any]]) -> dict[str, Job[Any, Any]]:
 
 def explained(sentence: str, error: pydantic.ValidationError) -> ValidationError:
     """The engine's error for pydantic's: the sentence, then each fault and where it is."""
-    issues = tuple(
-        Issue(path=item["loc"], message=item["msg"].removeprefix("Value error, ")) for item in error.errors()
-    )
-    places = "; ".join(
-        f"{'.'.join(str(part) for part in issue.path)}: {issue.message}" if issue.path else issue.message
-        for issue in issues
-    )
-    return ValidationError(f"{sentence}: {places}", issues)
+    issues = tuple(faults(error))
+    return ValidationError(f"{sentence}: {one_line(issues)}", issues)
 
 
 def _name(function: Any) -> str:

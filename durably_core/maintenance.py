@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass
 
 from durably_core import events
@@ -49,14 +50,14 @@ class Maintenance:
     def start(self) -> None:
         """Starting twice is starting once."""
         if self._task is None:
-            self._task = asyncio.create_task(self._loop())
+            self._task = asyncio.create_task(self._loop(), context=Context())
 
     async def stop(self) -> None:
         """Returns when what is under way has ended."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def run(self) -> None:
         """Do all of it once. What fails is told as ``worker:error`` and tried again the next time."""
@@ -82,8 +83,9 @@ class Maintenance:
     async def _do(self, context: str, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
-        except StorageError as error:
-            self._bus.emit(events.WorkerError(error=error.message, context=context))
+        except Exception as error:  # noqa: BLE001 - the other parts must be done all the same
+            message = error.message if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
+            self._bus.emit(events.WorkerError(error=message, context=context))
 
     async def _purge(self) -> None:
         if self._options.retain_runs_ms is None:

@@ -42,9 +42,9 @@ class Options:
             "maintenance_interval_ms",
         ):
             check_ms(name, getattr(self, name))
-        _check_count("max_concurrent_runs", self.max_concurrent_runs, MAX_SLOTS)
-        _check_count("max_attempts", self.max_attempts, 1_000_000)
-        _check_count("retain_events", self.retain_events, 2**40)
+        check_count("max_concurrent_runs", self.max_concurrent_runs, most=MAX_SLOTS)
+        check_count("max_attempts", self.max_attempts)
+        check_count("retain_events", self.retain_events)
         for name in ("preserve_steps", "exclusive"):
             if not isinstance(getattr(self, name), bool):
                 raise ValidationError(f"{name} must be True or False, not {getattr(self, name)!r}.")
@@ -83,6 +83,12 @@ def check_ms(name: str, value: Any, *, least: int = 1) -> None:
         )
 
 
+def check_count(name: str, value: Any, *, least: int = 1, most: int = MAX_MS) -> None:
+    """Raises ``ValidationError`` unless ``value`` is a whole number between the two."""
+    if type(value) is not int or not least <= value <= most:
+        raise ValidationError(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
+
+
 def check_jobs(jobs: Mapping[str, Any]) -> None:
     """Raises ``ValidationError`` for what is no mapping from a name to a job."""
     if not isinstance(jobs, Mapping):
@@ -95,11 +101,6 @@ def check_jobs(jobs: Mapping[str, Any]) -> None:
                 f"jobs[{key!r}] is {value!r}, which is no job: decorate the function with @job('its-name'), "
                 "or use define_job."
             )
-
-
-def _check_count(name: str, value: Any, most: int) -> None:
-    if type(value) is not int or not 1 <= value <= most:
-        raise ValidationError(f"{name} must be a whole number from 1 to {most}, not {value!r}.")
 
 
 def _is_model(value: Any) -> bool:

@@ -30,6 +30,8 @@ class Recorder(Protocol):
     ) -> None:
         """Returns when the checkpoint is on disk; raises ``RunStopped`` when it was refused."""
 
+    def replay_failed(self, name: str, error: Exception) -> None: ...
+
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None: ...
 
     def step_stopped(self, name: str, index: int) -> None: ...
@@ -101,12 +103,24 @@ class StepContext:
         self._next_index += 1
         codec = codec_of(function)
         if name in self._checkpoints:
-            return _replayed(name, codec, self._checkpoints[name])
+            return self._replay(name, codec)
         self._in_flight[name] = asyncio.current_task()
         try:
             return await self._run_step(name, index, codec, function, args, kwargs)
         finally:
             del self._in_flight[name]
+
+    def _replay(self, name: str, codec: Codec) -> Any:
+        try:
+            return codec.load(self._checkpoints[name])
+        except ValidationError as error:
+            unfit = ValidationError(
+                f"Step {name!r}: A stored result no longer fits the function's return annotation: "
+                f"{error.message}. Rename the step so that it runs again.",
+                error.issues,
+            )
+            self._recorder.replay_failed(name, unfit)
+            raise unfit from error
 
     async def _run_step(
         self, name: str, index: int, codec: Codec, function: Callable[..., Any], args: Any, kwargs: Any
@@ -163,10 +177,3 @@ class StepLog:
 
     def error(self, message: str, data: Any = None) -> None:
         self._context._write_log("error", message, data)  # noqa: SLF001
-
-
-def _replayed(name: str, codec: Codec, text: str | None) -> Any:
-    try:
-        return codec.load(text)
-    except ValidationError as error:
-        raise ValidationError(f"Step {name!r}: {error.message}", error.issues) from error

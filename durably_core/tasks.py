@@ -1,6 +1,7 @@
 """Tasks that begin at once, and that let others have their turn."""
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -33,3 +34,10 @@ class Breath:
         if (self._loop.time() - self._taken_at) * 1000 >= YIELD_AFTER_MS:
             await asyncio.sleep(0)
             self._taken_at = self._loop.time()
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> None:
+    """Returns when the event is set, at the latest after so long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

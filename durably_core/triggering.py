@@ -18,7 +18,7 @@ from durably_core.values import storable
 LABEL_KEY = re.compile(r"[A-Za-z0-9_./-]{1,256}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchItem(Generic[In]):
     """One trigger of a batch. The parameters are those of ``JobHandle.trigger``."""
 
@@ -72,9 +72,9 @@ def _labels(given: Mapping[str, Any] | BaseModel | None, model: type[BaseModel] 
         try:
             given = model.model_validate({} if given is None else given)
         except pydantic.ValidationError as error:
-            raise explained("The labels are not valid", error) from error
+            raise explained("The labels do not fit the engine's labels model", error) from error
     if isinstance(given, BaseModel):
-        dumped = given.model_dump(mode="json", exclude_none=True)
+        dumped = given.model_dump(mode="json", by_alias=True, exclude_none=True)
         return check_labels({key: _as_text(value) for key, value in dumped.items()})
     return check_labels({} if given is None else given)
 

@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, get_type_hints
 
+import pydantic
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from durably_core.errors import ValidationError
+from durably_core.errors import Issue, ValidationError
 
 _SCALARS = (bool, int, type(None))
 
@@ -24,10 +25,13 @@ class Codec:
 
     def __init__(self, annotation: Any = Any) -> None:
         self._adapter = None if annotation in (Any, object) else _adapter(annotation)
+        self._takes_none = self._adapter is None or _accepts_none(self._adapter)
 
     def dump(self, value: Any) -> str | None:
         """JSON text of ``value``; None for None. Raises ``ValidationError`` for what JSON can't hold."""
         if value is None:
+            if not self._takes_none:
+                raise ValidationError("The result can't be stored: it is None, which the annotation excludes.")
             return None
         try:
             if self._adapter is None:
@@ -41,25 +45,25 @@ class Codec:
             raise ValidationError(f"The result can't be stored: {_one_line(error)}") from error
 
     def load(self, text: str | None) -> Any:
-        """The value behind ``text``. Raises ``ValidationError`` when it no longer fits the annotation."""
-        if text is None:
+        """The value behind ``text``. Raises ``ValidationError`` when it does not fit the annotation."""
+        if text is None and self._takes_none:
             return None
         if self._adapter is None:
-            return from_json(text)
+            return from_json(text or "null")
         try:
-            return self._adapter.validate_json(text, by_alias=True, by_name=True)
+            return self._adapter.validate_json(text or "null", by_alias=True, by_name=True)
         except ValueError as error:
-            raise ValidationError(
-                f"A stored result no longer fits the function's return annotation: {_one_line(error)} "
-                "Rename the step so that it runs again."
-            ) from error
+            raise ValidationError(_one_line(error)) from error
 
     def store(self, value: Any) -> tuple[str | None, Any]:
         """JSON text of ``value`` and the value as a later replay will see it."""
         if value.__class__ in _SCALARS and self._adapter is None:
             return (None if value is None else json.dumps(value)), value
         text = self.dump(value)
-        return text, self.load(text)
+        try:
+            return text, self.load(text)
+        except ValidationError as error:
+            raise ValidationError(f"The result can't be restored once it is stored: {error.message}") from error
 
 
 JSON_CODEC = Codec()
@@ -67,26 +71,24 @@ JSON_CODEC = Codec()
 
 def refuse_lost_nan(text: str, dumped: Callable[[], Any]) -> None:
     """Raises ``ValueError`` when ``text``, the JSON of ``dumped()``, has null where there was NaN."""
-    if "null" not in text or "NaN" in text or "Infinity" in text:
-        return
-    if path := _path_to_nan(dumped()):
+    if "null" in text and (path := _path_to_lost_nan(dumped(), from_json(text))):
         raise ValueError(
             f"{path} is not a finite number, which its model would store as null. "
             "Give the model model_config = ConfigDict(ser_json_inf_nan='constants')."
         )
 
 
-def _path_to_nan(value: Any, path: str = "") -> str | None:
-    """Where NaN or an infinity is, as ``rows.3.price``."""
+def _path_to_lost_nan(value: Any, stored: Any, path: str = "") -> str | None:
+    """Where a number that is not finite became null, as ``rows.3.price``."""
     if isinstance(value, float):
-        return None if math.isfinite(value) else path or "The value"
-    if isinstance(value, dict):
-        parts: Iterable[tuple[Any, Any]] = value.items()
-    elif isinstance(value, list | tuple | set | frozenset):
-        parts = enumerate(value)
+        return None if math.isfinite(value) or stored is not None else path or "The value"
+    if isinstance(value, dict) and isinstance(stored, dict):
+        parts = [(key, part, stored.get(key)) for key, part in value.items() if key in stored]
+    elif isinstance(value, list | tuple) and isinstance(stored, list) and len(value) == len(stored):
+        parts = [(str(place), *pair) for place, pair in enumerate(zip(value, stored, strict=True))]
     else:
         return None
-    found = (_path_to_nan(part, f"{path}.{key}" if path else str(key)) for key, part in parts)
+    found = (_path_to_lost_nan(part, kept, f"{path}.{key}" if path else str(key)) for key, part, kept in parts)
     return next(filter(None, found), None)
 
 
@@ -108,9 +110,10 @@ def _codec_for(annotation: Any) -> Codec:
 
 def codec_of(function: Callable[..., Any]) -> Codec:
     """The codec for what ``function`` returns, by its return annotation."""
-    if (owner := getattr(function, "__self__", None)) is not None and hasattr(owner, "return_annotation"):
-        # A generic method whose object knows better.
-        annotation = owner.return_annotation(function.__name__)
+    owner = getattr(function, "__self__", None)
+    if owner is not None and hasattr(owner, "__durably_return__"):
+        # A method of something generic, which alone knows what it returns.
+        annotation = owner.__durably_return__(function.__name__)
         if annotation is not None:
             return _codec_for(annotation)
     function = inspect.unwrap(function)
@@ -136,10 +139,34 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
         return TypeAdapter(annotation)
 
 
+def _accepts_none(adapter: TypeAdapter[Any]) -> bool:
+    try:
+        adapter.validate_python(None)
+    except ValueError:
+        return False
+    return True
+
+
 def storable(text: str) -> str:
     """``text`` as databases take it: half of a surrogate pair, as in odd file names, becomes an escape."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def faults(error: pydantic.ValidationError) -> list[Issue]:
+    """Each fault and where it is."""
+    return [
+        Issue(path=item["loc"], message=item["msg"].removeprefix("Value error, ")) for item in error.errors()
+    ]
+
+
+def one_line(issues: Iterable[Issue]) -> str:
+    return "; ".join(
+        f"{'.'.join(str(part) for part in issue.path)}: {issue.message}" if issue.path else issue.message
+        for issue in issues
+    )
+
+
 def _one_line(error: Exception) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        return one_line(faults(error))
     return " ".join(str(error).split())

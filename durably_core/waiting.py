@@ -5,22 +5,23 @@ What happens in this process is heard at once; what happens in another is found 
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import Context
+from dataclasses import dataclass
 from typing import Any
 
-from durably_core import events
+from durably_core import events, tasks
 from durably_core.errors import (
     CancelledError,
     ConflictError,
-    EventsGoneError,
     NotFoundError,
     RunFailedError,
-    StorageError,
     ValidationError,
     WaitTimeoutError,
 )
 from durably_core.events import EventBus, LogWrite, RunEvent, RunProgress
-from durably_core.executor import current_execution
+from durably_core.executor import Executor, current_execution
 from durably_core.models import Progress, Run
 from durably_core.store.base import Store
 from durably_core.worker import Worker
@@ -37,15 +38,45 @@ OnProgress = Callable[[Progress], Any]
 OnLog = Callable[[LogWrite], Any]
 
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    """Someone who waits for something to happen to a run."""
+
+    run_id: str
+    interval_s: float
+    woken: asyncio.Event
+    idle: bool = False
+    """Has seen all that there was, and waits."""
+    quiet_until: int = 0
+    """Up to that event nothing happened to the run since the waiter became idle."""
+
+    async def wait(self) -> None:
+        self.idle = True
+        try:
+            await self.woken.wait()
+        finally:
+            self.idle = False
+
+
 class Waiting:
     """Wakes those who wait for runs. One poll serves all of them."""
 
-    def __init__(self, store: Store, bus: EventBus, worker: Worker, *, polling_interval_ms: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bus: EventBus,
+        executor: Executor,
+        worker: Worker,
+        *,
+        polling_interval_ms: int,
+    ) -> None:
         self._store = store
         self._bus = bus
+        self._executor = executor
         self._worker = worker
         self._polling_interval_ms = polling_interval_ms
-        self._waiters: dict[asyncio.Event, tuple[str, float]] = {}
+        self._waiters: set[_Waiter] = set()
+        self._joined = asyncio.Event()
         self._poller: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------ the end of a run
@@ -61,21 +92,23 @@ class Waiting:
     ) -> Run:
         """See ``Durably.wait_for_run``."""
         interval_ms = self._checked_interval(polling_interval_ms)
-        with self._listening(run_id, on_progress, on_log), self._woken(run_id, interval_ms) as woken:
+        if timeout_ms is not None and type(timeout_ms) is not int:
+            raise ValidationError(f"timeout_ms must be a whole number of milliseconds, not {timeout_ms!r}.")
+        with self._listening(run_id, on_progress, on_log), self._waiter(run_id, interval_ms) as waiter:
             run = await self._must_get(run_id)
             if not run.is_terminal:
                 async with self._while_a_job_waits(run):
-                    run = await self._until_ended(run, woken, timeout_ms)
+                    run = await self._until_ended(run, waiter, timeout_ms)
         return _completed(run)
 
-    async def _until_ended(self, run: Run, woken: asyncio.Event, timeout_ms: int | None) -> Run:
+    async def _until_ended(self, run: Run, waiter: _Waiter, timeout_ms: int | None) -> Run:
         seconds = None if timeout_ms is None else max(0, timeout_ms) / 1000
         timer = asyncio.timeout(seconds)
         try:
             async with timer:
                 while not run.is_terminal:
-                    await woken.wait()
-                    woken.clear()
+                    await waiter.wait()
+                    waiter.woken.clear()
                     run = await self._must_get(run.id)
         except TimeoutError as error:
             if not timer.expired():
@@ -89,38 +122,48 @@ class Waiting:
     @contextlib.asynccontextmanager
     async def _while_a_job_waits(self, run: Run) -> AsyncIterator[None]:
         execution = current_execution.get()
-        if execution is None:
+        # One that has ended left a task behind, which no slot waits for.
+        if execution is None or execution not in self._executor.executing:
             yield
             return
-        key = execution.run.concurrency_key
-        if run.id == execution.run.id or (key is not None and key == run.concurrency_key):
-            raise ConflictError(
-                f"The run {execution.run.id} would wait for ever: {run.id} can't begin before it has ended."
-            )
-        async with self._worker.lent_slot():
-            yield
+        for waiting in self._executor.waiting_for(execution):
+            key = waiting.run.concurrency_key
+            if run.id == waiting.run.id or (key is not None and key == run.concurrency_key):
+                raise ConflictError(
+                    f"The run {execution.run.id} would wait for ever: {run.id} can't begin before the run "
+                    f"{waiting.run.id} has ended."
+                )
+        first = not execution.waits_for
+        execution.waits_for[run.id] += 1
+        try:
+            # However many runs a job waits for, it has one slot to lend.
+            async with self._worker.lent_slot() if first else contextlib.nullcontext():
+                yield
+        finally:
+            execution.waits_for -= Counter([run.id])
 
     # ------------------------------------------------------------------ the events of a run
 
     async def subscribe(self, run_id: str, *, after: int | None = None) -> AsyncIterator[RunEvent]:
         """See ``Durably.subscribe``."""
-        with self._woken(run_id, self._polling_interval_ms) as woken:
+        with self._waiter(run_id, self._polling_interval_ms) as waiter:
+            found = await self._store.get_run_and_newest_event(run_id)
+            if found is None and after is None:
+                raise NotFoundError(f"There is no run {run_id}.")
             if after is None:
-                found = await self._store.get_run_and_newest_event(run_id)
-                if found is None:
-                    raise NotFoundError(f"There is no run {run_id}.")
+                assert found is not None
                 run, after = found
                 for event in _snapshot(run, after):
                     yield event
                 if run.is_terminal:
                     return
-            async for event in self._follow(run_id, after, woken):
+            async for event in self._follow(run_id, after, waiter):
                 yield event
 
-    async def _follow(self, run_id: str, after: int, woken: asyncio.Event) -> AsyncIterator[RunEvent]:
+    async def _follow(self, run_id: str, after: int, waiter: _Waiter) -> AsyncIterator[RunEvent]:
         """The run's events after that number, up to its end."""
         while True:
-            woken.clear()
+            waiter.woken.clear()
             # Before the events: what is read after it holds all of them up to its number.
             found = await self._store.get_run_and_newest_event(run_id)
             read = await self._store.get_events(after=after, run_id=run_id, types=None, limit=EVENTS_LIMIT)
@@ -134,53 +177,63 @@ class Waiting:
             if found is None:
                 raise NotFoundError(f"There is no run {run_id}.")
             run, newest = found
-            if run.is_terminal and not read:
+            if run.is_terminal:
                 return  # its end lies before ``after``
-            after = max(after, newest)
-            await woken.wait()
+            waiter.quiet_until = after = max(after, newest)
+            async with self._while_a_job_waits(run):
+                await waiter.wait()
+            after = max(after, waiter.quiet_until)
 
     # ------------------------------------------------------------------ being woken
 
+    def wake_all(self) -> None:
+        """Whoever waits looks again."""
+        self._wake(None)
+
     @contextlib.contextmanager
-    def _woken(self, run_id: str, interval_ms: float) -> Iterator[asyncio.Event]:
-        """An event that is set when something may have happened to the run."""
-        woken = asyncio.Event()
-        self._waiters[woken] = (run_id, interval_ms / 1000)
-        stop = self._bus.on_stored(lambda stored: woken.set() if stored == run_id else None)
-        if self._poller is None:
-            self._poller = asyncio.create_task(self._poll())
+    def _waiter(self, run_id: str, interval_ms: float) -> Iterator[_Waiter]:
+        """Someone who is woken when something may have happened to the run."""
+        waiter = _Waiter(run_id, interval_ms / 1000, asyncio.Event())
+        self._waiters.add(waiter)
+        stop = self._bus.on_stored(lambda stored: waiter.woken.set() if stored == run_id else None)
+        if self._poller is None or self._poller.done():
+            self._joined = asyncio.Event()
+            self._poller = asyncio.create_task(self._poll(), context=Context())
+        self._joined.set()
         try:
-            yield woken
+            yield waiter
         finally:
             stop()
-            del self._waiters[woken]
+            self._waiters.discard(waiter)
             if not self._waiters:
                 self._poller.cancel()
                 self._poller = None
 
     async def _poll(self) -> None:
         """What other processes do is not heard: look into the log, once for all who wait."""
-        after = BEFORE_ALL
+        now = asyncio.get_running_loop().time
+        after, looked_at = BEFORE_ALL, now()
         while True:
-            await asyncio.sleep(min(interval for _, interval in self._waiters.values()))
+            self._joined.clear()
+            left = looked_at + min(waiter.interval_s for waiter in self._waiters) - now()
+            if left > 0:
+                # Who joins may want to look sooner than those before.
+                await tasks.set_within(self._joined, left)
+                continue
+            looked_at = now()
             try:
-                happened = await self._store.get_events(
-                    after=after, run_id=None, types=None, limit=EVENTS_LIMIT
-                )
-            except EventsGoneError:
-                # The first look, or one that comes too late: anything may have happened.
-                after = await self._store.get_newest_event()
+                after, changed = await self._store.find_changed(after=after)
+            except Exception:  # noqa: BLE001 - whoever waits reads for themselves, and hears of it there
                 self._wake(None)
-            except StorageError:
-                self._wake(None)  # whoever waits reads for themselves, and hears of it there
             else:
-                self._wake({event.run_id for event in happened})
-                after = happened[-1].sequence if happened else after
+                self._wake(changed, quiet_until=after)
 
-    def _wake(self, run_ids: set[str] | None) -> None:
-        for woken, (run_id, _) in self._waiters.items():
-            if run_ids is None or run_id in run_ids:
-                woken.set()
+    def _wake(self, run_ids: set[str] | None, quiet_until: int = 0) -> None:
+        for waiter in self._waiters:
+            if run_ids is None or waiter.run_id in run_ids:
+                waiter.woken.set()
+            elif waiter.idle and not waiter.woken.is_set():
+                waiter.quiet_until = max(waiter.quiet_until, quiet_until)
 
     @contextlib.contextmanager
     def _listening(self, run_id: str, on_progress: OnProgress | None, on_log: OnLog | None) -> Iterator[None]:
@@ -229,11 +282,13 @@ def _completed(run: Run) -> Run:
 
 def _snapshot(run: Run, sequence: int) -> Iterator[RunEvent]:
     """Where the run is, told as events of that number."""
+    moment = run.completed_at or run.updated_at
     subject: dict[str, Any] = {
         "run_id": run.id,
         "job_name": run.job_name,
         "labels": run.labels,
         "sequence": sequence,
+        "timestamp_ms": round(moment.timestamp() * 1000),
     }
     match run.status:
         case "pending":
@@ -251,7 +306,9 @@ def _snapshot(run: Run, sequence: int) -> Iterator[RunEvent]:
             if run.progress is not None:
                 yield events.RunProgress(**subject, progress=run.progress)
         case "completed":
-            yield events.RunComplete(**subject, output=run.output, duration=0)
+            began = run.started_at or moment
+            duration = round((moment - began).total_seconds() * 1000)
+            yield events.RunComplete(**subject, output=run.output, duration=max(0, duration))
         case "failed":
             assert run.error is not None
             yield events.RunFail(**subject, error=run.error.message, failed_step_name=run.failed_step_name)

@@ -4,14 +4,19 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextvars import Context
+from typing import Any
 
 from durably_core import events, tasks
+from durably_core.blocking import to_its_end
 from durably_core.errors import StorageError, WorkerStoppedError
 from durably_core.events import EventBus
 from durably_core.executor import Executor
 from durably_core.store.base import Claimed, ClaimRequest, Store
 
 MAX_BACKOFF_S = 30.0
+
+TELL_INTERVAL_S = 0.02
 
 STOP_GRACE_MS = 5000
 """How long code that was told to stop at the end of ``stop``'s deadline gets to do so."""
@@ -41,15 +46,18 @@ class Worker:
         self._renew_s = lease_renew_interval_ms / 1000
         self._rng = rng
         self._running = False
-        self._started = asyncio.Event()
+        self._restarted = asyncio.Event()
         self._lent = 0
         self._wakeup = asyncio.Event()
         # Someone may have triggered while every slot was busy.
         self._look_again = False
-        self._failures = 0
+        # In a row: claims, and executions that storage ended.
+        self._failed_claims = 0
+        self._failed_runs = 0
         self._dispatcher: asyncio.Task[None] | None = None
         self._busy = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._slot_tasks: set[asyncio.Task[None]] = set()
+        self._once_tasks: set[asyncio.Task[bool]] = set()
         self._keepers = 0
         self._keeper: asyncio.Task[None] | None = None
 
@@ -60,57 +68,85 @@ class Worker:
     def start(self) -> None:
         """Start claiming. Starting twice is starting once."""
         self._running = True
-        self._started.set()
+        self._restarted.set()
         self._dispatch()
 
-    async def stop(self, timeout_ms: int | None = None) -> None:
-        """Claim no more, and return when what executes has ended, or someone starts again. Twice is once.
+    async def stop(self, timeout_ms: int | None = None) -> bool:
+        """Claim no more but what executing jobs wait for, and return when what executes has ended.
 
         After ``timeout_ms`` the rest is told to stop and given back. Code that doesn't heed even that is
-        left behind: its lease runs out, and what it writes then is refused.
+        left behind: its lease runs out, and what it writes then is refused. False: someone has
+        started the worker again meanwhile. Stopping twice is stopping once.
         """
         self._running = False
-        self._started.clear()
+        self._restarted = asyncio.Event()
         self.wake()
         if not await self._settled(timeout_ms):
-            await self._settled(STOP_GRACE_MS, tell=lambda: self._executor.stop_all(WorkerStoppedError()))
+            await self._settled(STOP_GRACE_MS, tell=self._stop_all)
+        if not self._running:
+            with contextlib.suppress(StorageError):  # their leases run out
+                await self._executor.give_back_unreleased()
+        return not self._running
 
-    async def _settled(self, timeout_ms: int | None = None, tell: Callable[[], None] = lambda: None) -> bool:
+    async def _settled(self, timeout_ms: int | None = None, tell: Callable[[], None] | None = None) -> bool:
         """Whether nothing claims and executes any more, or the worker runs again, after waiting for that."""
         now = asyncio.get_running_loop().time
         until = None if timeout_ms is None else now() + timeout_ms / 1000
-        started = asyncio.create_task(self._started.wait())
+        restarted = asyncio.create_task(self._restarted.wait())
         try:
             while (unfinished := self._unfinished) and not self._running:
                 left = None if until is None else until - now()
                 if left is not None and left <= 0:
                     return False
-                tell()
-                # One by one: a claim that was under way may still put a run into a slot.
-                await asyncio.wait({*unfinished, started}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if tell is not None:
+                    # Again and again: a claim that was under way may still begin an execution.
+                    tell()
+                    left = TELL_INTERVAL_S if left is None else min(left, TELL_INTERVAL_S)
+                await asyncio.wait({*unfinished, restarted}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             return True
         finally:
-            started.cancel()
+            restarted.cancel()
+
+    def _stop_all(self) -> None:
+        self._executor.stop_all(WorkerStoppedError())
 
     @property
-    def _unfinished(self) -> set[asyncio.Task[None]]:
-        tasks = self._tasks if self._dispatcher is None else {self._dispatcher, *self._tasks}
-        return {task for task in tasks if not task.done()}
+    def _unfinished(self) -> set[asyncio.Task[Any]]:
+        found: set[asyncio.Task[Any]] = {*self._slot_tasks, *self._once_tasks}
+        if self._dispatcher is not None:
+            found.add(self._dispatcher)
+        return {task for task in found if not task.done()}
 
     def wake(self) -> None:
         """There may be something to claim: look now instead of at the next poll."""
         self._wakeup.set()
 
-    async def run_once(self, request: ClaimRequest) -> bool:
-        """Claim one run and execute it. False: there was none."""
-        claimed = await self._claim(request)
+    async def run_once(self, request: ClaimRequest, until: float | None = None) -> bool:
+        """Claim one run and execute it, up to that moment of the loop's clock. False: there was none."""
+        task = tasks.start(self._run_once(request, until))
+        self._once_tasks.add(task)
+        task.add_done_callback(self._once_tasks.discard)
+        found = await task
+        # What a job that waited had lent its slot to may still execute.
+        while self._slot_tasks and not self._capacity:
+            late = until is not None and asyncio.get_running_loop().time() >= until
+            if late:
+                self._stop_all()
+            await asyncio.wait(self._slot_tasks, timeout=TELL_INTERVAL_S if until is not None else None)
+        return found
+
+    async def _run_once(self, request: ClaimRequest, until: float | None) -> bool:
+        claiming = tasks.start(self._claim(request))
+        try:
+            claimed = await to_its_end(claiming)
+        except asyncio.CancelledError:
+            if not claiming.cancelled() and claiming.exception() is None and (lost := claiming.result()):
+                self._executor.leave(lost)
+            raise
         if claimed is None:
             return False
         with self._leases_kept():
-            await self._executor.execute(claimed)
-        if not self._running:
-            # What a waiting job lent its slot to may still execute.
-            await self._settled()
+            await self._executor.execute(claimed, until=until)
         return True
 
     @contextlib.asynccontextmanager
@@ -131,9 +167,12 @@ class Worker:
         return (self._slots if self._running else 0) + self._lent
 
     def _dispatch(self) -> None:
-        self.wake()
         if self._dispatcher is None or self._dispatcher.done():
-            self._dispatcher = asyncio.create_task(self._fill_slots())
+            # Made here: an event belongs to the loop in which it is waited for.
+            self._wakeup = asyncio.Event()
+            # In a context of its own: runs are not part of the job or request that happened to start this.
+            self._dispatcher = asyncio.create_task(self._fill_slots(), context=Context())
+        self.wake()
 
     async def _fill_slots(self) -> None:
         with self._leases_kept():
@@ -145,7 +184,7 @@ class Worker:
                 self._wakeup.clear()
                 if not self._capacity or await self._fill_one_slot():
                     continue
-                await _wait(self._wakeup, self._polling_s)
+                await tasks.set_within(self._wakeup, self._polling_s)
 
     async def _fill_one_slot(self) -> bool:
         """Whether to look for another run at once."""
@@ -157,13 +196,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
             self._failed(error, None)
             return True
-        self._failures = 0
+        self._failed_claims = 0
         if claimed is None:
+            self._failed_runs = 0
             return False
         self._busy += 1
         task = tasks.start(self._slot(claimed))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._slot_tasks.add(task)
+        task.add_done_callback(self._slot_tasks.discard)
         return self._busy < self._capacity
 
     async def _slot(self, claimed: Claimed) -> None:
@@ -175,22 +215,22 @@ class Worker:
                 while current is not None:
                     # Asked at the end of the run: who was stopped meanwhile claims no more.
                     current = await self._executor.execute(current, self._next_request)
-                    self._failures = self._failures + 1 if self._executor.has_left else 0
+                    self._failed_runs = self._failed_runs + 1 if self._executor.has_unreleased else 0
                     await breath.take()
             except Exception as error:  # noqa: BLE001 - outermost loop
                 self._failed(error, current)
                 self._look_again = True
             finally:
                 self._busy -= 1
-        if self._look_again:
-            self._look_again = False
-            self.wake()
+                if self._look_again:
+                    self._look_again = False
+                    self.wake()
 
     def _next_request(self) -> ClaimRequest | None:
         return self._request() if self._busy <= self._capacity else None
 
     async def _claim(self, request: ClaimRequest) -> Claimed | None:
-        await self._executor.give_back_what_was_left()
+        await self._executor.give_back_unreleased()
         await self._executor.keep_overdue_leases()
         claim = await self._store.claim(request)
         self._bus.emit_all(claim.events)
@@ -198,14 +238,22 @@ class Worker:
 
     # ------------------------------------------------------------------ faults
 
+    @property
+    def _failures(self) -> int:
+        return max(self._failed_claims, self._failed_runs)
+
     def _failed(self, error: Exception, claimed: Claimed | None) -> None:
-        self._failures += 1
-        run_id = None if claimed is None else claimed.run.id
-        if isinstance(error, StorageError):
-            context, message = "claim" if claimed is None else "run-completion", error.message
+        context = "claim" if claimed is None else "run-completion"
+        if claimed is None:
+            self._failed_claims += 1
         else:
-            context, message = "worker", f"{type(error).__name__}: {error}"
-        self._bus.emit(events.WorkerError(error=message, context=context, run_id=run_id))
+            self._failed_runs += 1
+        self._tell_error(error, context, None if claimed is None else claimed.run.id)
+
+    def _tell_error(self, error: Exception, context: str, run_id: str | None) -> None:
+        if not isinstance(error, StorageError):
+            context, error = "worker", StorageError(f"{type(error).__name__}: {error}")
+        self._bus.emit(events.WorkerError(error=error.message, context=context, run_id=run_id))
 
     async def _back_off(self) -> None:
         """Exponentially, with jitter; not longer than the worker runs."""
@@ -213,7 +261,7 @@ class Worker:
         until = asyncio.get_running_loop().time() + seconds * self._rng.uniform(0.5, 1.0)
         while self._capacity and (left := until - asyncio.get_running_loop().time()) > 0:
             self._wakeup.clear()
-            await _wait(self._wakeup, left)
+            await tasks.set_within(self._wakeup, left)
 
     # ------------------------------------------------------------------ leases
 
@@ -221,7 +269,7 @@ class Worker:
     def _leases_kept(self) -> Iterator[None]:
         self._keepers += 1
         if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep_leases())
+            self._keeper = asyncio.create_task(self._keep_leases(), context=Context())
         try:
             yield
         finally:
@@ -236,16 +284,5 @@ class Worker:
             for execution in self._executor.executing:
                 try:
                     await execution.keep_lease()
-                except StorageError as error:
-                    self._bus.emit(
-                        events.WorkerError(
-                            error=error.message, context="lease-renewal", run_id=execution.run.id
-                        )
-                    )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until the event is set, at most so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+                except Exception as error:  # noqa: BLE001 - the other leases must be kept all the same
+                    self._tell_error(error, "lease-renewal", execution.run.id)

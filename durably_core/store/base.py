@@ -126,7 +126,7 @@ class NewStep:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How an execution ended. ``cancelled`` frees the lease that a cancelled run still holds; ``released``
-    gives back a run that has not ended."""
+    gives back a run that has not ended, ``forgiven`` when that attempt shall not count."""
 
     status: Literal["completed", "failed", "cancelled", "released"]
     output: str | None = None
@@ -135,12 +135,16 @@ class Ending:
     failed_step_name: str | None = None
     keep_steps: bool = False
     """False: steps are deleted in the same transaction."""
+    forgiven: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ended:
-    won: bool
-    """False: the lease was lost, nothing was written."""
+    state: LeaseState
+    """``held``: the run ended as asked. ``cancelled``: it was cancelled before; its lease is free now.
+    ``lost``: nothing was written."""
+    stop: RunEvent | None = None
+    """Told of a run that was cancelled before."""
     claim: Claim = Claim()
     """What the same transaction claimed."""
 
@@ -199,7 +203,7 @@ class Store(Protocol):
     ) -> Ended:
         """The holder's last write. Claims the next run in the same transaction when asked to."""
 
-    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> tuple[Run, RunEvent]:
+    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
         """Raises ``NotFoundError``, or ``ConflictError`` for a run that has ended."""
 
     async def delete_run(self, run_id: str) -> RunEvent:
@@ -228,9 +232,12 @@ class Store(Protocol):
     async def get_logs(self, run_id: str) -> list[LogEntry]: ...
 
     async def get_events(
-        self, *, after: int, run_id: str | None, types: Sequence[str] | None, limit: int
+        self, *, after: int | None, run_id: str | None, types: Sequence[str] | None, limit: int
     ) -> list[RunEvent]:
-        """Raises ``EventsGoneError`` when events after that number have been pruned."""
+        """None: from the oldest. Raises ``EventsGoneError`` when events after that number have been pruned."""
+
+    async def find_changed(self, *, after: int) -> tuple[int, set[str] | None]:
+        """The newest event's number, and the runs that have events after that number; None: can't be known."""
 
     async def get_newest_event(self) -> int:
         """The number of the newest event; 0 when there is none."""

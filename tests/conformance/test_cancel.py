@@ -366,7 +366,7 @@ async def test_only_a_cancelled_run_is_released(store: Store) -> None:
     await enqueue(store, new_run("01"))
     lease = lease_of(await claim(store, request_for()))
     before = await store.get_run("01")
-    assert (await store.end_run(lease, Ending(status="cancelled"), Notes(), None)).won is False
+    assert (await store.end_run(lease, Ending(status="cancelled"), Notes(), None)).state == "lost"
     assert await store.get_run("01") == before
 
 

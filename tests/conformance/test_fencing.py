@@ -73,20 +73,20 @@ async def test_stale_owner_cannot_renew_the_lease(store: Store, stale: Lease, cl
 
 async def test_stale_owner_cannot_complete_the_run(store: Store, stale: Lease) -> None:
     before = await everything(store)
-    assert (await store.end_run(stale, completed(output="1"), NOTES, None)).won is False
+    assert (await store.end_run(stale, completed(output="1"), NOTES, None)).state == "lost"
     assert await everything(store) == before
 
 
 async def test_stale_owner_cannot_fail_the_run(store: Store, stale: Lease) -> None:
     before = await everything(store)
-    assert (await store.end_run(stale, FAILED, NOTES, None)).won is False
+    assert (await store.end_run(stale, FAILED, NOTES, None)).state == "lost"
     assert await everything(store) == before
 
 
 async def test_stale_owner_cannot_release_the_run(store: Store, stale: Lease) -> None:
     await store.cancel_run("01", keep_steps=True)
     before = await everything(store)
-    assert (await store.end_run(stale, RELEASED, NOTES, None)).won is False
+    assert (await store.end_run(stale, RELEASED, NOTES, None)).state == "lost"
     assert await everything(store) == before
 
 
@@ -102,7 +102,7 @@ async def test_late_owner_keeps_an_unclaimed_run(store: Store, clock: FakeClock)
     lease = lease_of(await claim(store, request_for()))
     clock.advance(5000)
     assert await store.save_step(lease, new_step(), Notes()) == "held"
-    assert (await store.end_run(lease, completed(), Notes(), None)).won is True
+    assert (await store.end_run(lease, completed(), Notes(), None)).state == "held"
 
 
 async def test_saving_a_step_renews_the_lease(store: Store, clock: FakeClock) -> None:
@@ -133,7 +133,7 @@ async def test_holder_of_an_ended_run_cannot_write(store: Store) -> None:
     assert await store.save_step(lease, new_step(), NOTES) == "lost"
     assert await store.save_notes(lease, NOTES) == "lost"
     assert await store.renew_lease(lease) == "lost"
-    assert (await store.end_run(lease, FAILED, NOTES, None)).won is False
+    assert (await store.end_run(lease, FAILED, NOTES, None)).state == "lost"
     assert await everything(store) == before
 
 
@@ -144,9 +144,19 @@ async def test_holder_of_a_cancelled_run_cannot_write(store: Store) -> None:
     before = await everything(store)
     assert await store.save_step(lease, new_step(), NOTES) == "cancelled"
     assert await store.save_notes(lease, NOTES) == "cancelled"
-    assert (await store.end_run(lease, completed(output="1"), NOTES, None)).won is False
-    assert (await store.end_run(lease, FAILED, NOTES, None)).won is False
     assert await everything(store) == before
+
+
+async def test_end_of_a_cancelled_run_only_frees_its_lease(store: Store) -> None:
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
+    await store.cancel_run("01", keep_steps=True)
+    ended = await store.end_run(lease, completed(output="1"), Notes(), None)
+    run = await store.get_run("01")
+    assert run is not None
+    assert (ended.state, ended.stop and ended.stop.type) == ("cancelled", "run:stop")
+    assert (run.status, run.output, run.lease_owner) == ("cancelled", None, None)
+    assert (await store.end_run(lease, FAILED, Notes(), None)).state == "lost"
 
 
 async def test_released_run_cannot_be_renewed(store: Store) -> None:

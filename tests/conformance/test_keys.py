@@ -264,3 +264,15 @@ async def test_keys_are_not_shown_to_clients(make_engine: MakeEngine) -> None:
     triggered = await engine.jobs.work.trigger({}, idempotency_key="i", concurrency_key="k")
     wire = (await ended(engine, triggered.id)).to_wire()
     assert not {"idempotencyKey", "concurrencyKey", "leaseOwner", "leaseGeneration"} & wire.keys()
+
+
+async def test_idempotency_key_holds_for_its_time(store: Store, clock: FakeClock) -> None:
+    first = await enqueue(store, new_run("01", idempotency_key="i", idempotency_ttl_ms=1000))
+    clock.advance(999)
+    second = await enqueue(store, new_run("02", idempotency_key="i"))
+    assert (second.run.id, second.disposition) == (first.run.id, "idempotent")
+    clock.advance(1)
+    third = await enqueue(store, new_run("03", idempotency_key="i", idempotency_ttl_ms=1000))
+    assert (third.run.id, third.disposition) == ("03", "created")
+    clock.advance(999)
+    assert (await enqueue(store, new_run("04", idempotency_key="i"))).run.id == "03"

@@ -1,8 +1,11 @@
 """A run goes on from its last finished step, whatever died."""
 
 import asyncio
+from dataclasses import replace
 
 from durably_core import Durably, Job, StepContext, Store
+from durably_core.models import RunError
+from durably_core.store.base import Notes
 from tests.conftest import (
     FakeClock,
     Gate,
@@ -11,9 +14,15 @@ from tests.conftest import (
     Numbers,
     StoreProbe,
     Total,
+    claim,
     die,
     ended,
+    enqueue,
+    lease_of,
     make_job,
+    new_run,
+    new_step,
+    request_for,
     within,
 )
 
@@ -202,3 +211,16 @@ async def test_progress_of_dead_attempt_stays(make_engine: MakeEngine, store: St
     assert run is not None
     assert run.progress is not None
     assert (run.progress.current, run.progress.total, run.progress.message) == (1, 2, "half")
+
+
+async def test_failures_of_a_step_are_no_checkpoint(store: Store, clock: FakeClock) -> None:
+    await enqueue(store, new_run("01"))
+    lease = lease_of(await claim(store, request_for()))
+    error = RunError(message="no", type="E", traceback="")
+    await store.save_step(lease, replace(new_step("bad"), status="failed", error=error), Notes())
+    await store.save_step(lease, replace(new_step("good"), status="failed", error=error), Notes())
+    await store.save_step(lease, new_step("good", output="7"), Notes())
+    clock.advance(1000)
+    claimed = await claim(store, request_for())
+    assert claimed is not None
+    assert claimed.checkpoints == {"good": "7"}

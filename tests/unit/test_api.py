@@ -6,8 +6,17 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from durably_core import ConflictError, Durably, DurablyError, NotFoundError, StepContext, ValidationError, api
-from tests.conftest import MakeEngine, Numbers, Total, make_job, within
+from durably_core import (
+    ConflictError,
+    Durably,
+    DurablyError,
+    EventsGoneError,
+    NotFoundError,
+    StepContext,
+    ValidationError,
+    api,
+)
+from tests.conftest import FakeClock, MakeEngine, Numbers, Total, make_job, within
 
 
 async def body(step: StepContext, input: Numbers) -> Total:
@@ -75,6 +84,33 @@ async def test_jobs_describe_themselves(engine: Durably) -> None:
         ("getRuns", '{"limit": 1e400}', ValidationError),
         ("getRuns", '{"offset": 99999999999999999999999}', ValidationError),
         ("getRuns", '{"status": "done"}', ValidationError),
+        ("getRuns", '{"labels": {"a b": "c"}}', ValidationError),
+        ("getRuns", '{"labels": {"a": 1}}', ValidationError),
+        ("getRuns", '{"cursor": 5}', ValidationError),
+        ("getRuns", '{"view": "short"}', ValidationError),
+        ("countRuns", '{"status": ["pending", "done"]}', ValidationError),
+        ("countRuns", '{"labels": {"": "c"}}', ValidationError),
+        ("countRuns", '{"limit": 5}', ValidationError),
+        ("trigger", '{"jobName": "work", "input": {}, "coalesce": "skip"}', ValidationError),
+        (
+            "trigger",
+            '{"jobName": "work", "input": {}, "concurrencyKey": "k", "coalesce": "drop"}',
+            ValidationError,
+        ),
+        ("trigger", '{"jobName": "work", "input": {}, "idempotencyTtlMs": 5}', ValidationError),
+        ("batchTrigger", '{"jobName": "work"}', ValidationError),
+        ("batchTrigger", '{"jobName": "none", "items": []}', NotFoundError),
+        ("batchTrigger", '{"jobName": "work", "items": {"input": {}}}', ValidationError),
+        ("batchTrigger", '{"jobName": "work", "items": [{"input": {}}, {"count": 5}]}', ValidationError),
+        ("batchTrigger", '{"jobName": "work", "items": [{"input": {}}, {"input": 5}]}', ValidationError),
+        ("getEvents", '{"after": -1}', ValidationError),
+        ("getEvents", '{"after": 1}', EventsGoneError),
+        ("getEvents", '{"limit": 1e400}', ValidationError),
+        ("getEvents", '{"types": "run:trigger"}', ValidationError),
+        ("purgeRuns", "{}", ValidationError),
+        ("purgeRuns", '{"olderThan": "yesterday"}', ValidationError),
+        ("purgeRuns", '{"olderThan": "2026-01-01T00:00:00"}', ValidationError),
+        ("purgeRuns", '{"olderThan": "2026-01-01T00:00:00Z", "limit": -1}', ValidationError),
     ],
 )
 async def test_bad_request_is_explained(
@@ -98,3 +134,113 @@ async def test_validation_error_goes_out_with_paths(engine: Durably) -> None:
     with pytest.raises(ValidationError) as refused:
         await call(engine, "trigger", jobName="work", input={"count": "x"})
     assert [issue["path"] for issue in refused.value.to_wire()["issues"]] == [["count"]]
+
+
+async def fill(engine: Durably, *labels: dict[str, str]) -> list[str]:
+    """One run for each of these labels, in a batch; their ids."""
+    items = [{"input": {"count": number}, "labels": each} for number, each in enumerate(labels)]
+    return [run["runId"] for run in await call(engine, "batchTrigger", jobName="work", items=items)]
+
+
+async def test_batch_goes_through_in_its_order(engine: Durably) -> None:
+    item = {"input": {"count": 1}, "idempotencyKey": "i", "concurrencyKey": "k", "labels": {"a": "b"}}
+    coalesced = {"input": {}, "concurrencyKey": "k", "coalesce": "queue"}
+    answer = await call(engine, "batchTrigger", jobName="work", items=[item, coalesced, {"input": {}}, item])
+    assert [run["disposition"] for run in answer] == ["created", "coalesced", "created", "idempotent"]
+    assert [answer.index(run) for run in answer if run["runId"] == answer[0]["runId"]] == [0, 1, 3]
+    assert [run["input"] for run in await call(engine, "getRuns")] == [{"count": 3}, {"count": 3}]
+
+
+async def test_empty_batch_answers_with_nothing(engine: Durably) -> None:
+    assert await call(engine, "batchTrigger", jobName="work", items=[]) == []
+
+
+async def test_bad_item_of_a_batch_is_named(engine: Durably) -> None:
+    items = [{"input": {}}, {"input": {"count": "x"}}]
+    with pytest.raises(ValidationError, match=r"^Item 1 of the batch:") as refused:
+        await call(engine, "batchTrigger", jobName="work", items=items)
+    assert [issue["path"] for issue in refused.value.to_wire()["issues"]] == [["count"]]
+    assert await engine.get_runs() == []
+
+
+async def test_time_to_live_goes_through(engine: Durably, clock: FakeClock) -> None:
+    request = {"jobName": "work", "input": {}, "idempotencyKey": "i", "idempotencyTtlMs": 1000}
+    dispositions = []
+    for elapsed_ms in (0, 999, 1):
+        clock.advance(elapsed_ms)
+        dispositions.append((await call(engine, "trigger", **request))["disposition"])
+    assert dispositions == ["created", "idempotent", "created"]
+
+
+@pytest.mark.parametrize("view", ["full", "summary"])
+async def test_list_is_paged_by_cursor_and_labels(engine: Durably, view: str) -> None:
+    blue, _, navy, _ = await fill(engine, {"team": "blue"}, {"team": "red"}, {"team": "blue"}, {})
+    query: dict[str, Any] = {"labels": {"team": "blue"}, "limit": 1, "view": view}
+    [first] = await call(engine, "getRuns", **query)
+    [second] = await call(engine, "getRuns", **query, cursor=first["id"])
+    assert [first["id"], second["id"]] == [navy, blue]
+    assert await call(engine, "getRuns", **query, cursor=blue) == []
+    assert ("input" in first, "output" in first) == (view == "full", view == "full")
+
+
+async def test_empty_list_of_jobs_shows_nothing(engine: Durably) -> None:
+    await fill(engine, {}, {})
+    assert await call(engine, "getRuns", jobName=[]) == []
+    assert sum((await call(engine, "countRuns", jobName=[])).values()) == 0
+
+
+async def test_runs_are_counted_by_status(engine: Durably) -> None:
+    await fill(engine, {"team": "blue"}, {"team": "red"}, {"team": "blue"})
+    await within(engine.process_one())
+    none = {"leased": 0, "failed": 0, "cancelled": 0}
+    assert await call(engine, "countRuns") == {"pending": 2, "completed": 1} | none
+    blue = await call(engine, "countRuns", labels={"team": "blue"}, jobName="work", status=["pending"])
+    assert blue == {"pending": 1, "completed": 0} | none
+
+
+async def test_events_go_out_without_payloads(engine: Durably) -> None:
+    run_id, _ = await fill(engine, {"team": "blue"}, {})
+    await within(engine.process_one())
+    events = await call(engine, "getEvents", runId=run_id)
+    assert [event["type"] for event in events if "step" not in event["type"]] == [
+        "run:trigger",
+        "run:leased",
+        "log:write",
+        "run:complete",
+    ]
+    assert events[0] == {
+        "type": "run:trigger",
+        "sequence": 1,
+        "timestamp": "2023-11-14T22:13:20.000Z",
+        "runId": run_id,
+        "jobName": "work",
+        "labels": {"team": "blue"},
+    }
+
+
+async def test_events_go_on_after_a_number(engine: Durably) -> None:
+    await fill(engine, {}, {}, {})
+    first = await call(engine, "getEvents", limit=2)
+    rest = await call(engine, "getEvents", after=first[-1]["sequence"], types=["run:trigger"])
+    assert [event["sequence"] for event in first + rest] == [1, 2, 3]
+    assert await call(engine, "getEvents", after=3) == []
+    assert await call(engine, "getEvents", types=[]) == []
+
+
+async def test_oldest_ended_runs_are_purged(engine: Durably, clock: FakeClock) -> None:
+    first, _, _, waiting = await fill(engine, {}, {}, {}, {})
+    await within(engine.process_until_idle(max_runs=3))
+    clock.advance(1)
+    moment = "2023-11-14T22:13:20.001Z"
+    assert await call(engine, "purgeRuns", olderThan="2023-11-14T22:13:20.000Z") == {"deleted": 0}
+    assert await call(engine, "purgeRuns", olderThan=moment, limit=1) == {"deleted": 1}
+    assert await engine.get_run(first) is None
+    assert await call(engine, "purgeRuns", olderThan=moment) == {"deleted": 2}
+    assert [run.id for run in await engine.get_runs()] == [waiting]
+
+
+async def test_retriggered_run_shows_its_origin(engine: Durably) -> None:
+    [old] = await fill(engine, {})
+    await within(engine.process_one())
+    new = (await call(engine, "retrigger", runId=old))["runId"]
+    assert (await call(engine, "getRun", runId=new))["retriggeredFrom"] == old

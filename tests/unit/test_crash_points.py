@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,12 @@ class PowerCut(BaseException):
 class Counting:
     """A connection that fails for ever, from before or after its n-th commit on."""
 
-    def __init__(self, connection: Any, commit: int, when: str) -> None:
+    def __init__(
+        self, connection: Any, commit: int, when: str, on_death: Callable[[], object] = lambda: None
+    ) -> None:
         self._connection = connection
         self._commit, self._when = commit, when
+        self._on_death = on_death
         self.commits = 0
         self.dead = False
 
@@ -48,6 +52,7 @@ class Counting:
 
     def _cut(self) -> None:
         self.dead = True
+        self._on_death()
         raise PowerCut
 
 

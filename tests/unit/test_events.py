@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from durably_core import Progress
+from durably_core import Progress, ValidationError
 from durably_core.events import EVENT_TYPES, Event, EventBus, RunCancel, RunProgress, WorkerError, to_wire
 from tests.conftest import FakeClock
 
@@ -36,7 +36,7 @@ def test_star_hears_every_type(bus: EventBus) -> None:
 
 
 def test_unknown_event_type_is_refused(bus: EventBus) -> None:
-    with pytest.raises(ValueError, match=r"There is no event 'run:done'\. Events: log:write"):
+    with pytest.raises(ValidationError, match=r"There is no event 'run:done'\. Events: log:write"):
         bus.on("run:done", print)
 
 

@@ -94,7 +94,7 @@ def test_migrations_count_up_from_one() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("claim", ["durably_runs_by_status"]),
+        ("claim", ["durably_runs_pending (job_name=?)", "durably_runs_key_holders"]),
         ("get_checkpoints", ["durably_steps USING PRIMARY KEY (run_id=?)"]),
         ("get_logs", ["durably_logs USING PRIMARY KEY (run_id=?)"]),
         ("find_idempotent", ["durably_idempotency_keys USING PRIMARY KEY (job_name=? AND key=?)"]),

@@ -64,7 +64,7 @@ def test_generator_is_stored_as_list() -> None:
 
 
 def test_stored_text_of_another_type_is_refused() -> None:
-    with pytest.raises(ValidationError, match="Rename the step so that it runs again"):
+    with pytest.raises(ValidationError, match="Input should be a valid integer"):
         Codec(int).load('"text"')
 
 

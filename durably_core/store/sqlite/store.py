@@ -7,7 +7,7 @@ from typing import TypeVar
 from durably_core import events
 from durably_core.blocking import OwnThread
 from durably_core.clock import Clock, SystemClock
-from durably_core.errors import EventsGoneError
+from durably_core.errors import EventsGoneError, StorageError
 from durably_core.events import RunEvent
 from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.store.base import (
@@ -75,7 +75,7 @@ class SQLiteStore:
     ) -> Ended:
         return await self._write(lambda: self._transitions.end_run(lease, ending, notes, then_claim))
 
-    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> tuple[Run, RunEvent]:
+    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
         return await self._write(lambda: self._transitions.cancel_run(run_id, keep_steps))
 
     async def delete_run(self, run_id: str) -> RunEvent:
@@ -122,22 +122,29 @@ class SQLiteStore:
         return [LogEntry.from_row(row) for row in rows]
 
     async def get_events(
-        self, *, after: int, run_id: str | None, types: Sequence[str] | None, limit: int
+        self, *, after: int | None, run_id: str | None, types: Sequence[str] | None, limit: int
     ) -> list[RunEvent]:
         parameters = {
-            "after": after,
+            "after": 0 if after is None else after,
             "run_id": run_id,
             "types": None if types is None else json.dumps(types),
             "limit": limit,
         }
         rows = await self._read(lambda: self._database.all("get_events", parameters))
         oldest, newest = rows[0]["oldest"], rows[0]["newest"]
-        if not oldest - 1 <= after <= newest:
+        if after is not None and not oldest - 1 <= after <= newest:
             raise EventsGoneError(
                 f"There is nothing to go on with after event {after}: the log holds {oldest} to {newest}. "
                 f"Read the runs anew, and go on from {newest}."
             )
         return [events.from_row(row) for row in rows if row["sequence"] is not None]
+
+    async def find_changed(self, *, after: int) -> tuple[int, set[str] | None]:
+        rows = await self._read(lambda: self._database.all("find_changed", {"after": after}))
+        oldest, newest = rows[0]["oldest"], rows[0]["newest"]
+        if not oldest - 1 <= after <= newest:
+            return newest, None
+        return newest, {row["run_id"] for row in rows if row["run_id"] is not None}
 
     async def get_newest_event(self) -> int:
         row = await self._read(lambda: self._database.one("get_newest_event", {}))
@@ -160,10 +167,15 @@ class SQLiteStore:
     # ------------------------------------------------------------------ the way to the store's own thread
 
     async def _read(self, work: Callable[[], T]) -> T:
-        return await self._thread.call(lambda: self._database.read(work))
+        return await self._call(lambda: self._database.read(work))
 
     async def _write(self, work: Callable[[], T]) -> T:
-        return await self._thread.call(lambda: self._database.write(work))
+        return await self._call(lambda: self._transitions.commit(work))
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        if self._thread.closed:
+            raise StorageError("The store is closed.")
+        return await self._thread.call(work)
 
 
 def _parameters(filter: RunFilter) -> dict[str, str | None]:

@@ -1,9 +1,11 @@
 """What each write does to a run, its steps and its events. Each method is the inside of one transaction."""
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from pydantic_core import from_json
 
@@ -29,18 +31,38 @@ from durably_core.store.sqlite.database import Database
 
 END_OF_TIME = 2**62
 
+_ENDS = frozenset({"run:complete", "run:fail", "run:requeue"})
+
+T = TypeVar("T")
+
 
 class Transitions:
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._numbered: list[tuple[RunEvent, int]] = []
         self._execute = database.execute
         self._all = database.all
         self._one = database.one
 
+    def commit(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, as one transaction. Events get their numbers once it is committed."""
+        self._numbered.clear()
+        result = self._database.write(work)
+        for event, sequence in self._numbered:
+            events.stamp(event, sequence)
+        return result
+
     # ------------------------------------------------------------------ trigger
 
     def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
-        enqueued = [self._enqueue(run) for run in runs]
+        enqueued = []
+        for place, run in enumerate(runs):
+            try:
+                enqueued.append(self._enqueue(run))
+            except ConflictError as error:
+                if len(runs) == 1:
+                    raise
+                raise ConflictError(f"Item {place} of the batch: {error.message}") from error
         self._write_events(item.event for item in enqueued if item.event is not None)
         return enqueued
 
@@ -49,7 +71,12 @@ class Transitions:
         if new.idempotency_key is not None:
             same = {"job_name": new.job_name, "key": new.idempotency_key, "now": now}
             if row := self._one("find_idempotent", same):
-                return self._idempotent(new, self._must_get(row["run_id"]))
+                if new.same_input and row["input_hash"] not in (None, _hash(new.input)):
+                    raise ConflictError(
+                        f"The idempotency key {new.idempotency_key!r} stands for the run {row['run_id']}, "
+                        "which was triggered with another input. Use another key for another input."
+                    )
+                return Enqueued(run=self._must_get(row["run_id"]), disposition="idempotent")
         if new.coalesce is not None:
             waiting = {"job_name": new.job_name, "concurrency_key": new.concurrency_key}
             if row := self._one("find_waiting", waiting):
@@ -58,14 +85,6 @@ class Transitions:
         self._save_key(new, run.id, now)
         trigger = events.RunTrigger(**_subject(run), timestamp_ms=now, input=run.input)
         return Enqueued(run=run, disposition="created", event=trigger)
-
-    def _idempotent(self, new: NewRun, run: Run) -> Enqueued:
-        if new.same_input and from_json(new.input) != run.input:
-            raise ConflictError(
-                f"The idempotency key {new.idempotency_key!r} stands for the run {run.id}, which was triggered "
-                "with another input. Use another key for another input."
-            )
-        return Enqueued(run=run, disposition="idempotent")
 
     def _insert(self, new: NewRun, now: int) -> Run:
         columns = {
@@ -83,10 +102,15 @@ class Transitions:
         except sqlite3.IntegrityError as error:
             if "concurrency_key" not in str(error):
                 raise
+            hint = (
+                "Trigger with coalesce='skip' to be content with it, or with coalesce='queue' to give it the "
+                "new input."
+                if new.retriggered_from is None
+                else "Let it end, or cancel it, before this."
+            )
             raise ConflictError(
                 f"A run of {new.job_name!r} with the concurrency key {new.concurrency_key!r} is already "
-                "waiting. Trigger with coalesce='skip' to be content with it, or with coalesce='queue' "
-                "to give it the new input."
+                f"waiting. {hint}"
             ) from error
         assert row is not None
         self._execute("insert_payload", {"id": new.id, "input": new.input})
@@ -113,8 +137,16 @@ class Transitions:
     def _save_key(self, new: NewRun, run_id: str, now: int) -> None:
         if new.idempotency_key is not None:
             expires_at = None if new.idempotency_ttl_ms is None else now + new.idempotency_ttl_ms
-            key = {"job_name": new.job_name, "key": new.idempotency_key}
-            self._execute("save_idempotency_key", key | {"run_id": run_id, "expires_at": expires_at})
+            self._execute(
+                "save_idempotency_key",
+                {
+                    "job_name": new.job_name,
+                    "key": new.idempotency_key,
+                    "run_id": run_id,
+                    "input_hash": _hash(new.input),
+                    "expires_at": expires_at,
+                },
+            )
 
     def _insert_labels(self, run_id: str, labels: dict[str, str]) -> None:
         for key, value in labels.items():
@@ -154,31 +186,26 @@ class Transitions:
         return tuple(happened)
 
     def _requeue_expired(self, request: ClaimRequest, now: int, expired_at: int) -> list[RunEvent]:
-        message = (
-            f"Given up: the run was begun {request.max_attempts} times without finishing a step, and each "
-            "time its worker died or stalled. Look at what the next step does, then retrigger the run."
-        )
-        rows = self._all(
-            "requeue_expired",
-            {
-                "max_attempts": request.max_attempts,
-                "error": message,
-                "error_type": MAX_ATTEMPTS_ERROR,
-                "now": now,
-                "expired_at": expired_at,
-            },
-        )
+        rows = self._all("requeue_expired", {"now": now, "expired_at": expired_at})
         happened: list[RunEvent] = []
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
-            subject = _subject(run)
-            if run.status == "pending":
-                requeue = events.RunRequeue(**subject, timestamp_ms=now, reason="expired", attempt=run.attempt)
-                happened.append(requeue)
-                continue
-            happened.append(events.RunFail(**subject, timestamp_ms=now, error=message, failed_step_name=None))
-            if not request.keep_steps:
-                self._delete("delete_steps", run.id)
+            happened.append(
+                events.RunRequeue(**_subject(run), timestamp_ms=now, reason="expired", attempt=run.attempt)
+            )
+            if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:
+                happened.append(self._give_up(run, request, now))
         return happened
+
+    def _give_up(self, run: Run, request: ClaimRequest, now: int) -> RunEvent:
+        message = (
+            f"Given up: the run was begun {run.attempts_since_step} times without finishing a step, and each "
+            "time its worker died or stalled. Look at what the next step does, then retrigger the run."
+        )
+        error = {"error": message, "error_type": MAX_ATTEMPTS_ERROR}
+        self._execute("give_up", error | {"run_id": run.id, "now": now})
+        if not request.keep_steps:
+            self._delete("delete_steps", run.id)
+        return events.RunFail(**_subject(run), timestamp_ms=now, error=message, failed_step_name=None)
 
     # ------------------------------------------------------------------ what the holder of a lease writes
 
@@ -203,28 +230,44 @@ class Transitions:
         return "held"
 
     def end_run(self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None) -> Ended:
-        won = self._end(lease, ending, notes)
-        return Ended(won=won, claim=Claim() if then_claim is None else self.claim(then_claim))
+        state, stop = self._end(lease, ending, notes)
+        claim = Claim() if then_claim is None else self.claim(then_claim)
+        return Ended(state=state, stop=stop, claim=claim)
 
-    def _end(self, lease: Lease, ending: Ending, notes: Notes) -> bool:
+    def _end(self, lease: Lease, ending: Ending, notes: Notes) -> tuple[LeaseState, RunEvent | None]:
         guard = self._guard(lease)
-        if ending.status == "cancelled":
-            ended = self._execute("release_run", guard)
-        elif ending.status == "released":
-            ended = self._execute("give_back", guard | {"progress": notes.progress})
-        else:
+        if ending.status == "released":
+            give_back = {"progress": notes.progress, "forgiven": int(ending.forgiven)}
+            ended = self._execute("give_back", guard | give_back).rowcount
+        elif ending.status != "cancelled":
             outcome = {"status": ending.status, "failed_step_name": ending.failed_step_name}
-            ended = self._execute(
-                "finish_run", guard | outcome | _error_columns(ending) | {"progress": notes.progress}
-            )
-        if ended.rowcount == 0:
-            return False
+            finish = guard | outcome | _error_columns(ending) | {"progress": notes.progress}
+            ended = self._execute("finish_run", finish).rowcount
+        else:
+            ended = 0
+        if not ended:
+            return self._release_cancelled(lease, ending, notes, guard)
         if ending.output is not None:
             self._execute("save_output", {"run_id": lease.run_id, "output": ending.output})
         if not ending.keep_steps and ending.status != "released":
             self._delete("delete_steps", lease.run_id)
         self._write_notes(lease, notes)
-        return True
+        return "held", None
+
+    def _release_cancelled(
+        self, lease: Lease, ending: Ending, notes: Notes, guard: dict[str, Any]
+    ) -> tuple[LeaseState, RunEvent | None]:
+        """The run was cancelled, before its code ended or while it did."""
+        if self._execute("release_run", guard).rowcount == 0:
+            return "lost", None
+        if not ending.keep_steps:
+            self._delete("delete_steps", lease.run_id)
+        run = self._must_get(lease.run_id)
+        stop = events.RunStop(**_subject(run), timestamp_ms=guard["now"])
+        # What the code told before it stopped; not the end that it did not come to.
+        told = tuple(event for event in notes.events if event.type not in _ENDS)
+        self._write_notes(lease, replace(notes, events=(*told, stop)))
+        return "cancelled", stop
 
     def _guard(self, lease: Lease) -> dict[str, Any]:
         return {
@@ -272,7 +315,7 @@ class Transitions:
 
     # ------------------------------------------------------------------ cancel, delete, purge
 
-    def cancel_run(self, run_id: str, keep_steps: bool) -> tuple[Run, RunEvent]:
+    def cancel_run(self, run_id: str, keep_steps: bool) -> RunEvent:
         now = self._database.now_ms()
         row = self._one("cancel_run", {"run_id": run_id, "now": now})
         run = self._must_get(run_id)
@@ -283,7 +326,7 @@ class Transitions:
             self._delete("delete_steps", run_id)
         cancel = events.RunCancel(**_subject(run), timestamp_ms=now)
         self._write_events([cancel])
-        return run, cancel
+        return cancel
 
     def delete_run(self, run_id: str) -> RunEvent:
         now = self._database.now_ms()
@@ -318,23 +361,24 @@ class Transitions:
         return Run.from_row(row)
 
     def _write_events(self, happened: Iterable[RunEvent]) -> None:
-        written = tuple(happened)
-        if not written:
-            return
-        rows = [
-            (
-                event.type,
-                event.run_id,
-                event.job_name,
-                json.dumps(event.labels),
-                events.to_data(event),
-                event.timestamp_ms,
-            )
-            for event in written
-        ]
-        last = self._execute("insert_events", {"events": json.dumps(rows)}).lastrowid
-        assert last is not None
-        events.stamp(written, last - len(written) + 1)
+        for event in happened:
+            row = {
+                "type": event.type,
+                "run_id": event.run_id,
+                "job_name": event.job_name,
+                "labels": json.dumps(event.labels) if event.labels else "{}",
+                "data": events.to_data(event),
+                "created_at": event.timestamp_ms,
+            }
+            sequence = self._execute("insert_event", row).lastrowid
+            assert sequence is not None
+            self._numbered.append((event, sequence))
+
+
+def _hash(input: str) -> str:
+    """Of the JSON value, however its keys are ordered."""
+    canonical = json.dumps(from_json(input), sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _subject(run: Run) -> dict[str, Any]:

@@ -1,9 +1,7 @@
--- name: insert_events
--- A JSON array of rows. SQLite has one writer, so the numbers of one statement follow one another.
+-- name: insert_event
+-- SQLite has one writer, so the numbers of one transaction follow one another.
 INSERT INTO durably_events (type, run_id, job_name, labels, data, created_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-FROM json_each(:events)
-ORDER BY key;
+VALUES (:type, :run_id, :job_name, :labels, :data, :created_at);
 
 -- name: get_events
 -- Events after a number, beside the oldest and newest number that there is: one row at least, so that
@@ -24,6 +22,20 @@ LEFT JOIN (
   LIMIT :limit
 ) AS event ON TRUE
 ORDER BY event.sequence;
+
+-- name: find_changed
+-- The runs that have events after a number, beside the oldest and newest number that there is.
+SELECT span.oldest, span.newest, changed.run_id
+FROM (
+  SELECT
+    coalesce((SELECT min(sequence) FROM durably_events), 0) AS oldest,
+    coalesce((SELECT max(sequence) FROM durably_events), 0) AS newest
+) AS span
+LEFT JOIN (
+  SELECT DISTINCT run_id
+  FROM durably_events
+  WHERE sequence > :after
+) AS changed ON TRUE;
 
 -- name: get_newest_event
 SELECT coalesce(max(sequence), 0) AS newest

@@ -1,6 +1,6 @@
 -- name: find_idempotent
 -- The run that an idempotency key stands for.
-SELECT run_id
+SELECT run_id, input_hash
 FROM durably_idempotency_keys
 WHERE job_name = :job_name
   AND key = :key
@@ -8,10 +8,11 @@ WHERE job_name = :job_name
 
 -- name: save_idempotency_key
 -- Takes the place of one that has expired.
-INSERT INTO durably_idempotency_keys (job_name, key, run_id, expires_at)
-VALUES (:job_name, :key, :run_id, :expires_at)
+INSERT INTO durably_idempotency_keys (job_name, key, run_id, input_hash, expires_at)
+VALUES (:job_name, :key, :run_id, :input_hash, :expires_at)
 ON CONFLICT (job_name, key) DO UPDATE
 SET run_id = excluded.run_id,
+    input_hash = excluded.input_hash,
     expires_at = excluded.expires_at;
 
 -- name: find_waiting

@@ -18,6 +18,7 @@ VALUES (:run_id, :key, :value);
 -- A queued trigger takes the place of the one before it, which no one has begun to execute.
 UPDATE durably_runs
 SET labels = :labels,
+    retriggered_from = NULL,
     updated_at = :now
 WHERE id = :id;
 
@@ -31,20 +32,27 @@ DELETE FROM durably_run_labels
 WHERE run_id = :id;
 
 -- name: requeue_expired
--- Runs whose lease has run out wait to be claimed again; those that never get on end as failed. The
--- one way back, whoever notices.
+-- Runs whose lease has run out wait to be claimed again. The one way back, whoever notices.
 UPDATE durably_runs
-SET status = CASE WHEN attempts_since_step >= :max_attempts THEN 'failed' ELSE 'pending' END,
-    error = CASE WHEN attempts_since_step >= :max_attempts THEN :error END,
-    error_type = CASE WHEN attempts_since_step >= :max_attempts THEN :error_type END,
-    error_traceback = CASE WHEN attempts_since_step >= :max_attempts THEN '' END,
-    completed_at = CASE WHEN attempts_since_step >= :max_attempts THEN :now END,
+SET status = 'pending',
     lease_owner = NULL,
     lease_expires_at = NULL,
     updated_at = :now
 WHERE status = 'leased'
   AND lease_expires_at <= :expired_at
 RETURNING *, NULL AS input, NULL AS output;
+
+-- name: give_up
+-- A run of a known job that never gets on.
+UPDATE durably_runs
+SET status = 'failed',
+    error = :error,
+    error_type = :error_type,
+    error_traceback = '',
+    completed_at = :now,
+    updated_at = :now
+WHERE id = :run_id
+  AND status = 'pending';
 
 -- name: claim
 -- Lease the oldest run that may run. One with a concurrency key may not while another holds that key,
@@ -59,19 +67,25 @@ SET status = 'leased',
     started_at = coalesce(started_at, :now),
     updated_at = :now
 WHERE id = (
-  SELECT candidate.id
-  FROM durably_runs AS candidate
-  WHERE candidate.status = 'pending'
-    AND candidate.job_name IN (SELECT value FROM json_each(:job_names))
-    AND NOT EXISTS (
-      SELECT 1
-      FROM durably_runs AS holder
-      WHERE holder.concurrency_key = candidate.concurrency_key
-        AND holder.lease_owner IS NOT NULL
-        AND holder.lease_expires_at > :now
-    )
-  ORDER BY candidate.id
-  LIMIT 1
+  SELECT min(oldest.id)
+  FROM (
+    SELECT (
+      SELECT candidate.id
+      FROM durably_runs AS candidate
+      WHERE candidate.status = 'pending'
+        AND candidate.job_name = known.value
+        AND NOT EXISTS (
+          SELECT 1
+          FROM durably_runs AS holder
+          WHERE holder.concurrency_key = candidate.concurrency_key
+            AND holder.lease_owner IS NOT NULL
+            AND holder.lease_expires_at > :now
+        )
+      ORDER BY candidate.id
+      LIMIT 1
+    ) AS id
+    FROM json_each(:job_names) AS known
+  ) AS oldest
 )
 RETURNING
   *,
@@ -145,10 +159,10 @@ WHERE id = :run_id
   AND lease_owner IS NOT NULL;
 
 -- name: give_back
--- The holder stops before its run has ended, for reasons of its own: that attempt counts for nothing.
+-- The holder stops before its run has ended. An attempt that it stopped on purpose counts for nothing.
 UPDATE durably_runs
 SET status = 'pending',
-    attempts_since_step = max(attempts_since_step - 1, 0),
+    attempts_since_step = max(attempts_since_step - :forgiven, 0),
     progress = coalesce(:progress, progress),
     lease_owner = NULL,
     lease_expires_at = NULL,

@@ -16,6 +16,7 @@ CREATE TABLE durably_idempotency_keys (
   job_name    TEXT    NOT NULL,
   key         TEXT    NOT NULL CHECK (key <> ''),
   run_id      TEXT    NOT NULL REFERENCES durably_runs (id) ON DELETE CASCADE,
+  input_hash  TEXT,                            -- of what was triggered with it; NULL: not known
   expires_at  INTEGER,                         -- NULL: for as long as the run exists
   PRIMARY KEY (job_name, key)
 ) WITHOUT ROWID;
@@ -38,6 +39,9 @@ ALTER TABLE durably_runs ADD COLUMN retriggered_from TEXT;
 DROP INDEX durably_runs_pending_key;
 CREATE UNIQUE INDEX durably_runs_waiting_key ON durably_runs (job_name, concurrency_key)
   WHERE status = 'pending' AND attempt = 0 AND concurrency_key IS NOT NULL;
+
+-- Claims take the oldest waiting run of each job that a worker knows, however many wait for others.
+CREATE INDEX durably_runs_pending ON durably_runs (job_name, id) WHERE status = 'pending';
 
 -- Retention deletes what ended first.
 CREATE INDEX durably_runs_by_end ON durably_runs (completed_at) WHERE completed_at IS NOT NULL;
