@@ -169,7 +169,9 @@ async def test_attempts_given_back_do_not_count(store: Store) -> None:
     await enqueue(store, new_run("01"))
     for _ in range(5):
         lease = lease_of(await claim(store, given_up(2)))
-        assert (await store.end_run(lease, Ending(status="released"), Notes(), None)).won
+        assert (
+            await store.end_run(lease, Ending(status="released", forgiven=True), Notes(), None)
+        ).state == "held"
     run = await store.get_run("01")
     assert run is not None
     assert (run.status, run.attempt, run.attempts_since_step) == ("pending", 5, 0)

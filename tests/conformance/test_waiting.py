@@ -354,7 +354,7 @@ async def test_end_elsewhere_is_seen_by_polling(
     make_engine: MakeEngine, probe: StoreProbe, ending: Ending, error: type[Exception]
 ) -> None:
     polling = Gate()
-    probe.before["get_events"] = polling
+    probe.before["find_changed"] = polling
     engine, other = make_engine(doubling, store=probe.as_store, polling_interval_ms=1), make_engine(doubling)
     run = await other.jobs.work.trigger({})
     waiting = await wait_for(engine, run.id)
@@ -386,11 +386,11 @@ async def test_one_poll_serves_all_who_wait(make_engine: MakeEngine, probe: Stor
     engine = make_engine(doubling, store=probe.as_store, polling_interval_ms=1)
     runs = [await engine.jobs.work.trigger({}) for _ in range(20)]
     waiting = [await wait_for(engine, run.id) for run in runs]
-    probe.before["get_events"] = polling
+    probe.before["find_changed"] = polling
     await polling.until_reached()
     probe.calls.clear()
     await turns()
-    assert "get_events" not in probe.calls
+    assert "find_changed" not in probe.calls
     polling.open()
     await within(make_engine(doubling).process_until_idle())
     assert [(await within(each)).status for each in waiting] == ["completed"] * 20

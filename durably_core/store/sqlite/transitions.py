@@ -189,11 +189,12 @@ class Transitions:
         rows = self._all("requeue_expired", {"now": now, "expired_at": expired_at})
         happened: list[RunEvent] = []
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
+            if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:
+                happened.append(self._give_up(run, request, now))
+                continue
             happened.append(
                 events.RunRequeue(**_subject(run), timestamp_ms=now, reason="expired", attempt=run.attempt)
             )
-            if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:
-                happened.append(self._give_up(run, request, now))
         return happened
 
     def _give_up(self, run: Run, request: ClaimRequest, now: int) -> RunEvent:
