@@ -181,7 +181,7 @@ async def test_giving_back_does_not_forgive_deaths(store: Store, clock: FakeCloc
     await enqueue(store, new_run("01"))
     await attempts(store, clock, 1, given_up(2))
     lease = lease_of(await claim(store, given_up(2)))
-    await store.end_run(lease, Ending(status="released"), Notes(), None)
+    await store.end_run(lease, Ending(status="released", forgiven=True), Notes(), None)
     await attempts(store, clock, 1, given_up(2))
     assert told(await store.claim(given_up(2))) == [("run:fail", "01")]
 

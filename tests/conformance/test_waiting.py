@@ -421,7 +421,7 @@ async def test_unrelated_events_elsewhere_cost_no_look(make_engine: MakeEngine, 
 
     engine, other = make_engine(doubling, store=probe.as_store, polling_interval_ms=1), make_engine(doubling)
     waiting = await wait_for(engine, (await other.jobs.work.trigger({})).id)
-    probe.after["get_events"] = count
+    probe.after["find_changed"] = count
     await within(polled.wait())
     await turns()
     for _ in range(3):

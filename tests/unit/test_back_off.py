@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from durably_core import SQLiteStore, create_durably, worker
+from durably_core import SQLiteStore, create_durably, tasks
 from tests.conftest import Heard, StoreProbe, turns, within
 
 
@@ -17,7 +17,7 @@ class Pauses:
         self._count = count
         self.enough = asyncio.Event()
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self._now)
-        monkeypatch.setattr(worker, "_wait", self._wait)
+        monkeypatch.setattr(tasks, "set_within", self._wait)
 
     async def _wait(self, event: asyncio.Event, seconds: float) -> None:
         if len(self.seconds) == self._count:
