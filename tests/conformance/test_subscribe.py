@@ -7,10 +7,12 @@ import pytest
 
 from durably_core import Durably, EventsGoneError, NotFoundError, Progress, RunEvent, StepContext, Store
 from tests.conftest import (
+    START_MS,
     FakeClock,
     Gate,
     MakeEngine,
     Numbers,
+    StoreProbe,
     Total,
     die,
     make_job,
@@ -215,6 +217,35 @@ async def test_more_events_than_are_read_at_once(
     assert await within(collect(engine, run.id, 0)) == await engine.get_events(run_id=run.id)
 
 
+@pytest.mark.parametrize("how", ["completed", "failed", "cancelled"])
+async def test_told_end_has_the_times_of_the_run(make_engine: MakeEngine, clock: FakeClock, how: str) -> None:
+    async def body(step: StepContext, _input: Numbers) -> None:
+        clock.advance(500)
+        if how == "cancelled":
+            await engine.cancel(step.run_id)
+        elif how == "failed":
+            raise LookupError("lost")
+
+    engine = make_engine(job := make_job(body))
+    run = await run_to_end(engine, job)
+    clock.advance(3_600_000)
+    [told] = await within(collect(engine, run.id))
+    assert told.timestamp_ms == START_MS + 500
+    assert getattr(told, "duration", 500) == 500
+
+
+async def test_told_lease_has_the_time_of_the_run(make_engine: MakeEngine, clock: FakeClock) -> None:
+    halting = Halting()
+    engine = make_engine(halting.job)
+    run = await engine.jobs.work.trigger({})
+    executing = asyncio.create_task(engine.process_one())
+    await halting.gate.until_reached()
+    clock.advance(5_000)
+    assert (await within(anext(engine.subscribe(run.id)))).timestamp_ms == START_MS
+    halting.gate.open()
+    await within(executing)
+
+
 # ---------------------------------------------------------------------- going on
 
 
@@ -269,6 +300,20 @@ async def test_going_on_waits_for_what_comes(make_engine: MakeEngine) -> None:
     assert types(await within(task)) == ["run:leased", "run:complete"]
 
 
+async def test_cancelled_run_is_followed_to_its_stop(make_engine: MakeEngine) -> None:
+    halting = Halting()
+    engine = make_engine(halting.job)
+    run = await engine.jobs.work.trigger({})
+    executing = asyncio.create_task(engine.process_one())
+    await halting.gate.until_reached()
+    await engine.cancel(run.id)
+    await within(executing)
+    [cancel] = await engine.get_events(run_id=run.id, types=["run:cancel"])
+    rest = await within(collect(engine, run.id, cancel.sequence))
+    assert types(rest)[-1] == "run:stop"
+    assert await within(collect(engine, run.id, rest[-1].sequence)) == []
+
+
 @pytest.mark.parametrize("after", [0, 3, 1000])
 async def test_log_that_lacks_the_number_says_so(make_engine: MakeEngine, store: Store, after: int) -> None:
     run = await run_to_end(engine := make_engine(job := make_job(fail)), job)
@@ -282,6 +327,33 @@ async def test_pruned_log_still_tells_where_it_is(make_engine: MakeEngine, store
     run = await run_to_end(engine := make_engine(job := make_job(fail)), job)
     await store.prune_events(keep=1, limit=1000)
     assert types(await within(collect(engine, run.id))) == ["run:fail"]
+
+
+async def quiet_and_busy(make_engine: MakeEngine, **options: Any) -> tuple[Durably, Durably, str]:
+    """The engine of a run that waits, and another whose runs fill the log."""
+    quiet = make_engine(make_job(nothing), **options)
+    busy = make_engine(make_job(nothing, name="busy"), retain_events=3)
+    return quiet, busy, (await quiet.jobs.work.trigger({})).id
+
+
+async def test_polled_follower_outlives_events_of_others(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    quiet, busy, run_id = await quiet_and_busy(make_engine, store=probe.as_store, polling_interval_ms=1)
+    task = await following(quiet, run_id)
+    for _ in range(3):
+        await busy.jobs.busy.batch_trigger([{}] * 20)
+        looked = Gate()
+        probe.before["find_changed"] = looked
+        await looked.until_reached()  # a look that sees all of them
+        probe.after["find_changed"] = (told := Gate())
+        looked.open()
+        await told.until_reached()
+        probe.heal()
+        probe.after.clear()
+        told.open()
+        await turns()
+        await busy.maintain()
+    await within(make_engine(quiet.jobs.work.job).process_one())
+    assert types(await within(task)) == ["run:leased", "run:complete"]
 
 
 # ---------------------------------------------------------------------- nothing is left behind
