@@ -86,7 +86,7 @@ class Durably:
                 retain_events=options.retain_events,
             ),
         )
-        self._waiting = Waiting(
+        self.waiting = Waiting(
             store,
             self._bus,
             self._executor,
@@ -145,7 +145,7 @@ class Durably:
         self._closed = True
         await self.stop(timeout_ms=timeout_ms)
         await self.store.close()
-        self._waiting.wake_all()
+        self.waiting.wake_all()
 
     async def process_one(self, *, worker_id: str | None = None) -> bool:
         """Claim one run and execute it, without ``start()``. False: there was none."""
@@ -341,7 +341,7 @@ class Durably:
         deleted, and ``WaitTimeoutError`` (a ``TimeoutError``) after ``timeout_ms``; the run goes on then.
         In a job: ``ConflictError`` when the run can't begin before the job has ended.
         """
-        return await self._waiting.wait_for_run(
+        return await self.waiting.wait_for_run(
             run_id,
             timeout_ms=timeout_ms,
             polling_interval_ms=polling_interval_ms,
@@ -359,7 +359,7 @@ class Durably:
         Iterating raises ``NotFoundError`` for an unknown run, and ``EventsGoneError`` when the log does not
         reach back to ``after``.
         """
-        return self._waiting.subscribe(run_id, after=after)
+        return self.waiting.subscribe(run_id, after=after)
 
     async def get_steps(self, run_id: str) -> list[Step]:
         """What is recorded of the run's steps, in the order in which they ended."""
@@ -377,6 +377,8 @@ class Durably:
         await uninterrupted(self._cancel(run_id))
 
     async def _cancel(self, run_id: str) -> None:
+        # What the code told before the cancellation stands before it in the log, too.
+        await self._executor.flush_notes(run_id)
         self._bus.emit(await self.store.cancel_run(run_id, keep_steps=self._options.preserve_steps))
         self._executor.stop_run(run_id, CancelledError())
 

@@ -250,7 +250,7 @@ _COLUMNS = frozenset({"sequence", "timestamp_ms", "run_id", "job_name", "labels"
 _MOMENTS = frozenset({"lease_expires_at", "created_at"})
 
 Listener = Callable[[Any], Any]
-StoredListener = Callable[[str], None]
+StoredListener = Callable[[str, str], None]
 ErrorHandler = Callable[[BaseException, Event], Any]
 
 
@@ -336,15 +336,16 @@ class EventBus:
         self._error_handler = handler
 
     def on_stored(self, listener: StoredListener) -> Callable[[], None]:
-        """Call ``listener(run_id)`` when events of that run have reached the log. Returns the way to stop."""
+        """Call ``listener(run_id, type)`` when an event of that run has reached the log; the type is empty
+        for events that were told before. Returns the way to stop."""
         token = object()
         self._stored_listeners[token] = listener
         return lambda: self._stored_listeners.pop(token, None) and None
 
-    def stored(self, run_id: str) -> None:
+    def stored(self, run_id: str, event_type: str = "") -> None:
         """Events of the run that were told before are in the log now."""
         for listener in [*self._stored_listeners.values()]:
-            listener(run_id)
+            listener(run_id, event_type)
 
     def emit(self, event: Event) -> None:
         listeners = [*self._listeners.get(event.type, {}).values(), *self._listeners.get("*", {}).values()]
@@ -357,7 +358,7 @@ class EventBus:
         elif event.type.startswith("worker:"):
             _log.error("%s", event)
         if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
-            self.stored(event.run_id)
+            self.stored(event.run_id, event.type)
 
     def _tell(self, event: Event, listeners: list[Listener]) -> None:
         for listener in listeners:
@@ -371,7 +372,7 @@ class EventBus:
                     self._report(TypeError("Listeners are called synchronously: use a plain function."), event)
 
         if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
-            self.stored(event.run_id)
+            self.stored(event.run_id, event.type)
 
     def emit_all(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic_core import from_json, to_json
 
 from durably_core import events, tasks
-from durably_core.abort import AbortSignal
+from durably_core.abort import AbortSignal, RunStopped
 from durably_core.blocking import uninterrupted
 from durably_core.clock import Clock, NewId, from_ms
 from durably_core.errors import (
@@ -107,7 +107,11 @@ class Executor:
         timer = None if until is None else execution.stop_at(until)
         try:
             ending = await execution.perform(self._jobs[claimed.run.job_name])
-            return await execution.end(ending, then_claim) if ending is not None else None
+            if ending is None:
+                return None
+            # The claim that shares the last write must not take the other runs of this process.
+            await self.keep_overdue_leases(but=execution)
+            return await execution.end(ending, then_claim)
         finally:
             if timer is not None:
                 timer.cancel()
@@ -150,11 +154,27 @@ class Executor:
                 self._unreleased.append(execution)
                 raise
 
-    async def keep_overdue_leases(self) -> None:
+    async def keep_overdue_leases(self, but: "Execution | None" = None) -> None:
         """Renew what has run out unnoticed, as when the machine slept, before someone claims it."""
         for execution in self.executing:
-            if execution.lease_is_overdue:
+            if execution is not but and execution.lease_is_overdue:
                 await execution.keep_lease()
+
+    def abandon_all(self) -> None:
+        """Keep the leases of what still executes no more."""
+        for execution in self.executing:
+            execution.is_abandoned = True
+
+    async def flush_notes(self, run_id: str) -> None:
+        """Write down what the run's code has told, if it executes here."""
+        for execution in self.executing:
+            if execution.run.id == run_id:
+                await execution.flush_notes()
+
+    @property
+    def awaiting(self) -> list["Execution"]:
+        """Those whose job waits for another run."""
+        return [execution for execution in self._executing.values() if execution.waits_for]
 
 
 class Execution:
@@ -179,6 +199,7 @@ class Execution:
         self._clock = clock
         self._options = options
         self.holds_lease = True
+        self.is_abandoned = False
         self.waits_for: Counter[str] = Counter()
         """Runs whose end the job's code awaits, and how often."""
         self._persist_logs = persist_logs
@@ -192,9 +213,11 @@ class Execution:
             "job_name": self.run.job_name,
             "labels": self.run.labels,
         }
-        self._progress: events.RunProgress | None = None
+        self._progress: int | None = None
         self._logs: list[NewLog] = []
-        self._told: list[RunEvent] = []
+        # By the order in which they were told; of progress only the last, by its number.
+        self._told: dict[int, RunEvent] = {}
+        self._told_count = 0
         self._notes_wait = False
         self._noted_at = 0.0
         self._notes_timer: asyncio.TimerHandle | None = None
@@ -241,6 +264,10 @@ class Execution:
             return Ending(status="completed", output=text, keep_steps=self._options.preserve_steps)
         except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
             raise
+        except StorageError as error:
+            # Of a trigger or a wait in the job: its fault as little as that of a step's checkpoint.
+            self._storage_failed(error, "job")
+            return self._failure(error)
         except BaseException as error:  # noqa: BLE001 - user code, SystemExit and what frameworks make up
             return self._failure(error)
 
@@ -319,7 +346,7 @@ class Execution:
 
     async def keep_lease(self) -> None:
         """Renew the lease; stop the code when the run is no longer ours."""
-        if not self.holds_lease:
+        if not self.holds_lease or self.is_abandoned:
             return
         state = await self._store.renew_lease(self.lease)
         if self._ending:
@@ -333,9 +360,9 @@ class Execution:
                 )
             )
         self._learn(state)
-        if self._told and not self.signal.aborted:
+        if not self.signal.aborted:
             # Which step runs, for readers in other processes: no write of its own pays for it before.
-            await self._write_notes()
+            await self.flush_notes()
 
     def _learn(self, state: LeaseState) -> None:
         if state == "held":
@@ -351,6 +378,11 @@ class Execution:
             self.stop(LeaseLostError())
             self._tell_error("Another worker took the run over.", "lease-renewal")
 
+    def _storage_failed(self, error: StorageError, context: str) -> None:
+        # Told to the signal, not by a cancellation: whoever awaits a write learns of it from there.
+        self.signal.abort(error)
+        self._tell_error(error.message, context)
+
     def _tell_error(self, error: str, context: str) -> None:
         self._bus.emit(events.WorkerError(error=error, context=context, run_id=self.run.id))
 
@@ -358,8 +390,7 @@ class Execution:
 
     def step_started(self, name: str, index: int) -> int:
         event = self._event(events.StepStart, step_name=name, step_index=index)
-        self._told.append(event)
-        self._bus.emit(event)
+        self._tell(event)
         return event.timestamp_ms
 
     async def step_completed(
@@ -384,6 +415,9 @@ class Execution:
         self._failed_steps[name] = error
 
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
+        if isinstance(error, StorageError):
+            self._storage_failed(error, "step")
+            raise RunStopped(error) from error
         self._failed_steps[name] = error
         failure = _run_error(error)
         step = NewStep(
@@ -395,15 +429,15 @@ class Execution:
     def step_stopped(self, name: str, index: int) -> None:
         if isinstance(self.signal.reason, CancelledError):
             event = self._event(events.StepCancel, step_name=name, step_index=index)
-            self._told.append(event)
-            self._bus.emit(event)
+            self._tell(event)
 
     def progressed(self, progress: Progress) -> None:
         if self.signal.aborted:
             return
         self._note()
-        self._progress = self._event(events.RunProgress, progress=progress)
-        self._bus.emit(self._progress)
+        self._told.pop(self._progress or 0, None)
+        self._tell(self._event(events.RunProgress, progress=progress))
+        self._progress = self._told_count
 
     def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
         if self.signal.aborted:
@@ -428,8 +462,7 @@ class Execution:
         self._note()
         if self._persist_logs:
             self._logs.append(log)
-        self._told.append(event)
-        self._bus.emit(event)
+        self._tell(event)
 
     # ------------------------------------------------------------------ writing
 
@@ -444,9 +477,7 @@ class Execution:
             state = await self._store.save_step(self.lease, step, self._take_notes(event))
         except StorageError as error:
             # The step's result is not on disk: going on would break the promise made to the next one.
-            # Told to the signal, not by a cancellation: whoever awaits this learns of it from there.
-            self.signal.abort(error)
-            self._tell_error(error.message, "step-checkpoint")
+            self._storage_failed(error, "step-checkpoint")
             return None
         if state == "held":
             self._bus.emit(event)
@@ -462,12 +493,17 @@ class Execution:
     def _take_notes(self, event: RunEvent | None = None) -> Notes:
         """What was told since the last write, and the event of this one."""
         last = () if event is None else (event,)
-        progress, logs, told = self._progress, self._logs, self._told
-        self._progress, self._logs, self._told, self._notes_wait = None, [], [], False
-        if progress is None:
-            return Notes(logs=tuple(logs), events=(*told, *last))
-        text = to_json(progress.progress.to_wire()).decode()
-        return Notes(progress=text, logs=tuple(logs), events=(*told, progress, *last))
+        progress, logs, told = self._told.get(self._progress or 0), self._logs, self._told
+        assert progress is None or isinstance(progress, events.RunProgress)
+        self._progress, self._logs, self._told, self._notes_wait = None, [], {}, False
+        text = None if progress is None else to_json(progress.progress.to_wire()).decode()
+        return Notes(progress=text, logs=tuple(logs), events=(*told.values(), *last))
+
+    def _tell(self, event: RunEvent) -> None:
+        """Now to listeners, to the log with the next write."""
+        self._told_count += 1
+        self._told[self._told_count] = event
+        self._bus.emit(event)
 
     def _note(self) -> None:
         if not self._notes_wait:
@@ -488,10 +524,23 @@ class Execution:
                 # Earlier notes went with a step meanwhile; these are younger.
                 self._arm_notes_timer(NOTES_DELAY_MS - waits_ms)
             else:
-                self._notes_task = self._loop.create_task(self._write_notes())
+                self._start_writing_notes()
 
-    async def _write_notes(self) -> None:
-        if self._ending or not (self._told or self._progress):
+    async def flush_notes(self) -> None:
+        """Returns when all that was told before is written."""
+        if self._told:
+            await asyncio.wait([self._start_writing_notes()])
+
+    def _start_writing_notes(self) -> asyncio.Task[None]:
+        # One at a time, and known to the last write, which waits for it.
+        earlier = self._notes_task
+        self._notes_task = self._loop.create_task(self._write_notes(earlier))
+        return self._notes_task
+
+    async def _write_notes(self, earlier: asyncio.Task[None] | None) -> None:
+        if earlier is not None and not earlier.done():
+            await asyncio.wait([earlier])
+        if self._ending or not self._told:
             return  # they went with another write meanwhile
         try:
             state = await self._store.save_notes(self.lease, self._take_notes())

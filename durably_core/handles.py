@@ -116,21 +116,19 @@ class JobHandle(Generic[In, Out]):
         ``await step.run("child", jobs.child.trigger_and_wait, {…}, idempotency_key=f"{step.run_id}/child")``.
         The slot of a job that waits works on meanwhile.
         """
-        triggered = await self.trigger(
-            input,
-            idempotency_key=idempotency_key,
-            idempotency_ttl_ms=idempotency_ttl_ms,
-            concurrency_key=concurrency_key,
-            coalesce=coalesce,
-            labels=labels,
-        )
-        run = await self._durably.wait_for_run(
-            triggered.id,
-            timeout_ms=timeout_ms,
-            polling_interval_ms=polling_interval_ms,
-            on_progress=on_progress,
-            on_log=on_log,
-        )
+        # Before the trigger: its run may tell something before that returns.
+        with self._durably.waiting.ear(on_progress, on_log) as ear:
+            triggered = await self.trigger(
+                input,
+                idempotency_key=idempotency_key,
+                idempotency_ttl_ms=idempotency_ttl_ms,
+                concurrency_key=concurrency_key,
+                coalesce=coalesce,
+                labels=labels,
+            )
+            run = await self._durably.waiting.wait_for_run(
+                triggered.id, timeout_ms=timeout_ms, polling_interval_ms=polling_interval_ms, ear=ear
+            )
         output = self.job.load_output(run.output)
         return RunResult(id=run.id, output=output, disposition=triggered.disposition)
 

@@ -6,6 +6,7 @@ from contextvars import Context
 from dataclasses import dataclass
 
 from durably_core import events
+from durably_core.blocking import uninterrupted
 from durably_core.clock import Clock
 from durably_core.errors import StorageError
 from durably_core.events import EventBus
@@ -91,9 +92,15 @@ class Maintenance:
         if self._options.retain_runs_ms is None:
             return
         before_ms = self._clock.now_ms() - self._options.retain_runs_ms
-        while deleted := await self._store.purge_runs(before_ms=before_ms, limit=PURGE_LIMIT):
-            self._bus.emit_all(deleted)
+        purged = PURGE_LIMIT
+        while purged:
+            purged = await uninterrupted(self._purge_some(before_ms))
             await asyncio.sleep(0)
+
+    async def _purge_some(self, before_ms: int) -> int:
+        deleted = await self._store.purge_runs(before_ms=before_ms, limit=PURGE_LIMIT)
+        self._bus.emit_all(deleted)
+        return len(deleted)
 
     async def _prune(self) -> None:
         pruned = PRUNE_LIMIT

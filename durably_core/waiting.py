@@ -58,6 +58,33 @@ class _Waiter:
             self.idle = False
 
 
+class Ear:
+    """Passes what one run tells to callbacks."""
+
+    def __init__(self, on_progress: OnProgress | None, on_log: OnLog | None) -> None:
+        self._on_progress, self._on_log = on_progress, on_log
+        self._run_id: str | None = None
+        self._early: list[RunProgress | LogWrite] = []
+
+    def listen_to(self, run_id: str) -> None:
+        """The run's id; what it told before that is passed on now."""
+        self._run_id = run_id
+        early, self._early = self._early, []
+        for event in early:
+            self.hear(event)
+
+    def hear(self, event: RunProgress | LogWrite) -> Any:
+        if self._run_id is None:
+            self._early.append(event)
+        elif event.run_id != self._run_id:
+            return None
+        elif isinstance(event, RunProgress):
+            return self._on_progress(event.progress) if self._on_progress is not None else None
+        else:
+            return self._on_log(event) if self._on_log is not None else None
+        return None
+
+
 class Waiting:
     """Wakes those who wait for runs. One poll serves all of them."""
 
@@ -89,12 +116,14 @@ class Waiting:
         polling_interval_ms: int | None = None,
         on_progress: OnProgress | None = None,
         on_log: OnLog | None = None,
+        ear: "Ear | None" = None,
     ) -> Run:
-        """See ``Durably.wait_for_run``."""
+        """See ``Durably.wait_for_run``. ``ear``: one that listens already, in place of the callbacks."""
         interval_ms = self._checked_interval(polling_interval_ms)
         if timeout_ms is not None and type(timeout_ms) is not int:
             raise ValidationError(f"timeout_ms must be a whole number of milliseconds, not {timeout_ms!r}.")
-        with self._listening(run_id, on_progress, on_log), self._waiter(run_id, interval_ms) as waiter:
+        with self.ear(on_progress, on_log) as own, self._waiter(run_id, interval_ms, ENDS) as waiter:
+            (ear or own).listen_to(run_id)
             run = await self._must_get(run_id)
             if not run.is_terminal:
                 async with self._while_a_job_waits(run):
@@ -133,14 +162,13 @@ class Waiting:
                     f"The run {execution.run.id} would wait for ever: {run.id} can't begin before the run "
                     f"{waiting.run.id} has ended."
                 )
-        first = not execution.waits_for
         execution.waits_for[run.id] += 1
+        self._worker.lend_slots()
         try:
-            # However many runs a job waits for, it has one slot to lend.
-            async with self._worker.lent_slot() if first else contextlib.nullcontext():
-                yield
+            yield
         finally:
             execution.waits_for -= Counter([run.id])
+            self._worker.wake()
 
     # ------------------------------------------------------------------ the events of a run
 
@@ -191,11 +219,18 @@ class Waiting:
         self._wake(None)
 
     @contextlib.contextmanager
-    def _waiter(self, run_id: str, interval_ms: float) -> Iterator[_Waiter]:
-        """Someone who is woken when something may have happened to the run."""
+    def _waiter(
+        self, run_id: str, interval_ms: float, types: frozenset[str] | None = None
+    ) -> Iterator[_Waiter]:
+        """Someone who is woken when something may have happened to the run, of those types if given."""
+
+        def stored(stored_id: str, event_type: str) -> None:
+            if stored_id == run_id and (types is None or event_type in types):
+                waiter.woken.set()
+
         waiter = _Waiter(run_id, interval_ms / 1000, asyncio.Event())
         self._waiters.add(waiter)
-        stop = self._bus.on_stored(lambda stored: waiter.woken.set() if stored == run_id else None)
+        stop = self._bus.on_stored(stored)
         if self._poller is None or self._poller.done():
             self._joined = asyncio.Event()
             self._poller = asyncio.create_task(self._poll(), context=Context())
@@ -236,16 +271,16 @@ class Waiting:
                 waiter.quiet_until = max(waiter.quiet_until, quiet_until)
 
     @contextlib.contextmanager
-    def _listening(self, run_id: str, on_progress: OnProgress | None, on_log: OnLog | None) -> Iterator[None]:
-        def progressed(event: RunProgress) -> Any:
-            return on_progress(event.progress) if on_progress is not None and event.run_id == run_id else None
-
-        def logged(event: LogWrite) -> Any:
-            return on_log(event) if on_log is not None and event.run_id == run_id else None
-
-        stops = [self._bus.on("run:progress", progressed), self._bus.on("log:write", logged)]
+    def ear(self, on_progress: OnProgress | None, on_log: OnLog | None) -> Iterator["Ear"]:
+        """Listens from now on for what a run tells whose id may not be known yet."""
+        ear = Ear(on_progress, on_log)
+        stops = []
+        if on_progress is not None:
+            stops.append(self._bus.on("run:progress", ear.hear))
+        if on_log is not None:
+            stops.append(self._bus.on("log:write", ear.hear))
         try:
-            yield
+            yield ear
         finally:
             for stop in stops:
                 stop()

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextvars import Context
+from dataclasses import replace
 from typing import Any
 
 from durably_core import events, tasks
@@ -47,7 +48,6 @@ class Worker:
         self._rng = rng
         self._running = False
         self._restarted = asyncio.Event()
-        self._lent = 0
         self._wakeup = asyncio.Event()
         # Someone may have triggered while every slot was busy.
         self._look_again = False
@@ -56,6 +56,7 @@ class Worker:
         self._failed_runs = 0
         self._dispatcher: asyncio.Task[None] | None = None
         self._busy = 0
+        self._busy_lent = 0
         self._slot_tasks: set[asyncio.Task[None]] = set()
         self._once_tasks: set[asyncio.Task[bool]] = set()
         self._keepers = 0
@@ -81,8 +82,8 @@ class Worker:
         self._running = False
         self._restarted = asyncio.Event()
         self.wake()
-        if not await self._settled(timeout_ms):
-            await self._settled(STOP_GRACE_MS, tell=self._stop_all)
+        if not await self._settled(timeout_ms) and not await self._settled(STOP_GRACE_MS, self._stop_all):
+            self._executor.abandon_all()
         if not self._running:
             with contextlib.suppress(StorageError):  # their leases run out
                 await self._executor.give_back_unreleased()
@@ -128,7 +129,7 @@ class Worker:
         task.add_done_callback(self._once_tasks.discard)
         found = await task
         # What a job that waited had lent its slot to may still execute.
-        while self._slot_tasks and not self._capacity:
+        while self._slot_tasks and not self._has_slots:
             late = until is not None and asyncio.get_running_loop().time() >= until
             if late:
                 self._stop_all()
@@ -149,22 +150,25 @@ class Worker:
             await self._executor.execute(claimed, until=until)
         return True
 
-    @contextlib.asynccontextmanager
-    async def lent_slot(self) -> AsyncIterator[None]:
-        """While a job waits for another run its slot works, or the two could wait for each other for ever."""
-        self._lent += 1
+    def lend_slots(self) -> None:
+        """A job waits for another run: its slot works on that, or the two could wait for each other for ever."""
         self._dispatch()
-        try:
-            yield
-        finally:
-            self._lent -= 1
-            self.wake()
 
     # ------------------------------------------------------------------ the loop
 
     @property
-    def _capacity(self) -> int:
-        return (self._slots if self._running else 0) + self._lent
+    def _has_slots(self) -> bool:
+        return self._running or bool(self._executor.awaiting)
+
+    def _request_for_free_slot(self) -> ClaimRequest | None:
+        """What the next free slot may claim; None: all are busy."""
+        if self._running and self._busy < self._slots:
+            return self._request()
+        awaiting = self._executor.awaiting
+        if self._busy_lent < len(awaiting):
+            # The slot of a job that waits, lent to what it waits for.
+            return replace(self._request(), run_ids=frozenset().union(*(each.waits_for for each in awaiting)))
+        return None
 
     def _dispatch(self) -> None:
         if self._dispatcher is None or self._dispatcher.done():
@@ -176,23 +180,24 @@ class Worker:
 
     async def _fill_slots(self) -> None:
         with self._leases_kept():
-            while self._capacity:
+            while self._has_slots:
                 if self._failures:
                     # A store that fails is not asked again at every trigger.
                     await self._back_off()
                 # Cleared before the claim: a run that is triggered from here on sets it again.
                 self._wakeup.clear()
-                if not self._capacity or await self._fill_one_slot():
+                if not self._has_slots or await self._fill_one_slot():
                     continue
                 await tasks.set_within(self._wakeup, self._polling_s)
 
     async def _fill_one_slot(self) -> bool:
         """Whether to look for another run at once."""
-        if self._busy >= self._capacity:
+        request = self._request_for_free_slot()
+        if request is None:
             self._look_again = True
             return False
         try:
-            claimed = await self._claim(self._request())
+            claimed = await self._claim(request)
         except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
             self._failed(error, None)
             return True
@@ -200,34 +205,51 @@ class Worker:
         if claimed is None:
             self._failed_runs = 0
             return False
-        self._busy += 1
-        task = tasks.start(self._slot(claimed))
+        lent = request.run_ids is not None
+        task = tasks.start(self._lent_slot(claimed) if lent else self._slot(claimed))
         self._slot_tasks.add(task)
         task.add_done_callback(self._slot_tasks.discard)
-        return self._busy < self._capacity
+        return self._request_for_free_slot() is not None
 
     async def _slot(self, claimed: Claimed) -> None:
         """Execute a run, and what its last write claims, until nothing is left."""
+        self._busy += 1
+        try:
+            await self._work(claimed, self._next_request)
+        finally:
+            self._busy -= 1
+            self._slot_freed()
+
+    async def _lent_slot(self, claimed: Claimed) -> None:
+        """Execute a run that a job waits for."""
+        self._busy_lent += 1
+        try:
+            await self._work(claimed, lambda: None)
+        finally:
+            self._busy_lent -= 1
+            self._slot_freed()
+
+    async def _work(self, claimed: Claimed, then_claim: Callable[[], ClaimRequest | None]) -> None:
         current: Claimed | None = claimed
         breath = tasks.Breath()
         with self._leases_kept():
             try:
                 while current is not None:
-                    # Asked at the end of the run: who was stopped meanwhile claims no more.
-                    current = await self._executor.execute(current, self._next_request)
+                    current = await self._executor.execute(current, then_claim)
                     self._failed_runs = self._failed_runs + 1 if self._executor.has_unreleased else 0
                     await breath.take()
             except Exception as error:  # noqa: BLE001 - outermost loop
                 self._failed(error, current)
                 self._look_again = True
-            finally:
-                self._busy -= 1
-                if self._look_again:
-                    self._look_again = False
-                    self.wake()
 
     def _next_request(self) -> ClaimRequest | None:
-        return self._request() if self._busy <= self._capacity else None
+        # Asked at the end of each run: who was stopped meanwhile claims no more.
+        return self._request() if self._running else None
+
+    def _slot_freed(self) -> None:
+        if self._look_again:
+            self._look_again = False
+            self.wake()
 
     async def _claim(self, request: ClaimRequest) -> Claimed | None:
         await self._executor.give_back_unreleased()
@@ -259,7 +281,7 @@ class Worker:
         """Exponentially, with jitter; not longer than the worker runs."""
         seconds = min(self._polling_s * 2 ** min(self._failures, 20), MAX_BACKOFF_S)
         until = asyncio.get_running_loop().time() + seconds * self._rng.uniform(0.5, 1.0)
-        while self._capacity and (left := until - asyncio.get_running_loop().time()) > 0:
+        while self._has_slots and (left := until - asyncio.get_running_loop().time()) > 0:
             self._wakeup.clear()
             await tasks.set_within(self._wakeup, left)
 

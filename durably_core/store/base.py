@@ -64,6 +64,8 @@ class ClaimRequest:
     """A run that was claimed so often without finishing a step ends as failed instead."""
     keep_steps: bool = False
     """False: steps of runs that fail so are deleted."""
+    run_ids: frozenset[str] | None = None
+    """Only one of these; None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,20 +157,24 @@ class Transitions:
     def claim(self, request: ClaimRequest) -> Claim:
         now = self._database.now_ms()
         happened = self._requeue_expired(request, now, expired_at=now)
-        row = self._one(
-            "claim",
-            {
-                "worker_id": request.worker_id,
-                "job_names": json.dumps(request.job_names),
-                "lease_ms": request.lease_ms,
-                "now": now,
-            },
-        )
-        claimed = None if row is None else self._claimed(Run.from_row(row))
+        claimed = self._lease_next(request, now)
         if claimed is not None:
             happened.append(_leased(claimed.run, now))
         self._write_events(happened)
         return Claim(claimed=claimed, events=tuple(happened))
+
+    def _lease_next(self, request: ClaimRequest, now: int) -> Claimed | None:
+        among = {"job_names": json.dumps(request.job_names), "now": now}
+        if request.run_ids is None:
+            found = self._one("find_next", among)
+        else:
+            found = self._one("find_next_of", among | {"run_ids": json.dumps(sorted(request.run_ids))})
+        if found is None or found["id"] is None:
+            return None
+        lease = {"worker_id": request.worker_id, "lease_ms": request.lease_ms, "now": now}
+        row = self._one("claim", lease | {"run_id": found["id"]})
+        assert row is not None
+        return self._claimed(Run.from_row(row))
 
     def _claimed(self, run: Run) -> Claimed:
         # A first attempt has no checkpoints: nothing to look for.

@@ -54,9 +54,45 @@ SET status = 'failed',
 WHERE id = :run_id
   AND status = 'pending';
 
+-- name: find_next
+-- The oldest run that may run. One with a concurrency key may not while another holds that key,
+-- whatever its job. Only known jobs: one look into the index for each.
+SELECT min(oldest.id) AS id
+FROM (
+  SELECT (
+    SELECT candidate.id
+    FROM durably_runs AS candidate
+    WHERE candidate.status = 'pending'
+      AND candidate.job_name = known.value
+      AND NOT EXISTS (
+        SELECT 1
+        FROM durably_runs AS holder
+        WHERE holder.concurrency_key = candidate.concurrency_key
+          AND holder.lease_owner IS NOT NULL
+          AND holder.lease_expires_at > :now
+      )
+    ORDER BY candidate.id
+    LIMIT 1
+  ) AS id
+  FROM json_each(:job_names) AS known
+) AS oldest;
+
+-- name: find_next_of
+-- The same among the given runs.
+SELECT min(candidate.id) AS id
+FROM durably_runs AS candidate
+WHERE candidate.id IN (SELECT value FROM json_each(:run_ids))
+  AND candidate.status = 'pending'
+  AND candidate.job_name IN (SELECT value FROM json_each(:job_names))
+  AND NOT EXISTS (
+    SELECT 1
+    FROM durably_runs AS holder
+    WHERE holder.concurrency_key = candidate.concurrency_key
+      AND holder.lease_owner IS NOT NULL
+      AND holder.lease_expires_at > :now
+  );
+
 -- name: claim
--- Lease the oldest run that may run. One with a concurrency key may not while another holds that key,
--- whatever its job. Only known jobs.
 UPDATE durably_runs
 SET status = 'leased',
     lease_owner = :worker_id,
@@ -66,27 +102,8 @@ SET status = 'leased',
     attempts_since_step = attempts_since_step + 1,
     started_at = coalesce(started_at, :now),
     updated_at = :now
-WHERE id = (
-  SELECT min(oldest.id)
-  FROM (
-    SELECT (
-      SELECT candidate.id
-      FROM durably_runs AS candidate
-      WHERE candidate.status = 'pending'
-        AND candidate.job_name = known.value
-        AND NOT EXISTS (
-          SELECT 1
-          FROM durably_runs AS holder
-          WHERE holder.concurrency_key = candidate.concurrency_key
-            AND holder.lease_owner IS NOT NULL
-            AND holder.lease_expires_at > :now
-        )
-      ORDER BY candidate.id
-      LIMIT 1
-    ) AS id
-    FROM json_each(:job_names) AS known
-  ) AS oldest
-)
+WHERE id = :run_id
+  AND status = 'pending'
 RETURNING
   *,
   (SELECT input FROM durably_payloads WHERE run_id = durably_runs.id) AS input,
