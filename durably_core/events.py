@@ -272,10 +272,9 @@ def is_domain_event(event: Event) -> bool:
     return event.type in DOMAIN_EVENTS
 
 
-def stamp(events: Iterable[Event], first_sequence: int) -> None:
-    """Number events that were written together, in that order."""
-    for sequence, event in enumerate(events, first_sequence):
-        object.__setattr__(event, "sequence", sequence)
+def stamp(event: Event, sequence: int) -> None:
+    """Give an event the number under which it was written."""
+    object.__setattr__(event, "sequence", sequence)
 
 
 def to_data(event: RunEvent) -> str:

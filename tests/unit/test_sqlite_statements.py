@@ -69,12 +69,12 @@ async def test_a_step_reads_nothing(engine: Durably, store: SQLiteStore) -> None
     assert ten.count("SELECT") == none.count("SELECT")
 
 
-async def test_a_step_with_notes_is_five_statements(engine: Durably, store: SQLiteStore) -> None:
+async def test_a_step_with_notes_is_one_statement_per_row(engine: Durably, store: SQLiteStore) -> None:
     statements = Statements(store)
     none = await cost_of_steps(engine, statements, 0)
     ten = await cost_of_steps(engine, statements, 10)
-    begin, guard, step, log, commit = 10, 10, 10, 10, 10
-    assert len(ten) - len(none) == begin + guard + step + log + commit
+    begin, guard, step, events, commit = 10, 10, 10, 4 * 10, 10  # start, progress, log line, end
+    assert len(ten) - len(none) == begin + guard + step + events + commit
 
 
 async def test_a_trigger_is_one_commit(engine: Durably, store: SQLiteStore) -> None:

@@ -39,7 +39,7 @@ class Database:
 
     def execute(self, query: str, parameters: Mapping[str, Any]) -> sqlite3.Cursor:
         """Run a named query."""
-        return self._open().execute(self._queries[query], parameters)
+        return (self.connection or self._open()).execute(self._queries[query], parameters)
 
     def all(self, query: str, parameters: Mapping[str, Any]) -> list[sqlite3.Row]:
         return self.execute(query, parameters).fetchall()
@@ -57,19 +57,19 @@ class Database:
 
     def write(self, work: Callable[[], T]) -> T:
         """The same as one transaction: all of it or nothing."""
-        return self.read(lambda: self._transaction(work))
-
-    def _transaction(self, work: Callable[[], T]) -> T:
-        connection = self._open()
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            result = work()
-            # A crash before this line leaves nothing of the transaction, after it everything.
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
+            connection = self.connection or self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work()
+                # A crash before this line leaves nothing of the transaction, after it everything.
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise _storage_error(error) from error
         return result
 
     # ------------------------------------------------------------------ the file

@@ -39,17 +39,17 @@ T = TypeVar("T")
 class Transitions:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._written: list[tuple[tuple[RunEvent, ...], int]] = []
+        self._numbered: list[tuple[RunEvent, int]] = []
         self._execute = database.execute
         self._all = database.all
         self._one = database.one
 
     def commit(self, work: Callable[[], T]) -> T:
         """What ``work`` returns, as one transaction. Events get their numbers once it is committed."""
-        self._written.clear()
+        self._numbered.clear()
         result = self._database.write(work)
-        for written, first_sequence in self._written:
-            events.stamp(written, first_sequence)
+        for event, sequence in self._numbered:
+            events.stamp(event, sequence)
         return result
 
     # ------------------------------------------------------------------ trigger
@@ -189,11 +189,12 @@ class Transitions:
         rows = self._all("requeue_expired", {"now": now, "expired_at": expired_at})
         happened: list[RunEvent] = []
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
+            if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:
+                happened.append(self._give_up(run, request, now))
+                continue
             happened.append(
                 events.RunRequeue(**_subject(run), timestamp_ms=now, reason="expired", attempt=run.attempt)
             )
-            if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:
-                happened.append(self._give_up(run, request, now))
         return happened
 
     def _give_up(self, run: Run, request: ClaimRequest, now: int) -> RunEvent:
@@ -361,23 +362,18 @@ class Transitions:
         return Run.from_row(row)
 
     def _write_events(self, happened: Iterable[RunEvent]) -> None:
-        written = tuple(happened)
-        if not written:
-            return
-        rows = [
-            (
-                event.type,
-                event.run_id,
-                event.job_name,
-                json.dumps(event.labels),
-                events.to_data(event),
-                event.timestamp_ms,
-            )
-            for event in written
-        ]
-        last = self._execute("insert_events", {"events": json.dumps(rows)}).lastrowid
-        assert last is not None
-        self._written.append((written, last - len(written) + 1))
+        for event in happened:
+            row = {
+                "type": event.type,
+                "run_id": event.run_id,
+                "job_name": event.job_name,
+                "labels": json.dumps(event.labels) if event.labels else "{}",
+                "data": events.to_data(event),
+                "created_at": event.timestamp_ms,
+            }
+            sequence = self._execute("insert_event", row).lastrowid
+            assert sequence is not None
+            self._numbered.append((event, sequence))
 
 
 def _hash(input: str) -> str:

@@ -1,9 +1,7 @@
--- name: insert_events
--- A JSON array of rows. SQLite has one writer, so the numbers of one statement follow one another.
+-- name: insert_event
+-- SQLite has one writer, so the numbers of one transaction follow one another.
 INSERT INTO durably_events (type, run_id, job_name, labels, data, created_at)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
-FROM json_each(:events)
-ORDER BY key;
+VALUES (:type, :run_id, :job_name, :labels, :data, :created_at);
 
 -- name: get_events
 -- Events after a number, beside the oldest and newest number that there is: one row at least, so that
