@@ -225,7 +225,6 @@ MUTANTS = (
     Mutant(
         guard="write lock from the start",
         file=DATABASE,
-        after="def _transaction",
         old="BEGIN IMMEDIATE",
         new="BEGIN",
         tests=PROCESSES,
