@@ -189,10 +189,10 @@ MUTANTS = (
         guard="events in the same transaction",
         file=TRANSITIONS,
         after="def _write_events",
-        old="        rows = [",
+        old="        for event in happened:",
         new='        self._database._open().execute("COMMIT")\n'
         '        self._database._open().execute("BEGIN IMMEDIATE")\n'
-        "        rows = [",
+        "        for event in happened:",
         tests=HISTORY,
     ),
     Mutant(
@@ -225,7 +225,6 @@ MUTANTS = (
     Mutant(
         guard="write lock from the start",
         file=DATABASE,
-        after="def _transaction",
         old="BEGIN IMMEDIATE",
         new="BEGIN",
         tests=PROCESSES,
@@ -287,7 +286,10 @@ def copy_to(folder: Path) -> None:
 
 
 def check_without_faults(folder: Path, mutants: list[Mutant]) -> None:
-    """Else every fault would seem to be noticed."""
+    """Else every fault would seem to be noticed. And each must have its place, before minutes are spent."""
+    for mutant in mutants:
+        before = mutant.plant(folder)
+        (folder / mutant.file).write_text(before)
     tests = tuple(dict.fromkeys(test for mutant in mutants for test in mutant.tests))
     status, failed = run_tests(folder, tests)
     if status:

@@ -1,4 +1,4 @@
-"""A worker process: python process_workload.py DATABASE FOLDER JOB…
+"""A worker process: python process_workload.py DATABASE FOLDER LEASE_MS JOB…
 
 It executes runs of those jobs until it is killed. What its steps do to the outside, and its faults, are
 lines of the file FOLDER/lines, each with the process id in front. A job's name is that of its body here,
@@ -17,7 +17,12 @@ from pydantic import BaseModel
 
 from durably_core import Durably, Job, StepContext, create_durably, define_job
 
-LEASE_MS = 400
+LONG_MS = 60_000
+"""A lease that no stall of a busy machine outlasts."""
+
+SHORT_MS = 400
+"""That of a worker that is about to lose its run."""
+
 RENEW_MS = 100
 POLLING_MS = 20
 
@@ -115,20 +120,20 @@ def jobs(outside: Outside, names: list[str]) -> dict[str, Job[Any, Any]]:
     }
 
 
-def engine_of(database: Path, outside: Outside, names: list[str]) -> Durably:
+def engine_of(database: Path, outside: Outside, names: list[str], lease_ms: int = LONG_MS) -> Durably:
     return create_durably(
         database=str(database),
         jobs=jobs(outside, names),
-        lease_ms=LEASE_MS,
+        lease_ms=lease_ms,
         lease_renew_interval_ms=RENEW_MS,
         polling_interval_ms=POLLING_MS,
         preserve_steps=True,
     )
 
 
-async def main(database: str, folder: str, *names: str) -> None:
+async def main(database: str, folder: str, lease_ms: str, *names: str) -> None:
     outside = Outside(Path(folder))
-    engine = engine_of(Path(database), outside, list(names))
+    engine = engine_of(Path(database), outside, list(names), int(lease_ms))
     engine.on("worker:error", lambda event: outside.tell(f"fault {event.context}: {event.error}"))
     await engine.init()
     outside.tell("ready")

@@ -15,7 +15,7 @@ from durably_core import CancelledError, Durably, Run
 from durably_core.events import StepStart
 from tests.conftest import ended
 from tests.unit import process_workload
-from tests.unit.process_workload import Outside, engine_of
+from tests.unit.process_workload import LONG_MS, SHORT_MS, Outside, engine_of
 
 BOUND_S = 20
 """After this long a test that waits for another process has failed."""
@@ -32,11 +32,11 @@ class Site:
         self.engine = engine_of(folder / "durably.db", self.outside, ALL_JOBS)
         self.processes: list[asyncio.subprocess.Process] = []
 
-    async def worker(self, *jobs: str) -> asyncio.subprocess.Process:
+    async def worker(self, *jobs: str, lease_ms: int = LONG_MS) -> asyncio.subprocess.Process:
         """A process that executes these jobs, once it is ready."""
-        files = [str(self.folder / "durably.db"), str(self.folder)]
+        arguments = [str(self.folder / "durably.db"), str(self.folder), str(lease_ms), *jobs]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, process_workload.__file__, *files, *jobs, stderr=asyncio.subprocess.PIPE
+            sys.executable, process_workload.__file__, *arguments, stderr=asyncio.subprocess.PIPE
         )
         self.processes.append(process)
         await self.until(
@@ -137,11 +137,11 @@ async def test_one_key_at_several_connections_makes_one_run(site: Site) -> None:
 
 
 async def test_killed_worker_is_succeeded_from_checkpoint(site: Site) -> None:
-    first = await site.worker("gate")
+    first = await site.worker("gate", lease_ms=SHORT_MS)
     run_id = await site.trigger("gate")
     await site.told("gate")
-    second = await site.worker("gate")
     first.send_signal(signal.SIGKILL)
+    second = await site.worker("gate")
     await site.told("gate", 2)
     site.outside.let_go(second.pid)
     run = await site.end_of(run_id)
@@ -157,7 +157,7 @@ async def test_killed_worker_is_succeeded_from_checkpoint(site: Site) -> None:
 
 async def overtaken(site: Site, job: str) -> tuple[str, int, int]:
     """A run whose first holder slept past its lease and goes on while the second one executes it."""
-    sleeper = await site.worker(job)
+    sleeper = await site.worker(job, lease_ms=SHORT_MS)
     run_id = await site.trigger(job)
     await site.told("gate")
     sleeper.send_signal(signal.SIGSTOP)
@@ -229,7 +229,7 @@ async def test_concurrency_key_excludes_across_processes(site: Site) -> None:
 
 
 async def test_key_of_killed_worker_becomes_free(site: Site) -> None:
-    worker = await site.worker("endless")
+    worker = await site.worker("endless", lease_ms=SHORT_MS)
     held = await site.trigger("endless", concurrency_key="one")
     await site.told("begun")
     await site.engine.cancel(held)
