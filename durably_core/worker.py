@@ -151,7 +151,7 @@ class Worker:
         return True
 
     def lend_slots(self) -> None:
-        """A job waits for another run: its slot works on that, or the two could wait for each other for ever."""
+        """A job waits for another run: its slot works on that, or each would wait for the other for ever."""
         self._dispatch()
 
     # ------------------------------------------------------------------ the loop
@@ -205,15 +205,20 @@ class Worker:
         if claimed is None:
             self._failed_runs = 0
             return False
-        lent = request.run_ids is not None
-        task = tasks.start(self._lent_slot(claimed) if lent else self._slot(claimed))
+        # Counted before the task begins, which may be now or a turn later.
+        if request.run_ids is None:
+            self._busy += 1
+            slot = self._slot(claimed)
+        else:
+            self._busy_lent += 1
+            slot = self._lent_slot(claimed)
+        task = tasks.start(slot)
         self._slot_tasks.add(task)
         task.add_done_callback(self._slot_tasks.discard)
         return self._request_for_free_slot() is not None
 
     async def _slot(self, claimed: Claimed) -> None:
         """Execute a run, and what its last write claims, until nothing is left."""
-        self._busy += 1
         try:
             await self._work(claimed, self._next_request)
         finally:
@@ -222,7 +227,6 @@ class Worker:
 
     async def _lent_slot(self, claimed: Claimed) -> None:
         """Execute a run that a job waits for."""
-        self._busy_lent += 1
         try:
             await self._work(claimed, lambda: None)
         finally:

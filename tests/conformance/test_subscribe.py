@@ -39,7 +39,7 @@ def types(events: list[RunEvent]) -> list[str]:
 
 
 def left_behind(engine: Durably) -> tuple[int, int, bool]:
-    waiting = engine._waiting
+    waiting = engine.waiting
     return len(waiting._waiters), len(engine._bus._stored_listeners), waiting._poller is not None
 
 

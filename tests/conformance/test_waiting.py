@@ -49,7 +49,7 @@ breaking = make_job(break_down)
 
 def left_behind(engine: Durably) -> int:
     """Waiters, pollers and listeners that an engine still has."""
-    waiting, bus = engine._waiting, engine._bus
+    waiting, bus = engine.waiting, engine._bus
     listeners = sum(map(len, bus._listeners.values())) + len(bus._stored_listeners)
     return listeners + len(waiting._waiters) + (waiting._poller is not None)
 
