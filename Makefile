@@ -4,21 +4,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
+SEED ?= 1
 PYODIDE_PLATFORM := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 --only-binary=:all:
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-unit test-browser mutate check format bench lock clean
+.PHONY: help demo build test test-unit test-browser test-power test-power-sample test-power-replay mutate check format bench lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
 demo: build ## Set up everything, build, and serve the demo (PORT=8000)
 	@$(BIN)/python -m spa_runtime serve build/demo --port $(PORT)
 
 build: build/demo/index.html ## Build the demo into build/demo
 
-test: check test-unit test-browser ## Set up everything and run all the tests
+test: check test-unit test-power-sample test-browser ## Set up everything and run all the tests
 
 check: .setup-python .setup-web ## Linters and type checkers
 	$(BIN)/ruff check .
@@ -33,6 +34,15 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 
 test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
+
+test-power-sample: build/power/main.js build/wheels/.downloaded ## Simulated power cuts and failing files, a sample of them (SEED=1)
+	node --enable-source-maps build/power/main.js sample $(SEED)
+
+test-power: build/power/main.js build/wheels/.downloaded ## The same at every operation on a file: some minutes (SEED=1)
+	node --enable-source-maps build/power/main.js all $(SEED)
+
+test-power-replay: build/power/main.js build/wheels/.downloaded ## One of them again, as it was reported (CUT=..., PLANTED=...)
+	node --enable-source-maps build/power/main.js replay $(CUT) $(PLANTED)
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
 	$(BIN)/python scripts/mutate.py
@@ -110,4 +120,9 @@ build/demo/index.html: web/dist/index.html build/wheels/.downloaded $(ENGINE_SOU
 # The page that runs the conformance suite in the browser. No bundle has it.
 build/conformance/index.html: $(shell find web/conformance web/src/worker web/src/opfs -type f) web/package-lock.json | web/node_modules/.installed
 	cd web && npm run --silent build:conformance
+	@touch $@
+
+# The simulation of power cuts: a program for Node, with the worker's own file system in it.
+build/power/main.js: $(shell find web/power web/src/opfs web/src/worker -type f) web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:power
 	@touch $@

@@ -76,6 +76,16 @@ describe('a buffered file', () => {
     expect([...into]).toEqual([6, 7, 0, 0])
   })
 
+  test('does not pass a read that gives nothing off as the end of the file', () => {
+    const { handle, buffered } = file()
+    buffered.write(bytes(1, 2), 0)
+    expect(buffered.read(new Uint8Array(4), 2)).toBe(0)
+    handle.read = () => 0
+    expect(() => buffered.read(new Uint8Array(4), 0)).toThrow(
+      expect.objectContaining({ name: 'UnknownError' }),
+    )
+  })
+
   test('knows its size before anything reached the handle', () => {
     const { handle, buffered } = file()
     buffered.write(bytes(1), 9)

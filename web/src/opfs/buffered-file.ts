@@ -43,7 +43,12 @@ export class BufferedFile {
   /** Returns how many bytes there were; fewer than asked for at the end of the file. */
   read(into: Uint8Array, at: number): number {
     this.#drain()
-    return this.#handle.read(into, { at })
+    const found = this.#handle.read(into, { at })
+    // SQLite takes what it is not given for zeros, and would write a page of them back.
+    if (found === 0 && into.length > 0 && at < this.#size) {
+      throw new DOMException('the file gave no bytes', 'UnknownError')
+    }
+    return found
   }
 
   write(from: Uint8Array, at: number): number {

@@ -1,0 +1,64 @@
+/**
+ * Simulated power cuts and failing files under the real engine:
+ *
+ *     node main.js sample [SEED]       some cuts, and proof that they would find planted faults
+ *     node main.js all [SEED]          every cut
+ *     node main.js faults              failing files only, every one
+ *     node main.js replay CUT [FAULT]  one cut, as it was reported; FAULT: the planted one
+ */
+import { resolve } from 'node:path'
+import { attempt, faultsOfHandles, parseCase } from './handle-faults'
+import { PLANTED_FAULTS } from './plants'
+import { prove, report, runAll, type Extents } from './report'
+import { Life, parseCut } from './simulate'
+import { Site } from './site'
+import { watch } from './watchdog'
+
+const SAMPLE: Extents = {
+  birth: { cutPoints: 30, survivals: 4, draws: 1, enough: 3 },
+  life: { cutPoints: 50, survivals: 4, draws: 1, enough: 3 },
+  checkpoints: { cutPoints: 80, survivals: 4, draws: 1, enough: 3 },
+  switching: { cutPoints: 40, survivals: 4, draws: 1, enough: 3 },
+}
+const EVERY = { cutPoints: Infinity, survivals: Infinity, draws: 3, enough: 3 }
+const ALL: Extents = { birth: EVERY, life: EVERY, checkpoints: EVERY, switching: EVERY }
+
+async function main([mode, ...rest]: string[]): Promise<boolean> {
+  watch()
+  // The program lies in build/power.
+  const site = await Site.open(resolve(import.meta.dirname, '../..'))
+  if (mode === 'replay') return replay(site, rest[0] ?? '', rest[1])
+  if (mode === 'faults') return faultsOfHandles(site, { every: 1, seed: 1 })
+  const isSample = mode !== 'all'
+  const seed = Number(rest[0] ?? 1)
+  if (!Number.isSafeInteger(seed)) throw new Error(`A seed is a whole number, not ${rest[0]}.`)
+  const holds = runAll(site, isSample ? SAMPLE : ALL, seed)
+  const bites = prove(site, SAMPLE, seed, !isSample)
+  const survives = faultsOfHandles(site, isSample ? { every: 20, seed } : { every: 1, seed })
+  return holds && bites && survives
+}
+
+/** What `text` of a report stands for, a power cut or a failing handle, once more. */
+function replay(site: Site, text: string, plantedName: string | undefined): boolean {
+  const failing = parseCase(text)
+  const found = failing === undefined ? replayCut(site, text, plantedName) : attempt(site, failing).fault
+  report(found === '' ? `${text} holds` : `${text}: ${found}`)
+  return found === ''
+}
+
+function replayCut(site: Site, text: string, plantedName: string | undefined): string {
+  const cut = parseCut(text)
+  const planted = plantedName === undefined ? undefined : PLANTED_FAULTS[plantedName]
+  if (plantedName !== undefined && planted === undefined)
+    throw new Error(`There is no fault ${plantedName}: ${Object.keys(PLANTED_FAULTS).join(', ')}.`)
+  return new Life(site, cut.workload, cut.seed, planted).replay(cut)
+}
+
+try {
+  process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1
+} catch (error) {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error)
+  process.exitCode = 1
+}
+// Python and the watchdog would keep the process alive.
+process.exit()
