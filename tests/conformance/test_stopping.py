@@ -404,9 +404,9 @@ async def test_budget_ends_with_its_call(make_engine: MakeEngine, monkeypatch: p
 
 async def test_budget_used_up_by_the_claim_stops_the_run(make_engine: MakeEngine, probe: StoreProbe) -> None:
     async def outlast_the_budget() -> None:
-        until = asyncio.get_running_loop().time() + 0.03
-        while asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(0)
+        outlasted = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.03, outlasted.set)
+        await outlasted.wait()
 
     probe.after["claim"] = outlast_the_budget
     stopping = Stopping(make_engine, store=probe.as_store)
