@@ -461,3 +461,17 @@ async def test_side_by_side_runs_share_the_numbers(make_engine: MakeEngine) -> N
     logged = await engine.get_events()
     assert sorted(bare(heard.events), key=lambda event: event.sequence) == logged
     assert [event.sequence for event in logged] == list(range(1, len(logged) + 1))
+
+
+async def test_pruned_log_is_read_from_its_oldest(make_engine: MakeEngine, store: Store) -> None:
+    engine = make_engine(make_job(nothing))
+    await engine.jobs.work.batch_trigger([{}] * 5)
+    await store.prune_events(keep=2, limit=1000)
+    assert [event.sequence for event in await engine.get_events()] == [4, 5]
+
+
+async def test_one_look_hears_of_all_changes(store: Store) -> None:
+    ids = [f"{number:04}" for number in range(2000)]
+    await store.enqueue([new_run(run_id) for run_id in ids])
+    assert await store.find_changed(after=0) == (2000, set(ids))
+    assert await store.find_changed(after=1999) == (2000, {ids[-1]})

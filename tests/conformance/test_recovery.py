@@ -416,3 +416,92 @@ async def test_death_at_each_step_still_completes(make_engine: MakeEngine, clock
     engine = make_engine(job, max_attempts=2)
     await within(engine.process_one())
     assert ((await ended(engine, run_id)).status, "".join(calls)) == ("completed", "aabbccdd")
+
+
+# ---------------------------------------------------------------------- runs that were left behind
+
+
+class LeftBehind:
+    """Runs whose last writes were refused, so that their leases are still held here."""
+
+    def __init__(self, make_engine: MakeEngine, probe: StoreProbe) -> None:
+        self.probe, self.gate = probe, Gate()
+        self.engine = make_engine(make_job(self.body), store=probe.as_store)
+        self.heard = Heard(self.engine)
+
+    async def body(self, step: StepContext, input: Numbers) -> None:
+        if input.count == 0:
+            await self.gate()
+        await step.run("one", lambda: 1)
+
+    async def leave(self) -> None:
+        await self.engine.jobs.work.trigger({})
+        self.probe.fail("end_run")
+        with pytest.raises(StorageError):
+            await within(self.engine.process_one())
+        self.probe.heal()
+
+    async def settle(self, runs: int) -> None:
+        await within(self.engine.process_until_idle())
+        assert len(await self.engine.get_runs(status="completed")) == runs
+        assert {event.reason for event in self.heard.of("run:requeue")} == {"released"}
+
+
+async def test_run_left_while_another_is_given_back(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    left = LeftBehind(make_engine, probe)
+    await left.engine.jobs.work.trigger({"count": 0})
+    executing = asyncio.create_task(left.engine.process_one())
+    await left.gate.until_reached()
+    await left.leave()
+    probe.before["end_run"] = giving_back = Gate()
+    next_one = asyncio.create_task(left.engine.process_one())
+    await giving_back.until_reached()
+    probe.fail("save_step")
+    left.gate.open()
+    await within(executing)
+    probe.heal()
+    giving_back.open()
+    await within(next_one)
+    await left.settle(2)
+
+
+async def test_two_callers_give_a_run_back_once(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    left = LeftBehind(make_engine, probe)
+    await left.leave()
+    await within(asyncio.gather(left.engine.process_one(), left.engine.process_one()))
+    await left.settle(1)
+    assert len(left.heard.of("run:requeue")) == 1
+
+
+async def test_run_cancelled_as_its_last_write_fails(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    async def cancel_and_fail() -> None:
+        del probe.before["end_run"]
+        await other.cancel(first.id)
+        raise StorageError("The disk is gone.")
+
+    engine, other = make_engine(make_job(nothing), store=probe.as_store), make_engine()
+    heard = Heard(engine)
+    probe.before["end_run"] = cancel_and_fail
+    first, second = await engine.jobs.work.batch_trigger([{}, {}])
+    with pytest.raises(StorageError):
+        await within(engine.process_one())
+    await within(engine.process_until_idle())
+    assert [event.run_id for event in heard.of("run:stop")] == [first.id]
+    assert [run.id for run in await engine.get_runs(status="completed")] == [second.id]
+    await engine.delete_run(first.id)
+
+
+async def test_stranger_gives_up_no_unknown_run(
+    make_engine: MakeEngine, clock: FakeClock, store: Store
+) -> None:
+    engine = make_engine(make_job(nothing))
+    run = await engine.jobs.work.trigger({})
+    lease = lease_of(await claim(store, request_for()))
+    await store.save_step(lease, new_step(), Notes())
+    for _ in range(2):
+        clock.advance(1000)
+        await claim(store, request_for())
+    clock.advance(1000)
+    stranger = make_engine(make_job(nothing, name="other"), max_attempts=1, preserve_steps=False)
+    assert await stranger.process_one() is False
+    assert ((await ended(engine, run.id)).status, len(await engine.get_steps(run.id))) == ("pending", 1)

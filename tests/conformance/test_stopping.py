@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from durably_core import Durably, StepContext, ValidationError, WorkerStoppedError, worker
+from durably_core import Durably, StepContext, StorageError, ValidationError, WorkerStoppedError, worker
 from durably_core.abort import RunStopped
 from tests.conftest import (
     FakeClock,
@@ -317,6 +317,41 @@ async def test_stopped_engine_leaves_no_tasks(make_engine: MakeEngine) -> None:
     assert asyncio.all_tasks() == tasks_before
 
 
+async def test_stopping_frees_what_was_cancelled_elsewhere(make_engine: MakeEngine) -> None:
+    stopping = Stopping(make_engine)
+    run_id = await stopping.start()
+    await make_engine().cancel(run_id)
+    await within(stopping.engine.stop(timeout_ms=0))
+    run = await ended(stopping.engine, run_id)
+    assert (run.status, run.lease_owner, stopping.heard.types[-1]) == ("cancelled", None, "run:stop")
+    await stopping.engine.delete_run(run_id)
+
+
+async def test_maintenance_outlives_a_stop_that_was_undone(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    stopping = Stopping(make_engine, store=probe.as_store, maintenance_interval_ms=1)
+    await stopping.start()
+    stop = asyncio.create_task(stopping.engine.stop())
+    await turns()
+    stopping.engine.start()
+    await within(stop)
+    probe.before["checkpoint"] = maintaining = Gate()
+    await maintaining.until_reached()
+    maintaining.open()
+    stopping.gate.open()
+
+
+async def test_closed_engine_does_not_start_again(make_engine: MakeEngine) -> None:
+    stopping = Stopping(make_engine)
+    await stopping.start()
+    closing = asyncio.create_task(stopping.engine.close())
+    await turns()
+    for _ in range(2):
+        with pytest.raises(StorageError, match="closed"):
+            stopping.engine.start()
+        stopping.gate.open()
+        await within(closing)
+
+
 # ---------------------------------------------------------------------- budgets
 
 
@@ -365,6 +400,39 @@ async def test_budget_ends_with_its_call(make_engine: MakeEngine, monkeypatch: p
     until = loop.time() + 3600
     await engine.process_until_idle(budget_ms=3_600_000)
     assert [timer.cancelled() for timer in timers if timer.when() >= until] == [True]
+
+
+async def test_budget_used_up_by_the_claim_stops_the_run(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    async def outlast_the_budget() -> None:
+        outlasted = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.03, outlasted.set)
+        await outlasted.wait()
+
+    probe.after["claim"] = outlast_the_budget
+    stopping = Stopping(make_engine, store=probe.as_store)
+    run = await stopping.engine.jobs.work.trigger({})
+    assert await within(stopping.engine.process_until_idle(budget_ms=20)) == 1
+    assert (await ended(stopping.engine, run.id)).status == "pending"
+    stopping.gate.open()
+    assert await within(stopping.engine.process_until_idle()) == 1
+
+
+async def test_budget_spares_what_the_worker_executes(make_engine: MakeEngine) -> None:
+    stopping = Stopping(make_engine)
+    first = await stopping.start()
+    second = await stopping.engine.jobs.work.trigger({})
+    assert await within(stopping.engine.process_until_idle(budget_ms=50)) == 1
+    statuses = [(await ended(stopping.engine, run_id)).status for run_id in (first, second.id)]
+    assert statuses == ["leased", "pending"]
+    stopping.gate.open()
+    await stopping.heard.until("run:complete", 2)
+    assert [type(reason) for reason in stopping.reasons] == [WorkerStoppedError, type(None), type(None)]
+
+
+@pytest.mark.parametrize("max_runs", [-1, 1.5, True, "1"])
+async def test_impossible_count_of_runs_is_refused(make_engine: MakeEngine, max_runs: Any) -> None:
+    with pytest.raises(ValidationError, match="max_runs"):
+        await make_engine().process_until_idle(max_runs=max_runs)
 
 
 @pytest.mark.parametrize("budget_ms", [0, -1, 1.5, True])

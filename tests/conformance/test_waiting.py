@@ -13,6 +13,7 @@ from durably_core import (
     RunFailedError,
     RunResult,
     StepContext,
+    StorageError,
     ValidationError,
     WaitTimeoutError,
 )
@@ -23,6 +24,7 @@ from tests.conftest import (
     Numbers,
     StoreProbe,
     Total,
+    die,
     ended,
     make_job,
     nothing,
@@ -448,3 +450,63 @@ async def test_run_that_ends_during_first_look(make_engine: MakeEngine, probe: S
     await heard.until("run:complete")
     looked.open()
     assert (await within(waiting)).status == "completed"
+
+
+# ---------------------------------------------------------------------- a store that fails
+
+
+async def test_waiting_survives_a_failing_look(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    failed = asyncio.Event()
+
+    async def fail_thrice() -> None:
+        if probe.calls.count("find_changed") > 3:
+            failed.set()
+            return
+        raise StorageError("The disk is gone.")
+
+    engine = make_engine(doubling, store=probe.as_store, polling_interval_ms=1)
+    run = await engine.jobs.work.trigger({})
+    probe.before["find_changed"] = fail_thrice
+    waiting = await wait_for(engine, run.id)
+    await within(failed.wait())
+    await within(make_engine(doubling).process_until_idle())
+    assert (await within(waiting)).status == "completed"
+
+
+async def follow(engine: Durably, run_id: str) -> None:
+    async for _event in engine.subscribe(run_id):
+        pass
+
+
+@pytest.mark.parametrize("closing", ["engine", "store"])
+@pytest.mark.parametrize("how", [follow, Durably.wait_for_run])
+async def test_closed_store_ends_those_who_wait(
+    make_engine: MakeEngine, how: Callable[[Durably, str], Awaitable[object]], closing: str
+) -> None:
+    engine = make_engine(doubling, polling_interval_ms=3_600_000 if closing == "engine" else 1)
+    run = await engine.jobs.work.trigger({})
+    waiting = asyncio.ensure_future(how(engine, run.id))
+    await turns()
+    await within(engine.close() if closing == "engine" else engine.store.close())
+    with pytest.raises(StorageError):
+        await within(waiting)
+    assert left_behind(engine) == 0
+
+
+async def test_poller_that_died_is_replaced(make_engine: MakeEngine) -> None:
+    engine = make_engine(doubling, polling_interval_ms=1)
+    run = await engine.jobs.work.trigger({})
+    first = await wait_for(engine, run.id)
+    assert engine._waiting._poller is not None
+    await die(engine._waiting._poller)
+    second = await wait_for(engine, run.id)
+    await within(make_engine(doubling).process_until_idle())
+    assert [(await within(each)).status for each in (first, second)] == ["completed"] * 2
+
+
+@pytest.mark.parametrize("timeout_ms", ["abc", 1.5, True])
+async def test_impossible_patience_is_refused(make_engine: MakeEngine, timeout_ms: Any) -> None:
+    engine = make_engine(doubling)
+    run = await engine.jobs.work.trigger({})
+    with pytest.raises(ValidationError, match="timeout_ms"):
+        await within(engine.wait_for_run(run.id, timeout_ms=timeout_ms))

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from durably_core import StepContext
+from durably_core import StepContext, create_durably, tasks
 from durably_core.blocking import call
 from tests.conftest import PATIENCE_S, Heard, MakeEngine, Numbers, ended, make_job, nothing, turns, within
 
@@ -99,3 +99,47 @@ async def test_thread_raises_what_the_function_raises() -> None:
     assert await call(int, "5") == 5
     with pytest.raises(ValueError, match="invalid literal"):
         await call(int, "x")
+
+
+async def test_stop_is_told_after_the_thread_has_ended(make_engine: MakeEngine) -> None:
+    async def body(step: StepContext, input: Numbers) -> None:
+        async with timer:
+            await blocking.stubborn(step, input)
+
+    timer = asyncio.timeout(None)
+    blocking = Blocking()
+    engine = make_engine(make_job(body))
+    heard = Heard(engine)
+    run = await engine.jobs.work.trigger({})
+    executing = asyncio.create_task(engine.process_one())
+    await asyncio.to_thread(blocking.started.wait, PATIENCE_S)
+    timer.reschedule(0)
+    await turns()
+    await engine.cancel(run.id)
+    await turns()
+    assert (executing.done(), heard.of("run:stop")) == (False, [])
+    blocking.release.set()
+    await heard.until("run:stop")
+    assert blocking.stopped.is_set()
+    await within(executing)
+
+
+async def test_backlog_without_threads_lets_the_loop_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durably_core.blocking.HAS_THREADS", False)
+    monkeypatch.setattr(tasks, "YIELD_AFTER_MS", 0)
+    engine = create_durably(database=":memory:", jobs={"work": make_job(nothing)})
+    await engine.init()
+    heard, turned = Heard(engine), 0
+
+    def turn() -> None:
+        nonlocal turned
+        turned += 1
+        if len(heard.of("run:complete")) < 500:
+            loop.call_soon(turn)
+
+    loop = asyncio.get_running_loop()
+    loop.call_soon(turn)
+    await engine.jobs.work.batch_trigger([{}] * 500)
+    await heard.until("run:complete", 500)
+    await within(engine.close())
+    assert turned >= 500

@@ -124,3 +124,30 @@ def test_wire_without_payload_has_no_payload(event_type: str) -> None:
     wire = to_wire(event, payload=False)
     assert not {"input", "output", "skippedInput"} & wire.keys()
     assert wire["type"] == event_type
+
+
+def test_fault_that_no_one_hears_is_logged(bus: EventBus, caplog: pytest.LogCaptureFixture) -> None:
+    bus.emit(WorkerError(error="The disk is gone.", context="claim"))
+    assert [(record.name, record.levelname) for record in caplog.records] == [("durably", "ERROR")]
+    assert "The disk is gone." in caplog.text
+
+
+@pytest.mark.parametrize("event_type", ["worker:error", "*"])
+def test_fault_that_is_heard_is_not_logged(
+    bus: EventBus, caplog: pytest.LogCaptureFixture, event_type: str
+) -> None:
+    bus.on(event_type, lambda _event: None)
+    bus.emit(WorkerError(error="The disk is gone.", context="claim"))
+    assert caplog.records == []
+
+
+def test_error_of_a_listener_is_logged(bus: EventBus, caplog: pytest.LogCaptureFixture) -> None:
+    bus.on("*", lambda _event: 1 // 0)
+    bus.emit(cancel())
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("durably", "ERROR")
+    assert record.exc_info is not None
+    assert record.exc_info[0] is ZeroDivisionError
+    bus.on_error(lambda _error, _event: None)
+    bus.emit(cancel())
+    assert len(caplog.records) == 1

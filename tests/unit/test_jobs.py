@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from durably_core import StepContext, ValidationError, define_job, job
+from durably_core import StepContext, ValidationError, create_durably, define_job, job
 from durably_core.job import collect_jobs
 from tests.conftest import Numbers, Total, make_job, nothing
 
@@ -96,3 +96,12 @@ def test_validator_messages_lose_pydantics_prefix() -> None:
     with pytest.raises(ValidationError) as refused:
         make_job(nothing, input=Checked).validate_input({"size": -1})
     assert [issue.message for issue in refused.value.issues] == ["It is too small."]
+
+
+def test_unknown_job_is_missing_in_both_ways() -> None:
+    engine = create_durably(database=":memory:", jobs={"work": make_job(nothing)})
+    with pytest.raises(KeyError, match="No job is registered as 'nope'; registered: work"):
+        engine.jobs["nope"]
+    with pytest.raises(AttributeError, match="No job is registered as 'nope'; registered: work"):
+        _ = engine.jobs.nope
+    assert engine.jobs["work"] is engine.jobs.work

@@ -70,6 +70,19 @@ def test_database_may_be_path_or_url(url: str, path: str) -> None:
     assert create(database=url).store._database._path == path
 
 
+@pytest.mark.parametrize(
+    ("database", "sentence"),
+    [
+        ("mysql://x", r"There is no store for mysql: databases\. Pass a path or a sqlite: URL\."),
+        ("", r"The database needs a name: a path, or ':memory:'"),
+        ("sqlite:", r"The database needs a name: a path, or ':memory:'"),
+    ],
+)
+def test_impossible_database_is_refused_in_words(database: str, sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        create(database=database)
+
+
 @pytest.mark.parametrize("database", ["", "sqlite:", "sqlite:///"])
 async def test_nameless_database_is_refused(database: str) -> None:
     # SQLite takes "" for a temporary file that is gone at the end.
