@@ -1,6 +1,7 @@
 """Concurrency keys exclude, idempotency keys repeat."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -276,3 +277,27 @@ async def test_idempotency_key_holds_for_its_time(store: Store, clock: FakeClock
     assert (third.run.id, third.disposition) == ("03", "created")
     clock.advance(999)
     assert (await enqueue(store, new_run("04", idempotency_key="i"))).run.id == "03"
+
+
+async def among(store: Store, *run_ids: str) -> str | None:
+    """What a claim finds among the given runs."""
+    request = replace(request_for(*BOTH, worker_id="worker-2"), run_ids=frozenset(run_ids))
+    claimed = await claim(store, request)
+    return None if claimed is None else claimed.run.id
+
+
+async def test_claim_may_be_for_given_runs_only(store: Store) -> None:
+    for run_id in ("01", "02", "03"):
+        await enqueue(store, new_run(run_id))
+    assert [await among(store, "03", "02"), await among(store, "02"), await among(store)] == ["02", None, None]
+
+
+async def test_given_runs_wait_for_their_key_too(store: Store, held: Claimed, clock: FakeClock) -> None:
+    assert await among(store, "02") is None
+    clock.advance(1000)
+    assert await among(store, "02") == "02"
+
+
+async def test_given_runs_must_be_of_known_jobs(store: Store) -> None:
+    await enqueue(store, new_run("01", job_name="unknown"))
+    assert await among(store, "01") is None

@@ -497,8 +497,8 @@ async def test_poller_that_died_is_replaced(make_engine: MakeEngine) -> None:
     engine = make_engine(doubling, polling_interval_ms=1)
     run = await engine.jobs.work.trigger({})
     first = await wait_for(engine, run.id)
-    assert engine._waiting._poller is not None
-    await die(engine._waiting._poller)
+    assert engine.waiting._poller is not None
+    await die(engine.waiting._poller)
     second = await wait_for(engine, run.id)
     await within(make_engine(doubling).process_until_idle())
     assert [(await within(each)).status for each in (first, second)] == ["completed"] * 2
