@@ -281,7 +281,7 @@ class Execution:
     async def give_back(self) -> None:
         """Free the lease without having ended the run."""
         self._ending = True
-        ending = Ending(status="released", keep_steps=self._options.preserve_steps)
+        ending = Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
         await uninterrupted(self._write_end(ending, None))
 
     async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Claimed | None:
@@ -338,7 +338,8 @@ class Execution:
 
     def stop_at(self, moment: float) -> asyncio.TimerHandle:
         """Stop when the loop's clock shows that, to be given back."""
-        return self._loop.call_at(moment, self.stop, WorkerStoppedError())
+        # Not call_at: the browser's loop refuses a moment that has passed.
+        return self._loop.call_later(max(0, moment - self._loop.time()), self.stop, WorkerStoppedError())
 
     @property
     def lease_is_overdue(self) -> bool:
@@ -369,6 +370,9 @@ class Execution:
             self._held_at = self._clock.now_ms()
         elif state == "cancelled":
             self.stop(CancelledError())
+        elif self._ending:
+            # A task that the job left behind saves beside the last write, or after it.
+            self.signal.abort(LeaseLostError("The run has ended."))
         else:
             self._tell_lost()
 

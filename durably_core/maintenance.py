@@ -50,13 +50,13 @@ class Maintenance:
 
     def start(self) -> None:
         """Starting twice is starting once."""
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._loop(), context=Context())
 
     async def stop(self) -> None:
         """Returns when what is under way has ended."""
         task, self._task = self._task, None
-        if task is not None:
+        if task is not None and not task.done():
             task.cancel()
             await asyncio.wait([task])
 

@@ -1,7 +1,6 @@
 """Tasks that begin at once, and that let others have their turn."""
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -38,6 +37,9 @@ class Breath:
 
 async def set_within(event: asyncio.Event, seconds: float) -> None:
     """Returns when the event is set, at the latest after so long."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
+    # No asyncio.timeout: the browser's loop refuses a moment that has passed while it was being set.
+    waiter = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([waiter], timeout=max(seconds, 0))
+    finally:
+        waiter.cancel()

@@ -82,8 +82,12 @@ def _path_to_lost_nan(value: Any, stored: Any, path: str = "") -> str | None:
     """Where a number that is not finite became null, as ``rows.3.price``."""
     if isinstance(value, float):
         return None if math.isfinite(value) or stored is not None else path or "The value"
+    if isinstance(value, set | frozenset) and isinstance(stored, list):
+        lost = [part for part in value if isinstance(part, float) and not math.isfinite(part)]
+        return path or "The value" if lost and None in stored and None not in value else None
     if isinstance(value, dict) and isinstance(stored, dict):
-        parts = [(key, part, stored.get(key)) for key, part in value.items() if key in stored]
+        as_json = {key: key if key in stored else str(key) for key in value}
+        parts = [(key, part, stored[as_json[key]]) for key, part in value.items() if as_json[key] in stored]
     elif isinstance(value, list | tuple) and isinstance(stored, list) and len(value) == len(stored):
         parts = [(str(place), *pair) for place, pair in enumerate(zip(value, stored, strict=True))]
     else:

@@ -50,6 +50,13 @@ class _Waiter:
     quiet_until: int = 0
     """Up to that event nothing happened to the run since the waiter became idle."""
 
+    expired: bool = False
+
+    def expire(self) -> None:
+        """The time of the waiter is over."""
+        self.expired = True
+        self.woken.set()
+
     async def wait(self) -> None:
         self.idle = True
         try:
@@ -131,21 +138,22 @@ class Waiting:
         return _completed(run)
 
     async def _until_ended(self, run: Run, waiter: _Waiter, timeout_ms: int | None) -> Run:
-        seconds = None if timeout_ms is None else max(0, timeout_ms) / 1000
-        timer = asyncio.timeout(seconds)
+        timer = None
+        if timeout_ms is not None:
+            timer = asyncio.get_running_loop().call_later(max(0, timeout_ms) / 1000, waiter.expire)
         try:
-            async with timer:
-                while not run.is_terminal:
-                    await waiter.wait()
-                    waiter.woken.clear()
-                    run = await self._must_get(run.id)
-        except TimeoutError as error:
-            if not timer.expired():
-                raise
+            while not run.is_terminal and not waiter.expired:
+                await waiter.wait()
+                waiter.woken.clear()
+                run = await self._must_get(run.id)
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if not run.is_terminal:
             raise WaitTimeoutError(
                 f"The run {run.id} has not ended within {timeout_ms} ms. It goes on; wait for it again, "
                 "or cancel it."
-            ) from error
+            )
         return run
 
     @contextlib.asynccontextmanager

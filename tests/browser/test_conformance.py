@@ -124,8 +124,9 @@ def names_outside() -> dict[str, set[str]]:
 
 
 def without_store(name: str) -> str:
-    """``test[opfs-1]`` and ``test[sqlite-file-1]`` are one test."""
-    return re.sub("|".join([*STORES, *STORES_IN_BROWSER]), "STORE", name)
+    """``test[opfs-1]`` and ``test[1-sqlite-file]`` are one test."""
+    test, _, parameters = re.sub("|".join([*STORES, *STORES_IN_BROWSER]), "STORE", name).partition("[")
+    return f"{test}[{'-'.join(sorted(parameters.removesuffix(']').split('-')))}"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{BACKEND}-{file.name}")

@@ -198,3 +198,15 @@ async def test_claim_passes_over_unknown_jobs(make_engine: MakeEngine) -> None:
     await engine.jobs.work.trigger({})
     assert await within(engine.process_until_idle(max_runs=1)) == 1
     assert [run.id for run in await engine.get_runs(status="completed")] == [first.id]
+
+
+class Bag(BaseModel):
+    by_number: dict[int, float | None] = {}
+    several: set[float | None] = set()
+
+
+@pytest.mark.parametrize("bag", [{"by_number": {1: float("nan")}}, {"several": {float("nan")}}])
+async def test_lost_nan_in_odd_places_is_refused(make_engine: MakeEngine, bag: Any) -> None:
+    engine = make_engine(make_job(nothing, input=Bag))
+    with pytest.raises(ValidationError):
+        await engine.jobs.work.trigger(Bag(**bag))

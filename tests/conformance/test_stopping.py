@@ -387,19 +387,19 @@ async def test_budget_that_suffices_stops_no_one(make_engine: MakeEngine) -> Non
 
 async def test_budget_ends_with_its_call(make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
-    timers: list[asyncio.TimerHandle] = []
-    call_at = loop.call_at
+    timers: list[tuple[float, asyncio.Handle]] = []
+    call_later = loop.call_later
 
-    def noting(when: float, callback: Any, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
-        timers.append(call_at(when, callback, *args, **kwargs))
-        return timers[-1]
+    def noting(delay: float, callback: Any, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        handle = call_later(delay, callback, *args, **kwargs)
+        timers.append((delay, handle))
+        return handle
 
-    monkeypatch.setattr(loop, "call_at", noting)
+    monkeypatch.setattr(loop, "call_later", noting)
     engine = make_engine(make_job(nothing))
     await engine.jobs.work.trigger({})
-    until = loop.time() + 3600
-    await engine.process_until_idle(budget_ms=3_600_000)
-    assert [timer.cancelled() for timer in timers if timer.when() >= until] == [True]
+    await engine.process_until_idle(budget_ms=1_800_000)
+    assert [handle.cancelled() for delay, handle in timers if 1700 < delay <= 1800] == [True]
 
 
 async def test_budget_used_up_by_the_claim_stops_the_run(make_engine: MakeEngine, probe: StoreProbe) -> None:

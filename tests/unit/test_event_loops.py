@@ -35,13 +35,15 @@ def test_engine_works_in_a_second_loop(tmp_path: Path, stop: bool) -> None:
     asyncio.run(engine.store.close())
 
 
-def test_engine_is_maintained_in_a_second_loop(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [True, False])
+def test_engine_is_maintained_in_a_second_loop(tmp_path: Path, stop: bool) -> None:
     async def maintained() -> None:
         await engine.init()
         probe.before["checkpoint"] = maintaining = Gate()
         await maintaining.until_reached()
         maintaining.open()
-        await within(engine.stop())
+        if stop:
+            await within(engine.stop())
 
     engine = make(tmp_path)
     probe = StoreProbe(engine.store)

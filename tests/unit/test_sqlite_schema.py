@@ -95,7 +95,7 @@ def test_migrations_count_up_from_one() -> None:
     ("name", "words"),
     [
         ("find_next", ["durably_runs_pending (job_name=?)", "durably_runs_key_holders"]),
-        ("find_next_of", ["sqlite_autoindex_durably_runs_1 (id=?)", "durably_runs_key_holders"]),
+        ("find_next_of", ["durably_runs_by_status (status=? AND id=?)", "durably_runs_key_holders"]),
         ("get_checkpoints", ["durably_steps USING PRIMARY KEY (run_id=?)"]),
         ("get_logs", ["durably_logs USING PRIMARY KEY (run_id=?)"]),
         ("find_idempotent", ["durably_idempotency_keys USING PRIMARY KEY (job_name=? AND key=?)"]),

@@ -1,5 +1,6 @@
 """A store whose file others read, and one that is closed."""
 
+import asyncio
 import inspect
 import sqlite3
 from pathlib import Path
@@ -81,3 +82,10 @@ async def test_checkpoint_restores_the_patience_of_writes(tmp_path: Path, busy: 
     assert patience == [0, BUSY_TIMEOUT_MS]
     assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == BUSY_TIMEOUT_MS == 10_000
     await store.close()
+
+
+async def test_call_beside_the_closing_is_refused(tmp_path: Path) -> None:
+    store = SQLiteStore(str(tmp_path / "app.db"))
+    await store.migrate()
+    _, answer = await asyncio.gather(store.close(), store.get_run("01"), return_exceptions=True)
+    assert (type(answer), store._database.connection) == (StorageError, None)

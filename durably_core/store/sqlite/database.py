@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from durably_core.clock import Clock
-from durably_core.errors import StorageError, StorageFullError
+from durably_core.errors import DurablyError, StorageError, StorageFullError, ValidationError
 from durably_core.store.sql import migrations, queries
 
 MINIMUM_SQLITE = (3, 38, 0)
@@ -172,8 +172,11 @@ def _statements(script: str) -> Iterator[str]:
             statement = ""
 
 
-def _storage_error(error: sqlite3.Error) -> StorageError:
+def _storage_error(error: sqlite3.Error) -> DurablyError:
     code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF == sqlite3.SQLITE_TOOBIG:
+        # No fault of the storage: it will be too big the next time, too.
+        return ValidationError("A value is too big for the database. Store it elsewhere, and its place here.")
     if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
         return StorageFullError()
     name = getattr(error, "sqlite_errorname", type(error).__name__)

@@ -47,7 +47,10 @@ class SQLiteStore:
 
     async def close(self) -> None:
         if not self._thread.closed:
-            await self._thread.call(self._database.close)
+            closing = self._thread.call(self._database.close)
+            # From here on no call may open the file again.
+            self._thread.closed = True
+            await closing
             self._thread.close()
 
     # ------------------------------------------------------------------ transitions
