@@ -19,7 +19,8 @@ from durably_core.errors import (
     ValidationError,
 )
 from durably_core.events import ErrorHandler, EventBus, Listener, RunEvent
-from durably_core.executor import Executor, ExecutorOptions
+from durably_core.execution import ExecutionOptions
+from durably_core.executor import Executor
 from durably_core.handles import JobHandle, Jobs, TriggeredRun
 from durably_core.job import Job, by_name
 from durably_core.maintenance import Maintenance, MaintenanceOptions
@@ -63,7 +64,7 @@ class Durably:
             self._bus,
             self._by_name,
             clock,
-            ExecutorOptions(lease_ms=options.lease_ms, preserve_steps=options.preserve_steps, new_id=new_id),
+            ExecutionOptions(lease_ms=options.lease_ms, preserve_steps=options.preserve_steps, new_id=new_id),
         )
         self._worker = Worker(
             store,

@@ -21,7 +21,8 @@ from durably_core.errors import (
     WaitTimeoutError,
 )
 from durably_core.events import EventBus, LogWrite, RunEvent, RunProgress
-from durably_core.executor import Executor, current_execution
+from durably_core.execution import current_execution
+from durably_core.executor import Executor
 from durably_core.models import Progress, Run
 from durably_core.store.base import Store
 from durably_core.worker import Worker

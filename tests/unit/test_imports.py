@@ -21,6 +21,7 @@ LAYERS = [
     {"store.sqlite.store"},
     {"store.sqlite"},
     {"job", "step"},
+    {"execution"},
     {"executor"},
     {"worker"},
     {"maintenance", "options", "waiting"},

@@ -1,0 +1,464 @@
+"""One attempt at a run: perform → end → tell.
+
+Everything the holder of a lease writes goes through here.
+"""
+
+import asyncio
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic_core import from_json, to_json
+
+from durably_core import events, tasks
+from durably_core.abort import AbortSignal, RunStopped
+from durably_core.blocking import uninterrupted
+from durably_core.clock import Clock, NewId, from_ms
+from durably_core.errors import (
+    CancelledError,
+    DurablyError,
+    LeaseLostError,
+    StorageError,
+    WorkerStoppedError,
+)
+from durably_core.events import EventBus, RunEvent
+from durably_core.job import Job
+from durably_core.models import LogLevel, Progress, RunError
+from durably_core.step import StepContext
+from durably_core.store.base import (
+    Claimed,
+    ClaimRequest,
+    Ending,
+    Lease,
+    LeaseState,
+    NewLog,
+    NewStep,
+    Notes,
+    Store,
+)
+from durably_core.values import storable
+
+E = TypeVar("E", bound=RunEvent)
+
+NOTES_DELAY_MS = 100
+"""How long progress and logs wait for a write to ride along with, before they get one of their own."""
+
+current_execution: ContextVar["Execution | None"] = ContextVar("durably_current_execution", default=None)
+"""The execution whose job code is asking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionOptions:
+    lease_ms: int
+    preserve_steps: bool
+    new_id: NewId
+
+
+class Execution:
+    """One attempt at a run: the recorder behind its step context, and the holder of its lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: EventBus,
+        clock: Clock,
+        options: ExecutionOptions,
+        claimed: Claimed,
+        persist_logs: bool,
+    ) -> None:
+        self.run = claimed.run
+        self.signal = AbortSignal()
+        self.lease = Lease(
+            run_id=claimed.run.id, generation=claimed.run.lease_generation, lease_ms=options.lease_ms
+        )
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._options = options
+        self.holds_lease = True
+        self.is_abandoned = False
+        self.waits_for: Counter[str] = Counter()
+        """Runs whose end the job's code awaits, and how often."""
+        self._persist_logs = persist_logs
+        self._checkpoints = claimed.checkpoints
+        self._loop = asyncio.get_running_loop()
+        self._began_at = clock.now_ms()
+        self._held_at = self._began_at
+        self._breath = tasks.Breath()
+        self._subject: dict[str, Any] = {
+            "run_id": self.run.id,
+            "job_name": self.run.job_name,
+            "labels": self.run.labels,
+        }
+        self._progress: int | None = None
+        self._logs: list[NewLog] = []
+        # By the order in which they were told; of progress only the last, by its number.
+        self._told: dict[int, RunEvent] = {}
+        self._told_count = 0
+        self._notes_wait = False
+        self._noted_at = 0.0
+        self._notes_timer: asyncio.TimerHandle | None = None
+        self._notes_task: asyncio.Task[None] | None = None
+        self._code: asyncio.Task[Ending] | None = None
+        self._failed_steps: dict[str, Exception] = {}
+        self._ending = False
+
+    # ------------------------------------------------------------------ the main path
+
+    async def perform(self, job: Job[Any, Any]) -> Ending | None:
+        """Call the job's function in a task of its own; return when all of its code has stopped.
+
+        None: the run must not be written to any more.
+        """
+        context = StepContext(self.run, self._checkpoints, self.signal, self)
+        # ``stop`` cancels this task and never the worker's.
+        self._code = tasks.start(self._call(job, context))
+        try:
+            ending = await self._code
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled(asyncio.current_task()):
+                raise  # the worker's own task: the lease runs out, another worker takes the run over
+            ending = self._failure(error)
+        finally:
+            # A step whose sibling failed may still run: the key is free only when it has stopped too.
+            await _stop_all(context.tasks_in_flight)
+        # Code that returns or raises after its run was stopped has nothing to report.
+        return self._ending_of_stopped() if self.signal.aborted else ending
+
+    def _ending_of_stopped(self) -> Ending | None:
+        match self.signal.reason:
+            case CancelledError():
+                return Ending(status="cancelled", keep_steps=self._options.preserve_steps)
+            case WorkerStoppedError():
+                return Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
+        return None  # the lease was lost, or storage failed
+
+    async def _call(self, job: Job[Any, Any], context: StepContext) -> Ending:
+        current_execution.set(self)
+        try:
+            input = job.load_input(self.run.input)
+            text = job.dump_output(await job.run(context, input))
+            return Ending(status="completed", output=text, keep_steps=self._options.preserve_steps)
+        except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+            raise
+        except StorageError as error:
+            # Of a trigger or a wait in the job: its fault as little as that of a step's checkpoint.
+            self._storage_failed(error, "job")
+            return self._failure(error)
+        except BaseException as error:  # noqa: BLE001 - user code, SystemExit and what frameworks make up
+            return self._failure(error)
+
+    async def end(self, ending: Ending, then_claim: Callable[[], ClaimRequest | None]) -> Claimed | None:
+        """The last write; returns what it claimed."""
+        self._ending = True
+        if self._notes_task is not None:
+            await asyncio.wait([self._notes_task])
+        return await uninterrupted(self._write_end(ending, then_claim()))
+
+    async def give_back(self) -> None:
+        """Free the lease without having ended the run."""
+        self._ending = True
+        ending = Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
+        await uninterrupted(self._write_end(ending, None))
+
+    async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Claimed | None:
+        event = self._event_of(ending)
+        ended = await self._store.end_run(self.lease, ending, self._take_notes(event), then_claim)
+        self.holds_lease = False
+        if ended.state == "lost":
+            self._tell_lost()
+        elif ended.stop is not None:
+            self._bus.emit(ended.stop)
+        elif event is not None:
+            self._bus.emit(event)
+        self._bus.emit_all(ended.claim.events)
+        return ended.claim.claimed
+
+    def _event_of(self, ending: Ending) -> RunEvent | None:
+        match ending.status:
+            case "completed":
+                output = None if ending.output is None else from_json(ending.output)
+                duration = self._duration(self._began_at)
+                return self._event(events.RunComplete, output=output, duration=duration)
+            case "failed":
+                assert ending.error is not None
+                return self._event(
+                    events.RunFail, error=ending.error.message, failed_step_name=ending.failed_step_name
+                )
+            case "released":
+                return self._event(events.RunRequeue, reason="released", attempt=self.run.attempt)
+            case "cancelled":
+                return None  # the store knows when its code is the last to hold it
+
+    def _event(self, cls: type[E], **fields: Any) -> E:
+        return cls(**self._subject, timestamp_ms=self._clock.now_ms(), **fields)
+
+    def _failure(self, error: BaseException) -> Ending:
+        return Ending(
+            status="failed",
+            error=_run_error(error),
+            failed_step_name=next(
+                (name for name, raised in self._failed_steps.items() if raised is error), None
+            ),
+            keep_steps=self._options.preserve_steps,
+        )
+
+    # ------------------------------------------------------------------ stopping
+
+    def stop(self, reason: DurablyError) -> None:
+        """Abort the signal and, where the code awaits something, cancel it."""
+        if self.signal.aborted:
+            return
+        self.signal.abort(reason)
+        if self._code is not None and self._code is not asyncio.current_task():
+            self._code.cancel()
+
+    def stop_at(self, moment: float) -> asyncio.TimerHandle:
+        """Stop when the loop's clock shows that, to be given back."""
+        # Not call_at: the browser's loop refuses a moment that has passed.
+        return self._loop.call_later(max(0, moment - self._loop.time()), self.stop, WorkerStoppedError())
+
+    @property
+    def lease_is_overdue(self) -> bool:
+        return self._clock.now_ms() - self._held_at >= self.lease.lease_ms
+
+    async def keep_lease(self) -> None:
+        """Renew the lease; stop the code when the run is no longer ours."""
+        if not self.holds_lease or self.is_abandoned:
+            return
+        state = await self._store.renew_lease(self.lease)
+        if self._ending:
+            return  # the last write overtook this one, and knows better
+        if state == "held":
+            assert self.run.lease_owner is not None
+            expires_at = from_ms(self._clock.now_ms() + self.lease.lease_ms)
+            self._bus.emit(
+                self._event(
+                    events.RunLeaseRenewed, lease_owner=self.run.lease_owner, lease_expires_at=expires_at
+                )
+            )
+        self._learn(state)
+        if not self.signal.aborted:
+            # Which step runs, for readers in other processes: no write of its own pays for it before.
+            await self.flush_notes()
+
+    def _learn(self, state: LeaseState) -> None:
+        if state == "held":
+            self._held_at = self._clock.now_ms()
+        elif state == "cancelled":
+            self.stop(CancelledError())
+        elif self._ending:
+            # A task that the job left behind saves beside the last write, or after it.
+            self.signal.abort(LeaseLostError("The run has ended."))
+        else:
+            self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        self.holds_lease = False
+        if not self.signal.aborted:
+            self.stop(LeaseLostError())
+            self._tell_error("Another worker took the run over.", "lease-renewal")
+
+    def _storage_failed(self, error: StorageError, context: str) -> None:
+        # Told to the signal, not by a cancellation: whoever awaits a write learns of it from there.
+        self.signal.abort(error)
+        self._tell_error(error.message, context)
+
+    def _tell_error(self, error: str, context: str) -> None:
+        self._bus.emit(events.WorkerError(error=error, context=context, run_id=self.run.id))
+
+    # ------------------------------------------------------------------ recorder of the step context
+
+    def step_started(self, name: str, index: int) -> int:
+        event = self._event(events.StepStart, step_name=name, step_index=index)
+        self._tell(event)
+        return event.timestamp_ms
+
+    async def step_completed(
+        self, name: str, index: int, started_at: int, text: str | None, value: Any
+    ) -> None:
+        step = NewStep(
+            name=name, index=index, status="completed", output=text, error=None, started_at=started_at
+        )
+        duration = self._duration(started_at)
+        event = self._event(
+            events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
+        )
+        try:
+            await self._save(step, event)
+        except asyncio.CancelledError:
+            if not event.sequence:
+                self.step_stopped(name, index)
+            raise
+        await self._breath.take()
+
+    def replay_failed(self, name: str, error: Exception) -> None:
+        self._failed_steps[name] = error
+
+    async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
+        if isinstance(error, StorageError):
+            self._storage_failed(error, "step")
+            raise RunStopped(error) from error
+        self._failed_steps[name] = error
+        failure = _run_error(error)
+        step = NewStep(
+            name=name, index=index, status="failed", output=None, error=failure, started_at=started_at
+        )
+        event = self._event(events.StepFail, step_name=name, step_index=index, error=failure.message)
+        await self._save(step, event)
+
+    def step_stopped(self, name: str, index: int) -> None:
+        if isinstance(self.signal.reason, CancelledError):
+            event = self._event(events.StepCancel, step_name=name, step_index=index)
+            self._tell(event)
+
+    def progressed(self, progress: Progress) -> None:
+        if self.signal.aborted:
+            return
+        self._note()
+        self._told.pop(self._progress or 0, None)
+        self._tell(self._event(events.RunProgress, progress=progress))
+        self._progress = self._told_count
+
+    def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
+        if self.signal.aborted:
+            return
+        log = NewLog(
+            id=self._options.new_id(),
+            step_name=step_name,
+            level=level,
+            message=message,
+            data=data,
+            created_at=self._clock.now_ms(),
+        )
+        event = self._event(
+            events.LogWrite,
+            id=log.id,
+            created_at=from_ms(log.created_at),
+            step_name=step_name,
+            level=level,
+            message=message,
+            data=None if data is None else from_json(data),
+        )
+        self._note()
+        if self._persist_logs:
+            self._logs.append(log)
+        self._tell(event)
+
+    # ------------------------------------------------------------------ writing
+
+    async def _save(self, step: NewStep, event: RunEvent) -> None:
+        state = await uninterrupted(self._write_step(step, event))
+        if state is not None:
+            self._learn(state)
+        self.signal.throw_if_aborted()
+
+    async def _write_step(self, step: NewStep, event: RunEvent) -> LeaseState | None:
+        try:
+            state = await self._store.save_step(self.lease, step, self._take_notes(event))
+        except StorageError as error:
+            # The step's result is not on disk: going on would break the promise made to the next one.
+            self._storage_failed(error, "step-checkpoint")
+            return None
+        if state == "held":
+            self._bus.emit(event)
+        return state
+
+    def _duration(self, started_at: int) -> int:
+        # A clock that was set back must not make time negative.
+        return max(0, self._clock.now_ms() - started_at)
+
+    def _ms_since(self, moment: float) -> int:
+        return round((self._loop.time() - moment) * 1000)
+
+    def _take_notes(self, event: RunEvent | None = None) -> Notes:
+        """What was told since the last write, and the event of this one."""
+        last = () if event is None else (event,)
+        progress, logs, told = self._told.get(self._progress or 0), self._logs, self._told
+        assert progress is None or isinstance(progress, events.RunProgress)
+        self._progress, self._logs, self._told, self._notes_wait = None, [], {}, False
+        text = None if progress is None else to_json(progress.progress.to_wire()).decode()
+        return Notes(progress=text, logs=tuple(logs), events=(*told.values(), *last))
+
+    def _tell(self, event: RunEvent) -> None:
+        """Now to listeners, to the log with the next write."""
+        self._told_count += 1
+        self._told[self._told_count] = event
+        self._bus.emit(event)
+
+    def _note(self) -> None:
+        if not self._notes_wait:
+            self._notes_wait = True
+            self._noted_at = self._loop.time()
+        # One timer stays armed instead of one per note: it finds out for itself what is left to write.
+        if self._notes_timer is None:
+            self._arm_notes_timer(NOTES_DELAY_MS)
+
+    def _arm_notes_timer(self, delay_ms: int) -> None:
+        self._notes_timer = self._loop.call_later(delay_ms / 1000, self._on_notes_timer)
+
+    def _on_notes_timer(self) -> None:
+        self._notes_timer = None
+        if self._notes_wait and not self.signal.aborted:
+            waits_ms = self._ms_since(self._noted_at)
+            if waits_ms < NOTES_DELAY_MS:
+                # Earlier notes went with a step meanwhile; these are younger.
+                self._arm_notes_timer(NOTES_DELAY_MS - waits_ms)
+            else:
+                self._start_writing_notes()
+
+    async def flush_notes(self) -> None:
+        """Returns when all that was told before is written."""
+        if self._told:
+            await asyncio.wait([self._start_writing_notes()])
+
+    def _start_writing_notes(self) -> asyncio.Task[None]:
+        # One at a time, and known to the last write, which waits for it.
+        earlier = self._notes_task
+        self._notes_task = self._loop.create_task(self._write_notes(earlier))
+        return self._notes_task
+
+    async def _write_notes(self, earlier: asyncio.Task[None] | None) -> None:
+        if earlier is not None and not earlier.done():
+            await asyncio.wait([earlier])
+        if self._ending or not self._told:
+            return  # they went with another write meanwhile
+        try:
+            state = await self._store.save_notes(self.lease, self._take_notes())
+            self._bus.stored(self.run.id)
+            self._learn(state)
+        except StorageError as error:
+            self.stop(error)
+            self._tell_error(error.message, "notes")
+
+    def close(self) -> None:
+        # Tasks that the job left behind may go on: they write nothing any more.
+        self.signal.abort(LeaseLostError("The run has ended."))
+        if self._notes_timer is not None:
+            self._notes_timer.cancel()
+
+
+def _is_being_cancelled(task: asyncio.Task[Any] | None) -> bool:
+    return task is not None and task.cancelling() > 0
+
+
+async def _stop_all(tasks: set[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _run_error(error: BaseException) -> RunError:
+    try:
+        message = error.message if isinstance(error, DurablyError) else str(error)
+    except Exception:  # noqa: BLE001 - user code; an error that can't be printed is an error all the same
+        message = "".join(traceback.format_exception_only(error)).strip()
+    return RunError(
+        message=storable(message or type(error).__name__),
+        type=storable(type(error).__name__),
+        traceback=storable("".join(traceback.format_exception(error))),
+    )
