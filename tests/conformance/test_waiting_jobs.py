@@ -95,3 +95,47 @@ async def test_worker_started_by_a_job_is_no_part_of_it(make_engine: MakeEngine)
     await engine.jobs.child.trigger({})
     await heard.until("run:complete", 2)
     assert [event.step_name for event in heard.of("log:write")] == [None]
+
+
+class Fan:
+    """A parent that waits for its children, all at once, in a step each."""
+
+    def __init__(self, make_engine: MakeEngine, *, children: int = 5, slots: int = 1) -> None:
+        self.children = children
+        self.executing = self.most = 0
+        jobs = (make_job(self.parent), make_job(self.child, name="child"))
+        self.engine = make_engine(*jobs, max_concurrent_runs=slots)
+        self.heard = Heard(self.engine)
+
+    async def parent(self, step: StepContext, _input: Numbers) -> None:
+        wait = self.engine.jobs.child.trigger_and_wait
+        await asyncio.gather(*(step.run(f"child {number}", wait, {}) for number in range(self.children)))
+
+    async def child(self, step: StepContext, _input: Numbers) -> None:
+        self.executing += 1
+        self.most = max(self.most, self.executing)
+        for _ in range(20):  # looks in each of which a worker with a free slot claims
+            await self.engine.get_run(step.run_id)
+        self.executing -= 1
+
+    async def execute(self, parents: int = 1) -> None:
+        for _ in range(parents):
+            await self.engine.jobs.work.trigger({})
+        self.engine.start()
+        await self.heard.until("run:complete", parents * (1 + self.children))
+
+
+# ---------------------------------------------------------------------- lent slots
+
+
+@pytest.mark.parametrize(("slots", "parents", "most"), [(1, 1, 1), (2, 1, 2), (3, 2, 3)])
+async def test_waiting_job_lends_one_slot(make_engine: MakeEngine, slots: int, parents: int, most: int) -> None:
+    fan = Fan(make_engine, slots=slots)
+    await within(fan.execute(parents))
+    assert 1 <= fan.most <= most
+
+
+async def test_lone_call_serves_all_children(make_engine: MakeEngine) -> None:
+    fan = Fan(make_engine)
+    await run_to_end(fan.engine, fan.engine.jobs.work.job)
+    assert (len(await fan.engine.get_runs(status="completed")), fan.most) == (6, 1)
