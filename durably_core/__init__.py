@@ -21,7 +21,7 @@ from durably_core.job import Job, define_job, job
 from durably_core.models import LogEntry, Progress, Run, RunError, Step
 from durably_core.plugins import with_log_persistence
 from durably_core.step import StepContext
-from durably_core.store.base import Store
+from durably_core.store.base import QueryResult, Store, Transaction
 from durably_core.store.sqlite import SQLiteStore
 from durably_core.triggering import BatchItem
 
@@ -47,6 +47,8 @@ __all__ = [
     "RunEvent",
     "is_domain_event",
     "Store",
+    "Transaction",
+    "QueryResult",
     "SQLiteStore",
     "DurablyError",
     "NotFoundError",

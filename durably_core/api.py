@@ -4,6 +4,7 @@ Validation, projection and errors are written here once. Bodies are JSON objects
 camelCase; each operation's model says what it takes.
 """
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
 
@@ -67,6 +68,12 @@ class EventQuery(Body):
     run_id: str | None = None
     types: list[str] | None = None
     limit: Annotated[int, Field(ge=0)] = 1000
+
+
+class Query(Body):
+    sql: str = Field(min_length=1)
+    parameters: list[Any] | dict[str, Any] = []
+    limit: Annotated[int, Field(ge=0, le=10_000)] = 1000
 
 
 class Purge(Body):
@@ -156,6 +163,14 @@ async def _delete_run(durably: Durably, body: OneRun) -> Any:
     return {"success": True}
 
 
+async def _query(durably: Durably, body: Query) -> Any:
+    found = await durably.query(body.sql, body.parameters, limit=body.limit)
+    rows = [
+        [b64encode(cell).decode() if isinstance(cell, bytes) else cell for cell in row] for row in found.rows
+    ]
+    return {"columns": found.columns, "rows": rows, "truncated": found.truncated}
+
+
 async def _purge_runs(durably: Durably, body: Purge) -> Any:
     return {"deleted": await durably.purge_runs(older_than=body.older_than, limit=body.limit)}
 
@@ -174,6 +189,7 @@ OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
     "retrigger": (OneRun, _retrigger),
     "deleteRun": (OneRun, _delete_run),
     "purgeRuns": (Purge, _purge_runs),
+    "query": (Query, _query),
 }
 
 

@@ -21,7 +21,7 @@ HAS_THREADS = sys.platform != "emscripten"
 async def call(function: Callable[P, Any], /, *args: P.args, **kwargs: P.kwargs) -> Any:
     """The result of a function, sync or async. A sync one may block; context variables go along."""
     if HAS_THREADS and not inspect.iscoroutinefunction(function):
-        bound = functools.partial(contextvars.copy_context().run, _called, function, *args, **kwargs)
+        bound = functools.partial(contextvars.copy_context().run, called, function, *args, **kwargs)
         result = await to_its_end(asyncio.get_running_loop().run_in_executor(None, bound))
     else:
         result = function(*args, **kwargs)
@@ -56,7 +56,8 @@ class OwnThread:
             self._pool.shutdown()
 
 
-def _called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def called(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """The result of a function that runs in another thread."""
     try:
         return function(*args, **kwargs)
     except StopIteration as error:

@@ -26,7 +26,7 @@ from durably_core.job import Job, by_name
 from durably_core.maintenance import Maintenance, MaintenanceOptions
 from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.options import Options, check_count, check_jobs, check_ms
-from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, RunFilter, Store
+from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, QueryResult, RunFilter, Store
 from durably_core.store.sqlite import SQLiteStore
 from durably_core.triggering import BatchItem, check_labels, new_run
 from durably_core.waiting import OnLog, OnProgress, Waiting
@@ -361,6 +361,26 @@ class Durably:
         reach back to ``after``.
         """
         return self.waiting.subscribe(run_id, after=after)
+
+    async def query(
+        self,
+        sql: str,
+        parameters: Sequence[Any] | Mapping[str, Any] = (),
+        *,
+        limit: int = 1000,
+        timeout_ms: int = 5000,
+    ) -> QueryResult:
+        """What one SELECT finds in the engine's database, in its own tables or in yours.
+
+        At most ``limit`` rows; ``truncated`` says whether there are more. Raises ``ValidationError`` for a
+        query that would write, fails, or takes longer than ``timeout_ms``; nothing else is read or written
+        meanwhile.
+        """
+        if not isinstance(sql, str) or not sql.strip():
+            raise ValidationError(f"A query is a text, not {sql!r}.")
+        check_count("limit", limit, least=0)
+        check_ms("timeout_ms", timeout_ms)
+        return await self.store.query(sql, parameters, limit=limit, timeout_ms=timeout_ms)
 
     async def get_steps(self, run_id: str) -> list[Step]:
         """What is recorded of the run's steps, in the order in which they ended."""

@@ -27,7 +27,7 @@ from durably_core.errors import (
 from durably_core.events import EventBus, RunEvent
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
-from durably_core.step import StepContext
+from durably_core.step import Committed, StepContext, TransactionWork
 from durably_core.store.base import (
     Claimed,
     ClaimRequest,
@@ -37,7 +37,9 @@ from durably_core.store.base import (
     NewLog,
     NewStep,
     Notes,
+    StepWork,
     Store,
+    Transaction,
 )
 from durably_core.values import storable
 
@@ -294,6 +296,53 @@ class Execution:
                 self.step_stopped(name, index)
             raise
         await self._breath.take()
+
+    async def step_in_transaction(
+        self, name: str, index: int, started_at: int, work: TransactionWork, committed: Committed
+    ) -> Any:
+        def checkpoint(transaction: Transaction) -> tuple[NewStep, RunEvent]:
+            text, value = work(transaction)
+            step = NewStep(
+                name=name, index=index, status="completed", output=text, error=None, started_at=started_at
+            )
+            duration = self._duration(started_at)
+            event = self._event(
+                events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
+            )
+            done.append((text, event))
+            return step, event
+
+        done: list[tuple[str | None, events.StepComplete]] = []
+        state = await uninterrupted(self._write_transaction(index, checkpoint, done, committed))
+        if state is not None:
+            self._learn(state)
+        self.signal.throw_if_aborted()
+        await self._breath.take()
+        return done[0][1].output
+
+    async def _write_transaction(
+        self,
+        index: int,
+        checkpoint: StepWork,
+        done: list[tuple[str | None, events.StepComplete]],
+        committed: Committed,
+    ) -> LeaseState | None:
+        told, logs, progress = self._told, self._logs, self._progress
+        try:
+            state = await self._store.run_transaction(self.lease, index, checkpoint, self._take_notes())
+        except StorageError as error:
+            self._storage_failed(error, "step-checkpoint")
+            return None
+        except BaseException:
+            # Rolled back with what the step did: the next write takes the notes along.
+            self._told, self._logs = told | self._told, logs + self._logs
+            self._progress = self._progress or progress
+            raise
+        if state == "held":
+            text, event = done[0]
+            committed(text)
+            self._bus.emit(event)
+        return state
 
     def replay_failed(self, name: str, error: Exception) -> None:
         self._failed_steps[name] = error

@@ -1,20 +1,26 @@
 """What job code sees of its run: steps, progress, logs and the signal to stop."""
 
 import asyncio
+import contextvars
+import inspect
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 from durably_core.abort import AbortSignal
-from durably_core.blocking import call
+from durably_core.blocking import call, called
 from durably_core.errors import ConflictError, ValidationError
 from durably_core.models import LogLevel, Progress, Run
+from durably_core.store.base import Transaction
 from durably_core.values import JSON_CODEC, Codec, codec_of, storable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+TransactionWork = Callable[[Transaction], tuple[str | None, Any]]
+Committed = Callable[[str | None], None]
 
 _current_step: ContextVar[str | None] = ContextVar("durably_current_step", default=None)
 
@@ -33,6 +39,11 @@ class Recorder(Protocol):
     def replay_failed(self, name: str, error: Exception) -> None: ...
 
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None: ...
+
+    async def step_in_transaction(
+        self, name: str, index: int, started_at: int, work: TransactionWork, committed: Committed
+    ) -> Any:
+        """The value that ``work`` answers with beside its JSON text, once both are on disk."""
 
     def step_stopped(self, name: str, index: int) -> None: ...
 
@@ -94,6 +105,41 @@ class StepContext:
 
         Raises what the function raises, and ``ConflictError`` when a step of that name is running.
         """
+        return await self._once(
+            name, function, lambda index, codec: self._run_step(name, index, codec, function, args, kwargs)
+        )
+
+    async def transaction(
+        self,
+        name: str,
+        function: Callable[Concatenate[Transaction, P], T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """A step whose own writes to the database and whose checkpoint are committed together, or not at all.
+
+        ``function(transaction, *args, **kwargs)`` is a plain function; ``transaction.execute(sql, parameters)``
+        works on tables of your own in the engine's database. Their writes happen exactly once, whatever
+        dies and whenever. Keep it short: nothing else is written meanwhile.
+
+        Raises what the function raises; nothing of it is written then.
+        """
+        if inspect.iscoroutinefunction(function):
+            raise ValidationError(f"The transaction {name!r} needs a plain function: it must not wait.")
+        return cast(
+            "T",
+            await self._once(
+                name,
+                function,
+                lambda index, codec: self._run_transaction(name, index, codec, function, args, kwargs),
+            ),
+        )
+
+    async def _once(
+        self, name: str, function: Callable[..., Any], execute: Callable[[int, Codec], Awaitable[Any]]
+    ) -> Any:
+        """The checkpoint of that name, or else what ``execute`` makes of its index and codec."""
         if not isinstance(name, str) or not name or storable(name) != name:
             raise ValidationError(f"A step needs a name, not {name!r}.")
         self.signal.throw_if_aborted()
@@ -106,7 +152,7 @@ class StepContext:
             return self._replay(name, codec)
         self._in_flight[name] = asyncio.current_task()
         try:
-            return await self._run_step(name, index, codec, function, args, kwargs)
+            return await execute(index, codec)
         finally:
             del self._in_flight[name]
 
@@ -144,6 +190,31 @@ class StepContext:
         self._checkpoints[name] = text
         await self._recorder.step_completed(name, index, started_at, text, value)
         return value
+
+    async def _run_transaction(
+        self, name: str, index: int, codec: Codec, function: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Any:
+        started_at = self._recorder.step_started(name, index)
+        token = _current_step.set(name)
+        context = contextvars.copy_context()
+        _current_step.reset(token)
+
+        def work(transaction: Transaction) -> tuple[str | None, Any]:
+            return codec.store(context.run(called, function, transaction, *args, **kwargs))
+
+        def committed(text: str | None) -> None:
+            # Even when its caller is cancelled meanwhile: a saved step must not run again.
+            self._checkpoints[name] = text
+
+        try:
+            return await self._recorder.step_in_transaction(name, index, started_at, work, committed)
+        except asyncio.CancelledError:
+            if name not in self._checkpoints:
+                self._recorder.step_stopped(name, index)
+            raise
+        except Exception as error:
+            await self._recorder.step_failed(name, index, started_at, error)
+            raise
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the run is. Shown at once; on disk with the next step or shortly after."""

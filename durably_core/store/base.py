@@ -4,9 +4,9 @@ A transition writes its events in the same transaction and hands them back, numb
 it tells them on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from durably_core.events import RunEvent
 from durably_core.models import (
@@ -125,6 +125,30 @@ class NewStep:
     started_at: int
 
 
+class Transaction(Protocol):
+    """The database's transaction in which a step's checkpoint is written, for the step's own statements.
+
+    ``execute`` and ``executemany`` are those of the database's driver. Tables of the engine can be read
+    and not written; the transaction ends with the step.
+    """
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Any: ...
+
+    def executemany(self, sql: str, parameters: Any, /) -> Any: ...
+
+
+StepWork = Callable[[Transaction], tuple[NewStep, RunEvent]]
+"""What a step does in a transaction; answers with its checkpoint and the event that tells of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryResult:
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    truncated: bool
+    """Whether there are more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
     """How an execution ended. ``cancelled`` frees the lease that a cancelled run still holds; ``released``
@@ -198,6 +222,12 @@ class Store(Protocol):
 
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState: ...
 
+    async def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
+        """Commit what ``work`` writes and the checkpoint of the step at ``index`` together, or neither.
+
+        ``work`` is called only while the lease is held. What it raises is raised.
+        """
+
     async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState: ...
 
     async def end_run(
@@ -243,6 +273,9 @@ class Store(Protocol):
 
     async def get_newest_event(self) -> int:
         """The number of the newest event; 0 when there is none."""
+
+    async def query(self, sql: str, parameters: Any, *, limit: int, timeout_ms: int) -> QueryResult:
+        """Raises ``ValidationError`` for a query that would write, fails, or takes too long."""
 
     # ------------------------------------------------------------------ maintenance
 

@@ -16,6 +16,7 @@ LAYERS = [
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
     {"store.sql", "store.base"},
+    {"store.sqlite.guests"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},
     {"store.sqlite.store"},

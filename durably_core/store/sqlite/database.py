@@ -5,12 +5,14 @@ Everything here blocks, and runs on the store's own thread.
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
 from durably_core.clock import Clock
 from durably_core.errors import DurablyError, StorageError, StorageFullError, ValidationError
+from durably_core.store.base import QueryResult
 from durably_core.store.sql import migrations, queries
+from durably_core.store.sqlite.guests import Parameters, SQLiteTransaction, lent, query
 
 MINIMUM_SQLITE = (3, 38, 0)
 BUSY_TIMEOUT_MS = 10_000
@@ -71,6 +73,15 @@ class Database:
         except sqlite3.Error as error:
             raise _storage_error(error) from error
         return result
+
+    def lent(self) -> AbstractContextManager[SQLiteTransaction]:
+        """The open transaction in the hands of a step."""
+        assert self.connection is not None
+        return lent(self.connection)
+
+    def query(self, sql: str, parameters: Parameters, limit: int, timeout_ms: int) -> QueryResult:
+        """What a query of a guest finds."""
+        return query(self.connection or self._open(), sql, parameters, limit, timeout_ms)
 
     # ------------------------------------------------------------------ the file
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from durably_core import events
 from durably_core.blocking import OwnThread
@@ -22,9 +22,12 @@ from durably_core.store.base import (
     NewStep,
     Notes,
     Page,
+    QueryResult,
     RunFilter,
+    StepWork,
 )
 from durably_core.store.sqlite.database import Database
+from durably_core.store.sqlite.guests import GuestError
 from durably_core.store.sqlite.transitions import Transitions
 
 T = TypeVar("T")
@@ -69,6 +72,12 @@ class SQLiteStore:
 
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
         return await self._write(lambda: self._transitions.save(lease, step, notes))
+
+    async def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
+        try:
+            return await self._write(lambda: self._transitions.run_transaction(lease, index, work, notes))
+        except GuestError as raised:
+            raise raised.error from None
 
     async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState:
         return await self._write(lambda: self._transitions.save(lease, None, notes))
@@ -153,6 +162,9 @@ class SQLiteStore:
         row = await self._read(lambda: self._database.one("get_newest_event", {}))
         assert row is not None
         return int(row["newest"])
+
+    async def query(self, sql: str, parameters: Any, *, limit: int, timeout_ms: int) -> QueryResult:
+        return await self._read(lambda: self._database.query(sql, parameters, limit, timeout_ms))
 
     # ------------------------------------------------------------------ maintenance
 

@@ -26,6 +26,7 @@ from durably_core.store.base import (
     NewRun,
     NewStep,
     Notes,
+    StepWork,
 )
 from durably_core.store.sqlite.database import Database
 
@@ -232,6 +233,17 @@ class Transitions:
         if step is not None:
             self._insert_step(lease.run_id, step, guard["now"])
         self._write_notes(lease, notes)
+        return "held"
+
+    def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
+        guard = self._guard(lease) | {"step_index": index + 1, "completed_steps": 1, "progress": notes.progress}
+        # Before the work: whoever has lost the run does not even begin.
+        if self._execute("save_notes", guard).rowcount == 0:
+            return self._why_refused(lease)
+        with self._database.lent() as transaction:
+            step, event = work(transaction)
+        self._insert_step(lease.run_id, step, guard["now"])
+        self._write_notes(lease, replace(notes, events=(*notes.events, event)))
         return "held"
 
     def end_run(self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None) -> Ended:
