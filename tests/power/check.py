@@ -69,6 +69,18 @@ EXPECT_NOTHING: dict[str, str] = {
 }
 
 
+OWN_ROWS_AND_STEPS = """
+    SELECT run_id, name, sum(own), sum(finished)
+    FROM (
+      SELECT run_id, name, 1 AS own, 0 AS finished FROM owned
+      UNION ALL
+      SELECT run_id, data ->> 'step_name', 0, 1 FROM durably_events
+      WHERE type = 'step:complete' AND data ->> 'step_name' GLOB 'own-[0-9]*'
+    )
+    GROUP BY run_id, name
+    HAVING sum(own) <> 1 OR sum(finished) <> 1"""
+
+
 def faults_of_file(connection: sqlite3.Connection) -> Iterator[str]:
     """What SQLite itself finds wrong."""
     [result] = connection.execute("PRAGMA integrity_check(1)").fetchone()
@@ -88,6 +100,11 @@ def faults_between_tables(connection: sqlite3.Connection) -> Iterator[str]:
     for fault, query in EXPECT_NOTHING.items():
         if row := connection.execute(query).fetchone():
             yield f"there are {fault}: {tuple(row)}"
+    if connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'owned'").fetchone():
+        yield from (
+            f"own rows and finished steps differ: {tuple(row)}"
+            for row in connection.execute(OWN_ROWS_AND_STEPS).fetchmany(1)
+        )
     query = """
         SELECT run.id, run.status, (
           SELECT type FROM durably_events WHERE run_id = run.id AND type LIKE 'run:%' AND type <> 'run:progress'

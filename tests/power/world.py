@@ -10,7 +10,15 @@ from typing import Any, cast
 
 from pydantic import BaseModel
 
-from durably_core import Durably, SQLiteStore, StepContext, create_durably, define_job, with_log_persistence
+from durably_core import (
+    Durably,
+    SQLiteStore,
+    StepContext,
+    Transaction,
+    create_durably,
+    define_job,
+    with_log_persistence,
+)
 from durably_core.clock import IdFactory
 from durably_core.events import Event
 from tests.power.loop import SimulatedClock
@@ -108,6 +116,7 @@ class World:
                     define_job(name="steps", input=Work, output=Total, run=self._steps),
                     define_job(name="failing", input=Work, output=Total, run=self._failing),
                     define_job(name="slow", input=Work, output=Total, run=self._slow),
+                    define_job(name="owning", input=Work, output=Total, run=self._owning),
                 )
             },
             clock=self.clock,
@@ -143,6 +152,15 @@ class World:
             await step.run("waiting", self._wait)
         return Total(total=input.size)
 
+    async def _owning(self, step: StepContext, input: Work) -> Total:
+        """Writes to a table of its own: as often as its steps are finished, and not more often."""
+        await step.transaction("own-table", own_table)
+        self.history.finished.setdefault((input.key, "own-table"), self.history.position())
+        for number in range(input.steps):
+            await step.transaction(f"own-{number}", own_row, step.run_id, f"own-{number}")
+            self.history.finished.setdefault((input.key, f"own-{number}"), self.history.position())
+        return Total(total=input.steps)
+
     async def _step(self, step: StepContext, input: Work, name: str) -> str:
         result = await step.run(name, self._work, input, name)
         self.history.finished.setdefault((input.key, name), self.history.position())
@@ -157,6 +175,14 @@ class World:
 
     async def _wait(self) -> None:
         await asyncio.Event().wait()
+
+
+def own_table(transaction: Transaction) -> None:
+    transaction.execute("CREATE TABLE IF NOT EXISTS owned (run_id TEXT, name TEXT)")
+
+
+def own_row(transaction: Transaction, run_id: str, name: str) -> None:
+    transaction.execute("INSERT INTO owned (run_id, name) VALUES (?, ?)", (run_id, name))
 
 
 EMPTY = ""
