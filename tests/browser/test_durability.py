@@ -28,3 +28,16 @@ def test_each_committed_step_is_flushed_exactly_once(chromium: Chromium, test_si
 def test_page_is_cross_origin_isolated(chromium: Chromium, test_site: Site) -> None:
     page = chromium.open(test_site.url)
     assert page.evaluate("window.crossOriginIsolated") is True
+
+
+def test_own_tables_can_be_queried_and_not_changed(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    run = wait_until_ended(page, trigger(page, "own-tables", {"count": 3}))
+    assert run["status"] == "completed", run
+    page.reload()
+    wait_until_ready(page)
+    found = page.evaluate("window.durably.query('SELECT number FROM own WHERE number > ?', [0])")
+    assert found == {"columns": ["number"], "rows": [[1], [2]], "truncated": False}
+    refused = page.evaluate("window.durably.query('DELETE FROM own').catch((error) => error.message)")
+    assert "may only read" in refused

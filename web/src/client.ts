@@ -5,6 +5,8 @@ import type {
   JobInfo,
   Json,
   LogEntry,
+  QueryParameters,
+  QueryResult,
   RunFilter,
   Step,
   StorageInfo,
@@ -36,6 +38,8 @@ export interface Durably<Jobs extends JobTypes = AnyJobs> {
   getRuns(filter?: RunFilter): Promise<ClientRun[]>
   getSteps(runId: string): Promise<Step[]>
   getLogs(runId: string): Promise<LogEntry[]>
+  /** What one SELECT finds in the engine's database. One that would write is refused. */
+  query(sql: string, parameters?: QueryParameters): Promise<QueryResult>
   cancel(runId: string): Promise<void>
   /** Starts a new run with the input of a finished one. */
   retrigger(runId: string): Promise<{ runId: string }>
@@ -102,6 +106,10 @@ class Client<Jobs extends JobTypes> implements Durably<Jobs> {
 
   getLogs(runId: string): Promise<LogEntry[]> {
     return this.#transport.request('getLogs', { runId })
+  }
+
+  query(sql: string, parameters: QueryParameters = []): Promise<QueryResult> {
+    return this.#transport.request('query', { sql, parameters })
   }
 
   async cancel(runId: string): Promise<void> {

@@ -14,6 +14,8 @@ export type {
   Json,
   LogEntry,
   Progress,
+  QueryParameters,
+  QueryResult,
   RunFilter,
   RunStatus,
   Step,

@@ -190,6 +190,16 @@ export interface RunFilter {
   view?: 'full' | 'summary'
 }
 
+export type QueryParameters = Json[] | { [name: string]: Json }
+
+export interface QueryResult {
+  columns: string[]
+  /** Bytes are in base64. */
+  rows: Json[][]
+  /** Whether there are more rows than were asked for. */
+  truncated: boolean
+}
+
 /** An empty object. */
 export type NoInput = Record<string, never>
 
@@ -210,6 +220,7 @@ export interface Operations {
   }
   getSteps: { in: { runId: string }; out: Step[] }
   getLogs: { in: { runId: string }; out: LogEntry[] }
+  query: { in: { sql: string; parameters?: QueryParameters; limit?: number }; out: QueryResult }
   cancel: { in: { runId: string }; out: { success: true } }
   retrigger: { in: { runId: string }; out: { success: true; runId: string } }
   deleteRun: { in: { runId: string }; out: { success: true } }

@@ -10,7 +10,7 @@ from js import self as worker
 from pydantic import BaseModel
 from pyodide.ffi import create_once_callable  # type: ignore[import-not-found]
 
-from durably_core import StepContext, job
+from durably_core import StepContext, Transaction, job
 
 
 class Steps(BaseModel):
@@ -69,6 +69,22 @@ async def recurse(step: StepContext, input: Steps) -> None:
 
 def deep(level: int) -> int:
     return sorted([level], key=deep)[0] if level < 0 else sorted([level + 1], key=deep)[0]
+
+
+@job("own-tables")
+async def own_tables(step: StepContext, input: Steps) -> None:
+    """Writes to a table of its own."""
+    await step.transaction("create", create_table)
+    for number in range(input.count):
+        await step.transaction(f"add {number}", add_row, number)
+
+
+def create_table(transaction: Transaction) -> None:
+    transaction.execute("CREATE TABLE IF NOT EXISTS own (number INTEGER)")
+
+
+def add_row(transaction: Transaction, number: int) -> None:
+    transaction.execute("INSERT INTO own VALUES (?)", (number,))
 
 
 @job("doom")

@@ -43,6 +43,7 @@ const READS: ReadonlySet<OperationName> = new Set([
   'getRun',
   'countRuns',
   'getEvents',
+  'query',
   'getRuns',
   'getSteps',
   'getLogs',
