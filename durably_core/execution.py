@@ -122,7 +122,7 @@ class Execution:
             ending = await self._code
         except asyncio.CancelledError as error:
             if _is_being_cancelled(asyncio.current_task()):
-                raise  # the worker's own task: the lease runs out, another worker takes the run over
+                raise  # the worker's own task: the run is given back before the next claim
             ending = self._failure(error)
         finally:
             # A step whose sibling failed may still run: the key is free only when it has stopped too.
@@ -282,13 +282,7 @@ class Execution:
     async def step_completed(
         self, name: str, index: int, started_at: int, text: str | None, value: Any
     ) -> None:
-        step = NewStep(
-            name=name, index=index, status="completed", output=text, error=None, started_at=started_at
-        )
-        duration = self._duration(started_at)
-        event = self._event(
-            events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
-        )
+        step, event = self._checkpoint(name, index, started_at, text, value)
         try:
             await self._save(step, event)
         except asyncio.CancelledError:
@@ -302,13 +296,7 @@ class Execution:
     ) -> Any:
         def checkpoint(transaction: Transaction) -> tuple[NewStep, RunEvent]:
             text, value = work(transaction)
-            step = NewStep(
-                name=name, index=index, status="completed", output=text, error=None, started_at=started_at
-            )
-            duration = self._duration(started_at)
-            event = self._event(
-                events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
-            )
+            step, event = self._checkpoint(name, index, started_at, text, value)
             done.append((text, event))
             return step, event
 
@@ -398,6 +386,19 @@ class Execution:
         self._tell(event)
 
     # ------------------------------------------------------------------ writing
+
+    def _checkpoint(
+        self, name: str, index: int, started_at: int, text: str | None, value: Any
+    ) -> tuple[NewStep, events.StepComplete]:
+        """What is stored of a finished step, and the event that tells of it."""
+        step = NewStep(
+            name=name, index=index, status="completed", output=text, error=None, started_at=started_at
+        )
+        duration = self._duration(started_at)
+        event = self._event(
+            events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
+        )
+        return step, event
 
     async def _save(self, step: NewStep, event: RunEvent) -> None:
         state = await uninterrupted(self._write_step(step, event))

@@ -165,7 +165,7 @@ async def test_nan_beside_none_goes_through(make_engine: MakeEngine) -> None:
 # ---------------------------------------------------------------------- after the end
 
 
-@pytest.mark.parametrize("at", ["last write", "after the end"])
+@pytest.mark.parametrize("at", ["last write", "after the last write", "after the end"])
 async def test_late_step_tells_no_fault(make_engine: MakeEngine, probe: StoreProbe, at: str) -> None:
     async def body(step: StepContext, _input: Numbers) -> None:
         tasks.append(asyncio.create_task(late(step)))
@@ -184,10 +184,12 @@ async def test_late_step_tells_no_fault(make_engine: MakeEngine, probe: StorePro
     heard = Heard(engine)
     if at == "last write":
         probe.before["end_run"] = let_go
+    elif at == "after the last write":
+        probe.after["end_run"] = let_go
     run = await engine.jobs.work.trigger({})
     await within(engine.process_one())
     await within(let_go())
-    assert tasks[0].cancelled() is (at == "after the end")
+    assert tasks[0].cancelled() is (at != "last write")
     assert ((await ended(engine, run.id)).status, heard.of("worker:error")) == ("completed", [])
 
 

@@ -622,31 +622,6 @@ async def test_parents_of_one_call_all_end(make_engine: MakeEngine) -> None:
     assert [(await ended(engine, run.id)).status for run in runs] == ["completed", "completed"]
 
 
-async def test_late_step_after_the_last_write_tells_no_fault(
-    make_engine: MakeEngine, probe: StoreProbe
-) -> None:
-    async def body(step: StepContext, _input: Numbers) -> None:
-        tasks.append(asyncio.create_task(late(step)))
-
-    async def late(step: StepContext) -> None:
-        await go()
-        await step.run("late", lambda: 1)
-
-    async def let_go() -> None:
-        go.open()
-        await asyncio.wait(tasks)
-
-    tasks: list[asyncio.Task[None]] = []
-    go = Gate()
-    engine = make_engine(make_job(body), store=probe.as_store)
-    heard = Heard(engine)
-    probe.after["end_run"] = let_go
-    await engine.jobs.work.trigger({})
-    await within(engine.process_one())
-    assert tasks[0].cancelled()
-    assert heard.of("worker:error") == []
-
-
 async def test_cancelled_caller_forgets_no_run_to_give_back(make_engine: MakeEngine, probe: StoreProbe) -> None:
     engine = make_engine(make_job(nothing), store=probe.as_store)
     await engine.jobs.work.trigger({})
