@@ -106,6 +106,12 @@ class StorageFullError(StorageError):
     status = 507
 
 
+class StorageDamagedError(StorageError):
+    """The database file is damaged."""
+
+    code = "storage_damaged"
+
+
 class CancelledError(DurablyError):
     """The run was cancelled."""
 

@@ -197,9 +197,27 @@ class WorkerError(Event):
     """The worker hit an error outside of job code. ``context`` names what it was doing."""
 
     type = "worker:error"
+    code: str
     error: str
     context: str
     run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPause(Event):
+    """The storage refuses claims: no run is begun until it takes them again, which is tried now and then.
+    ``code`` is that of the ``StorageError``."""
+
+    type = "worker:pause"
+    code: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerResume(Event):
+    """The storage takes claims again."""
+
+    type = "worker:resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +249,8 @@ EVENT_TYPES: dict[str, type[Event]] = {
         StepCancel,
         LogWrite,
         WorkerError,
+        WorkerPause,
+        WorkerResume,
         WorkerUnknownJob,
     )
 }

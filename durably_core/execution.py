@@ -262,15 +262,16 @@ class Execution:
         self.holds_lease = False
         if not self.signal.aborted:
             self.stop(LeaseLostError())
-            self._tell_error("Another worker took the run over.", "lease-renewal")
+            self._tell_error(LeaseLostError("Another worker took the run over."), "lease-renewal")
 
     def _storage_failed(self, error: StorageError, context: str) -> None:
         # Told to the signal, not by a cancellation: whoever awaits a write learns of it from there.
         self.signal.abort(error)
-        self._tell_error(error.message, context)
+        self._tell_error(error, context)
 
-    def _tell_error(self, error: str, context: str) -> None:
-        self._bus.emit(events.WorkerError(error=error, context=context, run_id=self.run.id))
+    def _tell_error(self, error: DurablyError, context: str) -> None:
+        told = events.WorkerError(code=error.code, error=error.message, context=context, run_id=self.run.id)
+        self._bus.emit(told)
 
     # ------------------------------------------------------------------ recorder of the step context
 
@@ -482,7 +483,7 @@ class Execution:
             self._learn(state)
         except StorageError as error:
             self.stop(error)
-            self._tell_error(error.message, "notes")
+            self._tell_error(error, "notes")
 
     def close(self) -> None:
         # Tasks that the job left behind may go on: they write nothing any more.

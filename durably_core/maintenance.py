@@ -18,6 +18,9 @@ PURGE_LIMIT = 100
 PRUNE_LIMIT = 5000
 """Events per transaction."""
 
+SHRINK_LIMIT = 1000
+"""Pages per transaction."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceOptions:
@@ -29,7 +32,7 @@ class MaintenanceOptions:
 
 
 class Maintenance:
-    """Deletes what is too old, bounds the WAL, and tells of runs that no one here can execute."""
+    """Deletes what is too old, gives back what that leaves, and tells of runs that no one here can execute."""
 
     def __init__(
         self,
@@ -67,6 +70,7 @@ class Maintenance:
         await self._do("event-retention", self._prune)
         await self._do("idempotency-keys", self._store.delete_expired_keys)
         await self._do("unknown-jobs", self._tell_unknown_jobs)
+        await self._do("free-pages", self._shrink)
         await self._do("wal-checkpoint", self._store.checkpoint)
 
     async def run_if_due(self) -> None:
@@ -85,8 +89,9 @@ class Maintenance:
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - the other parts must be done all the same
-            message = error.message if isinstance(error, StorageError) else f"{type(error).__name__}: {error}"
-            self._bus.emit(events.WorkerError(error=message, context=context))
+            if not isinstance(error, StorageError):
+                error = StorageError(f"{type(error).__name__}: {error}")
+            self._bus.emit(events.WorkerError(code=error.code, error=error.message, context=context))
 
     async def _purge(self) -> None:
         if self._options.retain_runs_ms is None:
@@ -106,6 +111,12 @@ class Maintenance:
         pruned = PRUNE_LIMIT
         while pruned:
             pruned = await self._store.prune_events(keep=self._options.retain_events, limit=PRUNE_LIMIT)
+            await asyncio.sleep(0)
+
+    async def _shrink(self) -> None:
+        given_back = SHRINK_LIMIT
+        while given_back:
+            given_back = await self._store.shrink(limit=SHRINK_LIMIT)
             await asyncio.sleep(0)
 
     async def _tell_unknown_jobs(self) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 
 from durably_core import events, tasks
 from durably_core.blocking import to_its_end
-from durably_core.errors import StorageError, WorkerStoppedError
+from durably_core.errors import StorageError, StorageFullError, WorkerStoppedError
 from durably_core.events import EventBus
 from durably_core.executor import Executor
 from durably_core.store.base import Claimed, ClaimRequest, Store
 
 MAX_BACKOFF_S = 30.0
+
+MAX_BACKOFF_WHEN_FULL_S = 5.0
+"""A person who has just made room looks on."""
 
 TELL_INTERVAL_S = 0.02
 
@@ -54,6 +57,7 @@ class Worker:
         # In a row: claims, and executions that storage ended.
         self._failed_claims = 0
         self._failed_runs = 0
+        self._paused_by: StorageError | None = None
         self._dispatcher: asyncio.Task[None] | None = None
         self._busy = 0
         self._busy_lent = 0
@@ -201,7 +205,7 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
             self._failed(error, None)
             return True
-        self._failed_claims = 0
+        self._claimed_again()
         if claimed is None:
             self._failed_runs = 0
             return False
@@ -275,15 +279,29 @@ class Worker:
         else:
             self._failed_runs += 1
         self._tell_error(error, context, None if claimed is None else claimed.run.id)
+        if claimed is None and isinstance(error, StorageError):
+            self._pause(error)
+
+    def _pause(self, error: StorageError) -> None:
+        known, self._paused_by = self._paused_by, error
+        if known is None or known.code != error.code:
+            self._bus.emit(events.WorkerPause(code=error.code, error=error.message))
+
+    def _claimed_again(self) -> None:
+        self._failed_claims = 0
+        if self._paused_by is not None:
+            self._paused_by = None
+            self._bus.emit(events.WorkerResume())
 
     def _tell_error(self, error: Exception, context: str, run_id: str | None) -> None:
         if not isinstance(error, StorageError):
             context, error = "worker", StorageError(f"{type(error).__name__}: {error}")
-        self._bus.emit(events.WorkerError(error=error.message, context=context, run_id=run_id))
+        self._bus.emit(events.WorkerError(code=error.code, error=error.message, context=context, run_id=run_id))
 
     async def _back_off(self) -> None:
         """Exponentially, with jitter; not longer than the worker runs."""
-        seconds = min(self._polling_s * 2 ** min(self._failures, 20), MAX_BACKOFF_S)
+        most = MAX_BACKOFF_WHEN_FULL_S if isinstance(self._paused_by, StorageFullError) else MAX_BACKOFF_S
+        seconds = min(self._polling_s * 2 ** min(self._failures, 20), most)
         until = asyncio.get_running_loop().time() + seconds * self._rng.uniform(0.5, 1.0)
         while self._has_slots and (left := until - asyncio.get_running_loop().time()) > 0:
             self._wakeup.clear()

@@ -9,44 +9,83 @@ import importlib
 import json
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic_core import to_json
 
 from durably_core import api, tasks
 from durably_core.durably import Durably, create_durably
-from durably_core.errors import DurablyError, ValidationError
-from durably_core.events import Event, to_wire
+from durably_core.errors import DurablyError, StorageDamagedError, StorageError, ValidationError
+from durably_core.events import Event, WorkerError, WorkerPause, to_wire
 from durably_core.job import Job, collect_jobs
 from durably_core.plugins import with_log_persistence
+from durably_core.store.sqlite import SQLiteStore
 
 APP = "/app/"
 """Where the worker unpacks engine and jobs."""
 
-Respond = Callable[[int, bool, str], None]
-Tell = Callable[[str], None]
+RESERVE_BYTES = 4 * 1024 * 1024
+"""As much as the WAL may hold before it is emptied."""
 
 
-async def start(
-    database: str, jobs_module: str, options: str, respond: Respond, tell_events: Tell, tell_failed: Tell
-) -> "Bridge":
+class Host(Protocol):
+    """What the worker's JavaScript offers. All bodies are JSON text."""
+
+    def respond(self, request_id: int, ok: bool, body: str) -> None: ...
+
+    def events(self, body: str) -> None: ...
+
+    def paused(self, body: str) -> None:
+        """No run is begun: a ``WireError``. ``""``: they are begun again."""
+
+    def damaged(self, body: str) -> None:
+        """The database turned out to be damaged: a ``WireError``."""
+
+    def failed(self, body: str) -> None:
+        """The engine could not be started: a ``WireError``."""
+
+    def countFlushes(self) -> int:  # noqa: N802 - JavaScript
+        """How often the database's WAL was flushed."""
+
+
+async def start(database: str, jobs_module: str, options: str, host: Host) -> "Bridge":
     """Import the jobs, open the database and start the engine.
 
-    ``options``: JSON object of ``create_durably``'s options. The callbacks are JavaScript functions;
-    ``tell_failed`` hears a ``WireError`` before this raises.
+    ``options``: JSON object of ``create_durably``'s options. ``host.failed`` hears of it before this raises.
     """
+    durably: Durably | None = None
     try:
         jobs = _import_jobs(jobs_module)
         # The worker holds the tab lock, so no one else has this database open.
-        durably = create_durably(database=database, jobs=jobs, exclusive=True, **json.loads(options))
+        store = SQLiteStore(database, exclusive=True, reserve_bytes=RESERVE_BYTES)
+        durably = create_durably(database=store, jobs=jobs, exclusive=True, **json.loads(options))
         # The page shows what jobs logged.
         durably.use(with_log_persistence())
-        bridge = Bridge(durably, respond, tell_events)
-        await durably.init()
+        bridge = Bridge(durably, store, host)
+        await durably.migrate()
+        await _expect_durable(store, host.countFlushes)
+        durably.start()
     except DurablyError as error:
-        tell_failed(to_json(error.to_wire()).decode())
+        if durably is not None:
+            await durably.close()  # whoever looks into the file next must be alone with it
+        host.failed(_wire(error))
         raise
     return bridge
+
+
+def _wire(error: DurablyError) -> str:
+    return to_json(error.to_wire()).decode()
+
+
+async def _expect_durable(store: SQLiteStore, count_flushes: Callable[[], int]) -> None:
+    """Commit once, and see it flushed: no promise is made that is not kept."""
+    before = count_flushes()
+    await store.commit_once()
+    if count_flushes() == before:
+        raise StorageError(
+            "This browser does not write to its disk what it is told to: finished steps could be lost. "
+            "Use a recent Chrome, Edge, Firefox or Safari."
+        )
 
 
 def _import_jobs(module: str) -> dict[str, Job[Any, Any]]:
@@ -69,17 +108,33 @@ def _import_jobs(module: str) -> dict[str, Job[Any, Any]]:
 class Bridge:
     """Passes requests in, and answers and events out."""
 
-    def __init__(self, durably: Durably, respond: Respond, tell_events: Tell) -> None:
+    def __init__(self, durably: Durably, store: SQLiteStore, host: Host) -> None:
         self._durably = durably
-        self._respond = respond
-        self._tell_events = tell_events
+        self._store = store
+        self._host = host
         self._events: list[dict[str, Any]] = []
         self._turn_awaited = False
         self._requests: set[asyncio.Task[None]] = set()
         durably.on("*", self._collect)
+        durably.on("worker:error", self._on_error)
+        durably.on("worker:pause", self._on_pause)
+        durably.on("worker:resume", lambda _event: host.paused(""))
+
+    async def pack(self) -> str:
+        """See ``spa_runtime.storage.pack``, for the database of this engine."""
+        try:
+            await self._store.pack()
+        except DurablyError as error:
+            self._tell_damage(error)
+            return _wire(error)
+        return ""
+
+    async def stop(self) -> None:
+        """Stop the engine and close its database; what executes is given back."""
+        await self._durably.close(timeout_ms=0)
 
     def request(self, request_id: int, operation: str, body: str) -> None:
-        """Start an operation; its answer goes through ``respond``."""
+        """Start an operation; its answer goes through ``Host.respond``."""
         task = tasks.start(self._answer(request_id, operation, body))
         # The loop only holds tasks weakly.
         self._requests.add(task)
@@ -90,13 +145,26 @@ class Bridge:
             result = await api.call(self._durably, operation, body)
             text, ok = to_json(result, inf_nan_mode="null").decode(), True
         except DurablyError as error:
-            text, ok = to_json(error.to_wire()).decode(), False
+            text, ok = _wire(error), False
+            self._tell_damage(error)
         except Exception as error:  # noqa: BLE001 - a fault of ours; without an answer the page would wait for ever
             message = f"The engine failed: {type(error).__name__}: {error}"
             text, ok = to_json({"code": "internal", "status": 500, "message": message}).decode(), False
         # Events that led to this answer are heard before it.
         self._send_events()
-        self._respond(request_id, ok, text)
+        self._host.respond(request_id, ok, text)
+
+    def _on_pause(self, event: WorkerPause) -> None:
+        wire = StorageError(event.error).to_wire() | {"code": event.code}
+        self._host.paused(to_json(wire).decode())
+
+    def _on_error(self, event: WorkerError) -> None:
+        if event.code == StorageDamagedError.code:
+            self._tell_damage(StorageDamagedError(event.error))
+
+    def _tell_damage(self, error: DurablyError) -> None:
+        if isinstance(error, StorageDamagedError):
+            self._host.damaged(_wire(error))
 
     def _collect(self, event: Event) -> None:
         # One message per turn of the loop, however many events.
@@ -112,4 +180,4 @@ class Bridge:
     def _send_events(self) -> None:
         if self._events:
             events, self._events = self._events, []
-            self._tell_events(to_json(events, inf_nan_mode="null").decode())
+            self._host.events(to_json(events, inf_nan_mode="null").decode())

@@ -19,12 +19,13 @@ from durably_core.errors import ConflictError, NotFoundError
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 MANIFEST = "durably/manifest.json"
-ENGINE_PACKAGES = ("durably_core", "spa_runtime/__init__.py", "spa_runtime/bridge.py")
+ENGINE_PACKAGES = ("durably_core", "spa_runtime/__init__.py", "spa_runtime/bridge.py", "spa_runtime/storage.py")
 SPA_OPTIONS = {
     "polling_interval_ms": 100,
     "lease_renew_interval_ms": 500,
     "lease_ms": 3000,
     "preserve_steps": True,
+    "retain_runs": "30d",
 }
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip knows no earlier time: two builds of the same input are the same bytes."""

@@ -285,5 +285,8 @@ class Store(Protocol):
     async def delete_expired_keys(self) -> int:
         """Forget idempotency keys whose time is over; returns how many."""
 
+    async def shrink(self, *, limit: int) -> int:
+        """Give back to the disk at most so many of the pages that deleted rows left; returns how many."""
+
     async def checkpoint(self) -> bool:
         """Bound what a log-structured database keeps beside its file. False: try again later."""

@@ -13,7 +13,9 @@ def flushes_of_a_run(page: Page, steps: int) -> int:
 
 
 def wal_flushes(page: Page) -> int:
-    return int(page.evaluate("async () => (await window.durably.getStorage()).files['main.db-wal'].flushes"))
+    return int(
+        page.evaluate("async () => (await window.durably.storage.getInfo()).files['main.db-wal'].flushes")
+    )
 
 
 def test_each_committed_step_is_flushed_exactly_once(chromium: Chromium, test_site: Site) -> None:

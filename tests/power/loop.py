@@ -27,6 +27,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self._selector = self
+        # Else timers fire ahead of time, as the system's clock is coarse: time would never reach them.
+        self._clock_resolution = 1e-9
         self._now = 0.0
         self.turns = 0
 

@@ -13,6 +13,7 @@ from tests.power.check import (
     faults_of_file,
     has_schema,
 )
+from tests.power.filling import Filling
 from tests.power.loop import simulate
 from tests.power.trial import Trial
 from tests.power.workloads import WORKLOADS, trigger
@@ -105,6 +106,10 @@ class Recording:
 
 def trial(scene: str, arm: Callable[[bool], None]) -> Trial:
     return Trial(scene, arm)
+
+
+def filling(give_room: Callable[[], None]) -> Filling:
+    return Filling(give_room)
 
 
 def record(workload: str, path: str, seed: int, position: Position, on_commit: Any) -> Recording:

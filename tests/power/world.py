@@ -25,6 +25,9 @@ from tests.power.loop import SimulatedClock
 
 DAY_MS = 86_400_000
 
+RESERVE_BYTES = 8192
+"""Small: every power cut copies it."""
+
 Position = Callable[[], int]
 """How many operations have reached the files."""
 
@@ -88,14 +91,14 @@ class History:
 class World:
     """One life of an engine on a database: ``open`` begins it, ``close`` ends it in good order."""
 
-    def __init__(self, path: str, history: History, seed: str) -> None:
+    def __init__(self, path: str, history: History, seed: str, *, reserve_bytes: int = RESERVE_BYTES) -> None:
         self.path = path
         self.history = history
         self.clock = SimulatedClock()
         self.calls: Counter[tuple[str, str]] = Counter()
         self.slow_began = asyncio.Event()
         self._rng = random.Random(seed)
-        self.store = SQLiteStore(path, exclusive=True, clock=self.clock)
+        self.store = SQLiteStore(path, exclusive=True, reserve_bytes=reserve_bytes, clock=self.clock)
 
     def connect(self) -> sqlite3.Connection:
         """Open the file as the engine does, and no more than that."""

@@ -23,7 +23,7 @@ def test_listener_hears_only_its_type(bus: EventBus) -> None:
     heard: list[Event] = []
     bus.on("worker:error", heard.append)
     bus.emit(cancel())
-    bus.emit(WorkerError(error="no", context="claim"))
+    bus.emit(WorkerError(code="storage", error="no", context="claim"))
     assert [event.type for event in heard] == ["worker:error"]
 
 
@@ -31,7 +31,7 @@ def test_star_hears_every_type(bus: EventBus) -> None:
     heard: list[Event] = []
     bus.on("*", heard.append)
     bus.emit(cancel())
-    bus.emit(WorkerError(error="no", context="claim"))
+    bus.emit(WorkerError(code="storage", error="no", context="claim"))
     assert [event.type for event in heard] == ["run:cancel", "worker:error"]
 
 
@@ -127,7 +127,7 @@ def test_wire_without_payload_has_no_payload(event_type: str) -> None:
 
 
 def test_fault_that_no_one_hears_is_logged(bus: EventBus, caplog: pytest.LogCaptureFixture) -> None:
-    bus.emit(WorkerError(error="The disk is gone.", context="claim"))
+    bus.emit(WorkerError(code="storage", error="The disk is gone.", context="claim"))
     assert [(record.name, record.levelname) for record in caplog.records] == [("durably", "ERROR")]
     assert "The disk is gone." in caplog.text
 
@@ -137,7 +137,7 @@ def test_fault_that_is_heard_is_not_logged(
     bus: EventBus, caplog: pytest.LogCaptureFixture, event_type: str
 ) -> None:
     bus.on(event_type, lambda _event: None)
-    bus.emit(WorkerError(error="The disk is gone.", context="claim"))
+    bus.emit(WorkerError(code="storage", error="The disk is gone.", context="claim"))
     assert caplog.records == []
 
 

@@ -16,7 +16,8 @@ Object.assign(window, {
   /** Bytes of a file in the folder that the database lives in, as the browser itself counts them. */
   sizeInOpfs: async (name: string) => {
     const root = await navigator.storage.getDirectory()
-    const folder = await root.getDirectoryHandle('durably')
+    const all = await root.getDirectoryHandle('durably')
+    const folder = await all.getDirectoryHandle('conformance')
     return (await (await folder.getFileHandle(name)).getFile()).size
   },
 })

@@ -1,6 +1,7 @@
-import { openHandles } from '../src/opfs/handles'
+import { openOpfsFolder } from '../src/opfs/opfs-folder'
 import { fetchManifest } from '../src/worker/manifest'
-import { loadPython, mountDatabase } from '../src/worker/python'
+import { loadPython } from '../src/worker/python'
+import { DatabaseStorage } from '../src/worker/storage'
 import type { SessionMessage, SessionRequest } from './messages'
 
 /** The database that `tests/conftest.py` opens. */
@@ -33,13 +34,12 @@ self.onmessage = async ({ data }: MessageEvent<SessionRequest>) => {
 async function boot() {
   const runtimeUrl = new URL('../durably/', self.location.href).href
   const manifest = await fetchManifest(runtimeUrl)
-  const handles = await openHandles(DATABASE)
+  const folder = await openOpfsFolder(DATABASE)
+  const storage = await DatabaseStorage.open(folder, 'opfs', DATABASE)
   const python = await loadPython(runtimeUrl, manifest, () => undefined)
-  const fileSystem = mountDatabase(python, handles, (error) =>
-    post({ type: 'broken', reason: `The handles are lost: ${String(error)}` }),
-  )
+  storage.mount(python, (error) => post({ type: 'broken', reason: `The handles are lost: ${String(error)}` }))
   return {
     session: python.pyodide.pyimport(manifest.jobsModule) as SessionModule,
-    walFlushes: () => fileSystem.counters[`${DATABASE}.db-wal`]?.flushes ?? 0,
+    walFlushes: () => storage.walFlushes,
   }
 }

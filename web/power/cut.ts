@@ -1,4 +1,5 @@
-import { Content, type Image, type Operation } from './disk'
+import { Content } from '../src/opfs/content'
+import type { Image, Operation } from './disk'
 import { type Random } from './random'
 
 type Change = Exclude<Operation, { kind: 'flush' }>

@@ -1,12 +1,14 @@
 /**
- * Simulated power cuts and failing files under the real engine:
+ * Simulated power cuts, failing files and full storage under the real engine:
  *
  *     node main.js sample [SEED]       some cuts, and proof that they would find planted faults
  *     node main.js all [SEED]          every cut
  *     node main.js faults              failing files only, every one
+ *     node main.js full                full storage only, every room
  *     node main.js replay CUT [FAULT]  one cut, as it was reported; FAULT: the planted one
  */
 import { resolve } from 'node:path'
+import { fillDisks } from './full-disk'
 import { attempt, faultsOfHandles, parseCase } from './handle-faults'
 import { PLANTED_FAULTS } from './plants'
 import { prove, report, runAll, type Extents } from './report'
@@ -23,19 +25,25 @@ const SAMPLE: Extents = {
 const EVERY = { cutPoints: Infinity, survivals: Infinity, draws: 3, enough: 3 }
 const ALL: Extents = { birth: EVERY, life: EVERY, checkpoints: EVERY, switching: EVERY }
 
+/** By which rooms for a database grow: every page, or some of them. */
+const PAGE_BYTES = 4096
+const SOME_BYTES = 150_000
+
 async function main([mode, ...rest]: string[]): Promise<boolean> {
   watch()
   // The program lies in build/power.
   const site = await Site.open(resolve(import.meta.dirname, '../..'))
   if (mode === 'replay') return replay(site, rest[0] ?? '', rest[1])
   if (mode === 'faults') return faultsOfHandles(site, { every: 1, seed: 1 })
+  if (mode === 'full') return fillDisks(site, Number(rest[0] ?? PAGE_BYTES), Number(rest[1] ?? 0))
   const isSample = mode !== 'all'
   const seed = Number(rest[0] ?? 1)
   if (!Number.isSafeInteger(seed)) throw new Error(`A seed is a whole number, not ${rest[0]}.`)
   const holds = runAll(site, isSample ? SAMPLE : ALL, seed)
   const bites = prove(site, SAMPLE, seed, !isSample)
   const survives = faultsOfHandles(site, isSample ? { every: 20, seed } : { every: 1, seed })
-  return holds && bites && survives
+  const resumes = fillDisks(site, isSample ? SOME_BYTES : PAGE_BYTES)
+  return holds && bites && survives && resumes
 }
 
 /** What `text` of a report stands for, a power cut or a failing handle, once more. */

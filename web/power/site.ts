@@ -7,11 +7,8 @@ import type { EmscriptenFs, FsNode } from '../src/opfs/emscripten'
 import { OpfsFileSystem } from '../src/opfs/file-system'
 import { startPython, type Python } from '../src/worker/pyodide'
 
-/** The files of the database, as `openHandles` names them. */
-export const FILES = ['main.db', 'main.db-journal', 'main.db-wal'] as const
-
-/** What the harness needs of Emscripten's file system beyond what the worker needs. */
-type MountableFs = EmscriptenFs & { unmount(path: string): void; rmdir(path: string): void }
+/** The files of the database, as the worker mounts them. */
+export const FILES = ['main.db', 'main.db-journal', 'main.db-wal', 'main.db-reserve'] as const
 
 /** Changes the nodes of a file system before it is mounted. */
 export type Plant = (root: FsNode) => void
@@ -26,6 +23,12 @@ export interface Session {
     onCommit: () => void,
   ): Recording
   trial(scene: string, arm: (armed: boolean) => void): Trial
+  filling(giveRoom: () => void): Filling
+}
+
+/** `tests/power/filling.py`. */
+export interface Filling extends PyProxy {
+  live(path: string): string
 }
 
 /** `tests/power/trial.py`. Answers are what went wrong, or nothing. */
@@ -43,12 +46,12 @@ export interface Recording extends PyProxy {
 /** Python in Node, with the engine of this repository and the file system of the browser. */
 export class Site {
   readonly session: Session
-  readonly #fs: MountableFs
+  readonly #fs: EmscriptenFs
   #mounts = 0
 
   private constructor({ pyodide, fs }: Python) {
     this.session = pyodide.pyimport('tests.power.session') as Session
-    this.#fs = fs as MountableFs
+    this.#fs = fs
   }
 
   /** `root` is the folder of the repository. */
@@ -97,13 +100,15 @@ export class Site {
         plant(root)
         this.#fs.mount({ mount: () => root }, options, path)
       },
+      unmount: (path) => this.#fs.unmount(path),
+      rmdir: (path) => this.#fs.rmdir(path),
     }
-    new OpfsFileSystem(fs, handles, onFatal).mountAt(folder)
+    const fileSystem = new OpfsFileSystem(fs, handles, onFatal)
+    fileSystem.mountAt(folder)
     try {
       return work(`${folder}/main.db`)
     } finally {
-      this.#fs.unmount(folder)
-      this.#fs.rmdir(folder)
+      fileSystem.unmount(folder)
     }
   }
 }

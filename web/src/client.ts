@@ -44,8 +44,8 @@ export interface Durably<Jobs extends JobTypes = AnyJobs> {
   /** Starts a new run with the input of a finished one. */
   retrigger(runId: string): Promise<{ runId: string }>
   deleteRun(runId: string): Promise<void>
-  /** How often and how much was written to the database's files since the engine started. */
-  getStorage(): Promise<StorageInfo>
+  /** The database as a whole. */
+  readonly storage: DatabaseStorage
 
   /** Hears every event of the engine, in batches, oldest first. Returns the way to stop. */
   subscribe(listener: (events: readonly EngineEvent[]) => void): () => void
@@ -53,6 +53,26 @@ export interface Durably<Jobs extends JobTypes = AnyJobs> {
   /** Settles when the engine is ready; rejects when it can't start. */
   ready(): Promise<void>
   close(): void
+}
+
+/** What can be done with the database as a whole. Works also when the engine could not be started. */
+export interface DatabaseStorage {
+  /** How much is stored and may be stored, and what was written since the engine started. */
+  getInfo(): Promise<StorageInfo>
+  /** Asks the browser never to delete the data by itself, and tells its answer. */
+  persist(): Promise<boolean>
+  /** The whole database as one SQLite file. */
+  export(): Promise<Blob>
+  /**
+   * Goes on with a database that was exported, in the place of this one, which is deleted. A file that is
+   * damaged or no database of Durably's is refused, and nothing is changed.
+   */
+  import(file: Blob): Promise<void>
+  /** Deletes everything: the database, and those that were set aside. */
+  clear(): Promise<void>
+  /** The files of a database that was set aside: see `status.storage.setAside`. */
+  exportSetAside(generation: number): Promise<File[]>
+  deleteSetAside(generation: number): Promise<void>
 }
 
 export interface DurablyOptions {
@@ -67,6 +87,7 @@ export function createDurably<Jobs extends JobTypes = AnyJobs>(options: DurablyO
 
 class Client<Jobs extends JobTypes> implements Durably<Jobs> {
   readonly jobs: { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }
+  readonly storage: DatabaseStorage
   readonly #transport: Transport
   readonly #eventListeners = new Set<(events: readonly EngineEvent[]) => void>()
   readonly #statusListeners = new Set<(status: EngineStatus) => void>()
@@ -74,6 +95,7 @@ class Client<Jobs extends JobTypes> implements Durably<Jobs> {
   constructor(transport: Transport) {
     this.#transport = transport
     this.jobs = jobHandles(transport)
+    this.storage = databaseStorage(transport)
     transport.connect({
       status: (status) => notify(this.#statusListeners, status),
       events: (events) => notify(this.#eventListeners, events),
@@ -125,10 +147,6 @@ class Client<Jobs extends JobTypes> implements Durably<Jobs> {
     await this.#transport.request('deleteRun', { runId })
   }
 
-  getStorage(): Promise<StorageInfo> {
-    return this.#transport.request('storage', {})
-  }
-
   subscribe(listener: (events: readonly EngineEvent[]) => void): () => void {
     return register(this.#eventListeners, listener)
   }
@@ -146,6 +164,31 @@ class Client<Jobs extends JobTypes> implements Durably<Jobs> {
     this.#transport.close()
     this.#eventListeners.clear()
     this.#statusListeners.clear()
+  }
+}
+
+function databaseStorage(transport: Transport): DatabaseStorage {
+  return {
+    getInfo: () => transport.request('storage', {}),
+    persist: async () => {
+      const isPersisted = await navigator.storage.persist()
+      await transport.request('storage', {})
+      return isPersisted
+    },
+    export: async () => {
+      const [file] = await transport.request('exportDatabase', {})
+      return file ?? new Blob()
+    },
+    import: async (file) => {
+      await transport.request('importDatabase', {}, file)
+    },
+    clear: async () => {
+      await transport.request('clearStorage', {})
+    },
+    exportSetAside: (generation) => transport.request('exportSetAside', { generation }),
+    deleteSetAside: async (generation) => {
+      await transport.request('deleteSetAside', { generation })
+    },
   }
 }
 

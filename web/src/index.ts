@@ -1,5 +1,5 @@
 export { createDurably } from './client'
-export type { AnyJobs, Durably, DurablyOptions, JobHandle, JobTypes } from './client'
+export type { AnyJobs, DatabaseStorage, Durably, DurablyOptions, JobHandle, JobTypes } from './client'
 export { DurablyError } from './errors'
 export { BOOT_PHASES } from './protocol'
 export type {
@@ -19,7 +19,10 @@ export type {
   RunFilter,
   RunStatus,
   Step,
+  SetAsideDatabase,
   StorageInfo,
+  StorageKind,
+  StorageStatus,
   TriggerOptions,
   TriggerResult,
 } from './protocol'

@@ -1,5 +1,5 @@
 /**
- * What page and engine say to each other. Types only, one union per direction.
+ * What page and engine say to each other: types, and the names that both list. One union per direction.
  *
  * JSON bodies cross the worker port as text: Python writes and reads them itself, so nothing is
  * converted twice on the way.
@@ -133,7 +133,9 @@ export type EngineEvent =
       message: string
       data: Json
     })
-  | (EventBase & { type: 'worker:error'; error: string; context: string; runId: string | null })
+  | (EventBase & { type: 'worker:error'; code: string; error: string; context: string; runId: string | null })
+  | (EventBase & { type: 'worker:pause'; code: string; error: string })
+  | (EventBase & { type: 'worker:resume' })
   | (EventBase & { type: 'worker:unknown-job'; jobName: string; waiting: number })
 
 export type EngineEventType = EngineEvent['type']
@@ -156,8 +158,34 @@ export interface EngineStatus {
   /** Milliseconds that each finished phase took. */
   timings: Partial<Record<BootPhase, number>>
   error: WireError | null
-  /** Counts worker boots: a higher number means that the engine was restarted. */
+  /** Why no run is begun at the moment, though the engine is ready: `storage_full` above all. It tries again by itself. */
+  pause: WireError | null
+  /** Null until the database is open. */
+  storage: StorageStatus | null
+  /** Counts the engine's starts: a higher number means that it was restarted. */
   epoch: number
+}
+
+/** `memory` lasts as long as the worker, and only for an app that asked for it. */
+export type StorageKind = 'opfs' | 'memory'
+
+export interface StorageStatus {
+  kind: StorageKind
+  /** Bytes that this site stores in all, and that it may store, as the browser estimates them. */
+  usage: number | null
+  quota: number | null
+  /** Whether the browser deletes the data only when the person says so. */
+  isPersisted: boolean
+  /** Databases that are no longer used, kept for the person. */
+  setAside: SetAsideDatabase[]
+}
+
+/** A database that was found damaged. `generation` names it. */
+export interface SetAsideDatabase {
+  generation: number
+  at: string
+  reason: string
+  bytes: number
 }
 
 // ---------------------------------------------------------------- operations
@@ -226,12 +254,27 @@ export interface Operations {
   deleteRun: { in: { runId: string }; out: { success: true } }
   purgeRuns: { in: { olderThan: string; limit?: number }; out: { deleted: number } }
   storage: { in: NoInput; out: StorageInfo }
+  exportDatabase: { in: NoInput; out: Blob[] }
+  importDatabase: { in: NoInput; out: { success: true } }
+  clearStorage: { in: NoInput; out: { success: true } }
+  exportSetAside: { in: { generation: number }; out: File[] }
+  deleteSetAside: { in: { generation: number }; out: { success: true } }
 }
 export type OperationName = keyof Operations
 
-/** What reached the database's files since the engine started. */
-export interface StorageInfo {
-  /** By file name, e.g. `main.db-wal`. */
+/** Those that are about the database as a whole: they work also when the engine could not be started. */
+export const STORAGE_OPERATIONS = [
+  'storage',
+  'exportDatabase',
+  'importDatabase',
+  'clearStorage',
+  'exportSetAside',
+  'deleteSetAside',
+] as const satisfies OperationName[]
+export type StorageOperation = (typeof STORAGE_OPERATIONS)[number]
+
+export interface StorageInfo extends StorageStatus {
+  /** What reached the database's files since the engine started, by name, e.g. `main.db-wal`. */
   files: Record<string, { flushes: number; writes: number; bytesWritten: number; bytes: number }>
 }
 
@@ -242,8 +285,9 @@ export interface StartMessage {
   protocol: number
   /** Absolute address of the folder that holds `manifest.json`. */
   runtimeUrl: string
-  /** Name of the database in OPFS. */
+  /** Name of the database. */
   database: string
+  storage: StorageKind
   epoch: number
   /** The worker holds a Web Lock of this name for life: the page notices by it that the worker has died. */
   aliveLock: string
@@ -255,6 +299,8 @@ export interface RequestMessage {
   operation: OperationName
   /** JSON text. */
   body: string
+  /** What `importDatabase` imports. */
+  file?: Blob | undefined
 }
 
 export type ToWorker = StartMessage | RequestMessage
@@ -270,6 +316,8 @@ export interface ResponseMessage {
   ok: boolean
   /** JSON text: the result, or a `WireError`. */
   body: string
+  /** The result of an operation that gives files. */
+  files?: Blob[] | undefined
 }
 
 export interface EventsMessage {

@@ -9,6 +9,8 @@ export interface Transport {
   request<Name extends OperationName>(
     operation: Name,
     body: Operations[Name]['in'],
+    /** What an operation takes that is no JSON. */
+    file?: Blob,
   ): Promise<Operations[Name]['out']>
   readonly status: EngineStatus
   /** Called after every change of `status` and with every batch of events. */

@@ -9,14 +9,24 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
 from durably_core.clock import Clock
-from durably_core.errors import DurablyError, StorageError, StorageFullError, ValidationError
+from durably_core.errors import (
+    DurablyError,
+    StorageDamagedError,
+    StorageError,
+    StorageFullError,
+    ValidationError,
+)
 from durably_core.store.base import QueryResult
 from durably_core.store.sql import migrations, queries
 from durably_core.store.sqlite.guests import Parameters, SQLiteTransaction, lent, query
+from durably_core.store.sqlite.reserve import Reserve
 
 MINIMUM_SQLITE = (3, 38, 0)
 BUSY_TIMEOUT_MS = 10_000
 """How long a write waits for another process's write."""
+
+PAGES_KEPT_FREE = 256
+"""Of free pages so many stay in the file, or a quarter of it: new runs use them soon."""
 
 T = TypeVar("T")
 
@@ -24,7 +34,7 @@ T = TypeVar("T")
 class Database:
     """A connection that is opened at its first use."""
 
-    def __init__(self, path: str, *, exclusive: bool, clock: Clock) -> None:
+    def __init__(self, path: str, *, exclusive: bool, reserve_bytes: int, clock: Clock) -> None:
         if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
             needed = ".".join(map(str, MINIMUM_SQLITE))
             raise StorageError(f"SQLite {needed} or newer is needed; this Python has {sqlite3.sqlite_version}.")
@@ -32,6 +42,7 @@ class Database:
         self._exclusive = exclusive
         self._clock = clock
         self._queries = queries("sqlite")
+        self.reserve = Reserve(f"{path}-reserve", reserve_bytes)
         self.connection: sqlite3.Connection | None = None
 
     def now_ms(self) -> int:
@@ -42,6 +53,10 @@ class Database:
     def execute(self, query: str, parameters: Mapping[str, Any]) -> sqlite3.Cursor:
         """Run a named query."""
         return (self.connection or self._open()).execute(self._queries[query], parameters)
+
+    def run(self, sql: str) -> sqlite3.Cursor:
+        """Run a statement that has no name."""
+        return (self.connection or self._open()).execute(sql)
 
     def all(self, query: str, parameters: Mapping[str, Any]) -> list[sqlite3.Row]:
         return self.execute(query, parameters).fetchall()
@@ -57,9 +72,15 @@ class Database:
         except sqlite3.Error as error:
             raise _storage_error(error) from error
 
-    def write(self, work: Callable[[], T]) -> T:
-        """The same as one transaction: all of it or nothing."""
+    def write(self, work: Callable[[], T], *, from_reserve: bool = False) -> T:
+        """The same as one transaction: all of it or nothing.
+
+        Raises ``StorageFullError`` when the reserve is spent, unless ``from_reserve`` says that this is
+        what the reserve is for.
+        """
         try:
+            if not from_reserve:
+                self._require_room()
             connection = self.connection or self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -97,6 +118,9 @@ class Database:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
             if self._exclusive:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+            if not _number(connection, "page_count"):
+                # Only a new file can be told, before anything is written to it. It can then be made smaller.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             mode = _switch_to_wal(connection)
             if mode not in ("wal", "memory"):
                 raise StorageError(f"{self._path} can't be opened in WAL mode (it stays in {mode!r} mode).")
@@ -129,6 +153,49 @@ class Database:
             return not busy
         finally:
             connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+
+    def surplus_pages(self) -> int:
+        """How many pages of the file are free, but for a part that new runs will soon use."""
+        connection = self._open()
+        kept = max(PAGES_KEPT_FREE, _number(connection, "page_count") // 4)
+        return max(0, _number(connection, "freelist_count") - kept)
+
+    def shrink(self, pages: int) -> int:
+        """Take so many free pages out of the file; returns how many there were."""
+        connection = self._open()
+        before = _number(connection, "freelist_count")
+        connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        return before - _number(connection, "freelist_count")
+
+    def pack(self) -> None:
+        """Take every free page out of the file, and move the whole WAL into it."""
+        connection = self._open()
+        # Bite by bite, because the pages that are moved go through the WAL.
+        while self.checkpoint() and _number(connection, "freelist_count"):
+            if not self.shrink(PAGES_KEPT_FREE):
+                break
+
+    # ------------------------------------------------------------------ room
+
+    def _require_room(self) -> None:
+        """Raises ``StorageFullError`` for as long as the reserve is spent and can't be set apart again."""
+        if self.reserve.is_whole:
+            return
+        self._open()  # what is in the way of that is told first
+        try:
+            if not self.reserve.restore():
+                raise StorageFullError
+        except OSError as error:
+            raise StorageError(f"The storage could not be written: {error}.") from error
+
+    def make_room(self) -> None:
+        """Give back what the database holds and does not need. That takes room itself: the reserve's."""
+        try:
+            self.reserve.spend()
+            with suppress(sqlite3.OperationalError):  # there may be too little even so
+                self.pack()
+        except OSError as error:
+            raise StorageError(f"The storage could not be written: {error}.") from error
 
     # ------------------------------------------------------------------ schema
 
@@ -163,6 +230,19 @@ class Database:
                     "it was written by a development version. Export the data, or delete the database."
                 )
 
+    def touch(self) -> None:
+        """Change the file without changing what it says. Inside of a transaction.
+
+        An update to the same value would not do: SQLite sees that there is nothing to write.
+        """
+        connection = self._open()
+        connection.execute("INSERT INTO durably_schema_versions VALUES (0, '', 0)")
+        connection.execute("DELETE FROM durably_schema_versions WHERE version = 0")
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])
+
 
 def _switch_to_wal(connection: sqlite3.Connection) -> str:
     # The first switch of a file takes a lock for which SQLite does not wait as it does for others.
@@ -191,4 +271,8 @@ def _storage_error(error: sqlite3.Error) -> DurablyError:
     if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
         return StorageFullError()
     name = getattr(error, "sqlite_errorname", type(error).__name__)
+    if code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StorageDamagedError(
+            f"The database file is damaged: {error} ({name}). Keep it, and go on with a copy or a new one."
+        )
     return StorageError(f"The database could not be read or written: {error} ({name}).")

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from durably_core import events
 from durably_core.blocking import OwnThread
 from durably_core.clock import Clock, SystemClock
-from durably_core.errors import EventsGoneError, StorageError
+from durably_core.errors import EventsGoneError, StorageError, StorageFullError
 from durably_core.events import RunEvent
 from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.store.base import (
@@ -38,15 +38,21 @@ class SQLiteStore:
 
     ``exclusive``: this process is the only one that has the file open, for as long as the store
     lives. WAL then needs no shared memory, which is what makes it work in the browser.
+    ``reserve_bytes``: room that a file beside the database sets apart. When storage is full it is given
+    up, so that runs that execute can still be ended; nothing else is written until there is room again.
     """
 
-    def __init__(self, path: str, *, exclusive: bool = False, clock: Clock | None = None) -> None:
-        self._database = Database(path, exclusive=exclusive, clock=clock or SystemClock())
+    def __init__(
+        self, path: str, *, exclusive: bool = False, reserve_bytes: int = 0, clock: Clock | None = None
+    ) -> None:
+        self._database = Database(
+            path, exclusive=exclusive, reserve_bytes=reserve_bytes, clock=clock or SystemClock()
+        )
         self._transitions = Transitions(self._database)
         self._thread = OwnThread("durably-sqlite")
 
     async def migrate(self) -> None:
-        await self._write(self._database.migrate)
+        await self._write_at_any_rate(self._database.migrate)
 
     async def close(self) -> None:
         if not self._thread.closed:
@@ -65,10 +71,10 @@ class SQLiteStore:
         return await self._write(lambda: self._transitions.claim(request))
 
     async def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
-        return await self._write(lambda: self._transitions.expire_leases(request))
+        return await self._write_at_any_rate(lambda: self._transitions.expire_leases(request))
 
     async def renew_lease(self, lease: Lease) -> LeaseState:
-        return await self._write(lambda: self._transitions.renew_lease(lease))
+        return await self._write_at_any_rate(lambda: self._transitions.renew_lease(lease))
 
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
         return await self._write(lambda: self._transitions.save(lease, step, notes))
@@ -85,16 +91,20 @@ class SQLiteStore:
     async def end_run(
         self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
     ) -> Ended:
-        return await self._write(lambda: self._transitions.end_run(lease, ending, notes, then_claim))
+        def end(then_claim: ClaimRequest | None) -> Ended:
+            return self._transitions.end_run(lease, ending, notes, then_claim)
+
+        # In a full storage the run is ended, and no other is begun.
+        return await self._write_at_any_rate(lambda: end(then_claim), lambda: end(None))
 
     async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
-        return await self._write(lambda: self._transitions.cancel_run(run_id, keep_steps))
+        return await self._write_at_any_rate(lambda: self._transitions.cancel_run(run_id, keep_steps))
 
     async def delete_run(self, run_id: str) -> RunEvent:
-        return await self._write(lambda: self._transitions.delete_run(run_id))
+        return await self._write_at_any_rate(lambda: self._transitions.delete_run(run_id))
 
     async def purge_runs(self, *, before_ms: int, limit: int) -> tuple[RunEvent, ...]:
-        return await self._write(lambda: self._transitions.purge_runs(before_ms, limit))
+        return await self._write_at_any_rate(lambda: self._transitions.purge_runs(before_ms, limit))
 
     # ------------------------------------------------------------------ reading
 
@@ -170,14 +180,34 @@ class SQLiteStore:
 
     async def prune_events(self, *, keep: int, limit: int) -> int:
         parameters = {"keep": keep, "limit": limit}
-        return await self._write(lambda: self._database.execute("prune_events", parameters).rowcount)
+        return await self._write_at_any_rate(
+            lambda: self._database.execute("prune_events", parameters).rowcount
+        )
 
     async def delete_expired_keys(self) -> int:
         parameters = {"now": self._database.now_ms()}
-        return await self._write(lambda: self._database.execute("delete_expired_keys", parameters).rowcount)
+        return await self._write_at_any_rate(
+            lambda: self._database.execute("delete_expired_keys", parameters).rowcount
+        )
+
+    async def shrink(self, *, limit: int) -> int:
+        surplus = await self._read(self._database.surplus_pages)
+        if not surplus:
+            return 0
+        return await self._write_at_any_rate(lambda: self._database.shrink(min(limit, surplus)))
 
     async def checkpoint(self) -> bool:
         return await self._read(self._database.checkpoint)
+
+    # ------------------------------------------------------------------ the file
+
+    async def commit_once(self) -> None:
+        """Commit a change that changes nothing: who counts flushes sees whether one reaches the disk."""
+        await self._write_at_any_rate(self._database.touch)
+
+    async def pack(self) -> None:
+        """Bring the file up to date and to its smallest size, for a copy of it."""
+        await self._read(self._database.pack)
 
     # ------------------------------------------------------------------ the way to the store's own thread
 
@@ -185,7 +215,26 @@ class SQLiteStore:
         return await self._call(lambda: self._database.read(work))
 
     async def _write(self, work: Callable[[], T]) -> T:
-        return await self._call(lambda: self._transitions.commit(work))
+        return await self._call(lambda: self._commit(work))
+
+    def _commit(self, work: Callable[[], T]) -> T:
+        try:
+            return self._transitions.commit(work)
+        except StorageFullError:
+            # Nothing is refused for what the database itself can do without.
+            self._database.read(self._database.make_room)
+            return self._transitions.commit(work)
+
+    async def _write_at_any_rate(self, work: Callable[[], T], when_full: Callable[[], T] | None = None) -> T:
+        """For what ends runs or gives room back. In a full storage the reserve is spent on it."""
+        return await self._call(lambda: self._commit_at_any_rate(work, when_full or work))
+
+    def _commit_at_any_rate(self, work: Callable[[], T], when_full: Callable[[], T]) -> T:
+        try:
+            return self._transitions.commit(work, from_reserve=True)
+        except StorageFullError:
+            self._database.read(self._database.make_room)
+            return self._transitions.commit(when_full, from_reserve=True)
 
     async def _call(self, work: Callable[[], T]) -> T:
         if self._thread.closed:

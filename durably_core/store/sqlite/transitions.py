@@ -45,10 +45,10 @@ class Transitions:
         self._all = database.all
         self._one = database.one
 
-    def commit(self, work: Callable[[], T]) -> T:
+    def commit(self, work: Callable[[], T], *, from_reserve: bool = False) -> T:
         """What ``work`` returns, as one transaction. Events get their numbers once it is committed."""
         self._numbered.clear()
-        result = self._database.write(work)
+        result = self._database.write(work, from_reserve=from_reserve)
         for event, sequence in self._numbered:
             events.stamp(event, sequence)
         return result

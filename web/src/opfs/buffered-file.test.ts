@@ -5,6 +5,11 @@ import { BufferedFile, type Handle } from './buffered-file'
 class MemoryHandle implements Handle {
   bytes = new Uint8Array(0)
   calls: string[] = []
+  get written(): number[] {
+    // Not the zeros that the file has grown by.
+    return [...this.bytes.subarray(0, this.bytes.findLastIndex((byte) => byte !== 0) + 1)]
+  }
+
   mostPerWrite = Infinity
   room = Infinity
 
@@ -31,6 +36,7 @@ class MemoryHandle implements Handle {
   }
 
   truncate(size: number): void {
+    if (size > this.room) throw new DOMException('there is no room', 'QuotaExceededError')
     this.calls.push(`truncate ${size}`)
     const resized = new Uint8Array(size)
     resized.set(this.bytes.subarray(0, size))
@@ -42,6 +48,7 @@ class MemoryHandle implements Handle {
   }
 }
 
+const GROWTH = 'truncate 131072'
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 
 function file(): { handle: MemoryHandle; buffered: BufferedFile } {
@@ -55,8 +62,8 @@ describe('a buffered file', () => {
     buffered.write(bytes(1, 2), 0)
     buffered.write(bytes(3), 2)
     buffered.flush()
-    expect(handle.calls).toEqual(['write 3@0', 'flush'])
-    expect([...handle.bytes]).toEqual([1, 2, 3])
+    expect(handle.calls).toEqual([GROWTH, 'write 3@0', 'flush'])
+    expect(handle.written).toEqual([1, 2, 3])
   })
 
   test('keeps the order of writes that are not adjacent', () => {
@@ -65,7 +72,7 @@ describe('a buffered file', () => {
     buffered.write(bytes(2), 1)
     buffered.write(bytes(3), 3)
     buffered.flush()
-    expect([...handle.bytes]).toEqual([1, 2, 1, 3])
+    expect(handle.written).toEqual([1, 2, 1, 3])
   })
 
   test('reads what was just written', () => {
@@ -89,7 +96,8 @@ describe('a buffered file', () => {
   test('knows its size before anything reached the handle', () => {
     const { handle, buffered } = file()
     buffered.write(bytes(1), 9)
-    expect([buffered.size, handle.getSize()]).toEqual([10, 0])
+    expect(buffered.size).toBe(10)
+    expect(handle.written).toEqual([])
   })
 
   test('flushes only after everything was written', () => {
@@ -97,7 +105,7 @@ describe('a buffered file', () => {
     buffered.write(new Uint8Array(200_000), 0)
     buffered.write(bytes(1), 200_000)
     buffered.flush()
-    expect(handle.calls).toEqual(['write 200000@0', 'write 1@200000', 'flush'])
+    expect(handle.calls).toEqual(['truncate 262144', 'write 200000@0', 'write 1@200000', 'flush'])
     expect(buffered.counters).toEqual({ flushes: 1, writes: 2, bytesWritten: 200_001 })
   })
 
@@ -106,14 +114,32 @@ describe('a buffered file', () => {
     handle.mostPerWrite = 2
     buffered.write(bytes(1, 2, 3, 4, 5), 0)
     buffered.flush()
-    expect([...handle.bytes]).toEqual([1, 2, 3, 4, 5])
+    expect(handle.written).toEqual([1, 2, 3, 4, 5])
   })
 
   test('says that there is no room when the handle takes nothing', () => {
     const { handle, buffered } = file()
-    handle.room = 3
     buffered.write(bytes(1, 2, 3, 4), 0)
+    handle.room = 3
     expect(() => buffered.flush()).toThrow(expect.objectContaining({ name: 'QuotaExceededError' }))
+  })
+
+  test('says at the write that the file can grow no more', () => {
+    const { handle, buffered } = file()
+    handle.room = 200_000
+    buffered.write(bytes(1), 0)
+    expect(() => buffered.write(bytes(2), 131_072)).toThrow(
+      expect.objectContaining({ name: 'QuotaExceededError' }),
+    )
+    buffered.flush()
+    expect([handle.written, buffered.size]).toEqual([[1], 1])
+  })
+
+  test('ends where its last byte was written, and not where the file has grown to', () => {
+    const { buffered } = file()
+    buffered.write(bytes(1, 2), 0)
+    expect(buffered.read(new Uint8Array(9), 1)).toBe(1)
+    expect(buffered.read(new Uint8Array(9), 2)).toBe(0)
   })
 
   test('truncates after what was written before', () => {
@@ -121,7 +147,7 @@ describe('a buffered file', () => {
     buffered.write(bytes(1, 2, 3, 4), 0)
     buffered.truncate(2)
     buffered.flush()
-    expect([...handle.bytes]).toEqual([1, 2])
+    expect(handle.written).toEqual([1, 2])
     expect(buffered.size).toBe(2)
   })
 
@@ -129,7 +155,7 @@ describe('a buffered file', () => {
     const { handle, buffered } = file()
     buffered.write(bytes(1, 2), 0)
     buffered.erase()
-    expect(handle.calls).toEqual(['truncate 0', 'flush'])
+    expect(handle.calls).toEqual([GROWTH, 'truncate 0', 'flush'])
     expect(buffered.size).toBe(0)
   })
 })

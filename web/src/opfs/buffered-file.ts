@@ -1,5 +1,8 @@
 const BUFFER_BYTES = 128 * 1024
 
+/** Files grow in pieces of this size. */
+const GROWTH_BYTES = 128 * 1024
+
 /** What this file needs of a `FileSystemSyncAccessHandle`. */
 export interface Handle {
   getSize(): number
@@ -20,8 +23,12 @@ export interface FileCounters {
  * A file that joins adjacent writes: SQLite writes a WAL frame as a header and a page, and a commit
  * as many frames in a row; each call into the browser costs more than copying them.
  *
- * Bytes wait here only until the next read, flush, truncation or write elsewhere, so nothing that
- * SQLite has asked to be on disk is ever only here.
+ * Invariants:
+ * - Bytes wait here only until the next read, flush, truncation or write elsewhere, so nothing that
+ *   SQLite has asked to be on disk is ever only here.
+ * - The room for them has been taken when `write` returns: a full storage is told by the write, where
+ *   SQLite expects it, and not by a later flush. The file grows ahead for that; should a crash leave it
+ *   longer than SQLite's own page count, SQLite ignores the zeros.
  */
 export class BufferedFile {
   readonly counters: FileCounters = { flushes: 0, writes: 0, bytesWritten: 0 }
@@ -30,10 +37,13 @@ export class BufferedFile {
   #bufferedAt = 0
   #buffered = 0
   #size: number
+  /** The size of the file itself, which is never smaller than what is written of it. */
+  #taken: number
 
   constructor(handle: Handle) {
     this.#handle = handle
     this.#size = handle.getSize()
+    this.#taken = this.#size
   }
 
   get size(): number {
@@ -43,9 +53,10 @@ export class BufferedFile {
   /** Returns how many bytes there were; fewer than asked for at the end of the file. */
   read(into: Uint8Array, at: number): number {
     this.#drain()
-    const found = this.#handle.read(into, { at })
+    const wanted = into.subarray(0, Math.max(0, this.#size - at))
+    const found = this.#handle.read(wanted, { at })
     // SQLite takes what it is not given for zeros, and would write a page of them back.
-    if (found === 0 && into.length > 0 && at < this.#size) {
+    if (found === 0 && wanted.length > 0) {
       throw new DOMException('the file gave no bytes', 'UnknownError')
     }
     return found
@@ -54,6 +65,7 @@ export class BufferedFile {
   write(from: Uint8Array, at: number): number {
     const adjacent = at === this.#bufferedAt + this.#buffered
     if (this.#buffered > 0 && (!adjacent || this.#buffered + from.length > BUFFER_BYTES)) this.#drain()
+    this.#takeRoom(at + from.length)
     if (from.length > BUFFER_BYTES) {
       this.#writeThrough(from, at)
     } else {
@@ -67,7 +79,7 @@ export class BufferedFile {
 
   truncate(size: number): void {
     this.#drain()
-    this.#handle.truncate(size)
+    this.#resize(size)
     this.#size = size
   }
 
@@ -81,9 +93,18 @@ export class BufferedFile {
   /** Empties the file, on disk too: a deleted journal that comes back after a power cut would roll back the database. */
   erase(): void {
     this.#buffered = 0
-    this.#handle.truncate(0)
+    this.#resize(0)
     this.#size = 0
     this.flush()
+  }
+
+  #takeRoom(end: number): void {
+    if (end > this.#taken) this.#resize(Math.ceil(end / GROWTH_BYTES) * GROWTH_BYTES)
+  }
+
+  #resize(size: number): void {
+    this.#handle.truncate(size)
+    this.#taken = size
   }
 
   #drain(): void {
@@ -92,12 +113,7 @@ export class BufferedFile {
     // Emptied first: were the write to fail, SQLite is told so and rolls back; retrying these bytes
     // later would put them into a file that no longer expects them.
     this.#buffered = 0
-    try {
-      this.#writeThrough(bytes, this.#bufferedAt)
-    } catch (error) {
-      this.#size = this.#handle.getSize()
-      throw error
-    }
+    this.#writeThrough(bytes, this.#bufferedAt)
   }
 
   #writeThrough(bytes: Uint8Array, at: number): void {

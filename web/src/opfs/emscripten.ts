@@ -59,6 +59,8 @@ export interface EmscriptenFs {
   getStream(fd: number): FsStream | null
   mkdirTree(path: string): void
   mount(type: { mount(): FsNode }, options: object, path: string): void
+  unmount(path: string): void
+  rmdir(path: string): void
 }
 
 export const ERRNO = {

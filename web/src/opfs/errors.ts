@@ -2,6 +2,7 @@ import { DurablyError } from '../errors'
 
 /** The storage of this browser can't be used, and what the person can do about it. */
 export function storageError(error: unknown): DurablyError {
+  if (error instanceof DurablyError) return error
   // A `TypeError`: the functions themselves are missing.
   const isMissing = error instanceof TypeError
   const name = error instanceof DOMException ? error.name : isMissing ? 'NotSupportedError' : ''
@@ -34,4 +35,13 @@ const SENTENCES: Record<string, [code: string, sentence: string] | undefined> = 
     'storage_full',
     'There is no room left for the database. Free some space on this device, then reload the page.',
   ],
+}
+
+/** What `work` gives; what it throws says what the person can do. */
+export async function explained<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    throw storageError(error)
+  }
 }

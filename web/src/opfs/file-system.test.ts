@@ -36,6 +36,8 @@ function mounted(): { handle: FaultyHandle; root: FsNode; fatal: unknown[] } {
     getStream: () => null,
     mkdirTree: () => undefined,
     mount: (type) => (root = type.mount()),
+    unmount: () => undefined,
+    rmdir: () => undefined,
   }
   const handle = new FaultyHandle()
   const fatal: unknown[] = []

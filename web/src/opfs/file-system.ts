@@ -47,6 +47,11 @@ export class OpfsFileSystem {
     this.#fs.mount({ mount: () => this.#createNode(null, '/', DIRECTORY, 0) }, {}, path)
   }
 
+  unmount(path: string): void {
+    this.#fs.unmount(path)
+    this.#fs.rmdir(path)
+  }
+
   #createNode(parent: FsNode | null, name: string, mode: number, dev: number): FsNode {
     const node = this.#fs.createNode(parent, name, mode, dev)
     node.node_ops = this.#nodeOps

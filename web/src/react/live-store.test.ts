@@ -18,6 +18,8 @@ function setup({ epoch = 1 } = {}) {
     percent: 100,
     timings: {},
     error: null,
+    pause: null,
+    storage: null,
     epoch,
   }
   const client = {

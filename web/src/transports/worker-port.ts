@@ -1,13 +1,16 @@
 import { DurablyError } from '../errors'
 import {
   PROTOCOL_VERSION,
+  STORAGE_OPERATIONS,
   type EngineEvent,
   type EngineStatus,
   type FromWorker,
   type OperationName,
   type Operations,
   type RequestMessage,
+  type ResponseMessage,
   type StartMessage,
+  type StorageKind,
   type WireError,
 } from '../protocol'
 import type { Transport, TransportListener } from '../transport'
@@ -17,10 +20,19 @@ export interface WorkerPortOptions {
   runtimeUrl?: string
   /** Name of the database; letters, digits, `-` and `_`. Default: `main`. */
   database?: string
+  /**
+   * Where the database is kept: `opfs`, on this device (the default), or `memory`, for as long as the
+   * page is open. There is no falling back from the one to the other.
+   */
+  storage?: StorageKind
+  /** Ask the browser, after the first trigger, never to delete the data by itself. Default: true. */
+  persist?: boolean
 }
 
 interface Waiting {
   message: RequestMessage
+  /** To the worker that lives now. */
+  isSent: boolean
   resolve: (body: unknown) => void
   reject: (error: DurablyError) => void
 }
@@ -48,7 +60,12 @@ const READS: ReadonlySet<OperationName> = new Set([
   'getSteps',
   'getLogs',
   'storage',
+  'exportDatabase',
+  'exportSetAside',
 ])
+
+/** After these there is something worth keeping. */
+const TRIGGERS: ReadonlySet<OperationName> = new Set(['trigger', 'batchTrigger', 'importDatabase'])
 
 /** Talks to the engine in a dedicated worker of this page, and starts a new one when it dies. */
 export class WorkerPort implements Transport {
@@ -56,14 +73,15 @@ export class WorkerPort implements Transport {
   #status: EngineStatus
   #worker: Worker | null = null
   #listener: TransportListener | null = null
-  /** Requests without an answer yet. Only those that the page saw a ready engine for were sent. */
+  /** Requests without an answer yet. They are sent once the page sees an engine that can answer. */
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
   #deaths = 0
   #readyAt = 0
+  #hasAskedToPersist = false
 
   constructor(options: WorkerPortOptions = {}) {
-    this.#options = { runtimeUrl: 'durably/', database: 'main', ...options }
+    this.#options = { runtimeUrl: 'durably/', database: 'main', storage: 'opfs', persist: true, ...options }
     if (!/^[\w-]{1,64}$/.test(this.#options.database)) {
       throw new DurablyError({
         code: 'validation',
@@ -71,7 +89,7 @@ export class WorkerPort implements Transport {
         message: `The database name ${JSON.stringify(this.#options.database)} must be 1 to 64 letters, digits, "-" or "_".`,
       })
     }
-    this.#status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, error: null, epoch: 0 }
+    this.#status = { ...BOOTING, epoch: 0 }
     if (!isSecureContext) {
       this.#status = { ...this.#status, state: 'failed', error: INSECURE }
       return
@@ -92,19 +110,42 @@ export class WorkerPort implements Transport {
   request<Name extends OperationName>(
     operation: Name,
     body: Operations[Name]['in'],
+    file?: Blob,
   ): Promise<Operations[Name]['out']> {
-    if (this.#status.error !== null) return Promise.reject(new DurablyError(this.#status.error))
+    if (!this.#canAnswer(operation) && this.#status.error !== null) {
+      return Promise.reject(new DurablyError(this.#status.error))
+    }
     let text: string
     try {
       text = JSON.stringify(body)
     } catch (error) {
       return Promise.reject(new DurablyError(notJson(error)))
     }
-    const message: RequestMessage = { type: 'request', id: ++this.#lastId, operation, body: text }
+    const message: RequestMessage = { type: 'request', id: ++this.#lastId, operation, body: text, file }
     return new Promise((resolve, reject) => {
-      this.#waiting.set(message.id, { message, resolve: resolve as (body: unknown) => void, reject })
-      if (this.#status.state === 'ready') this.#worker?.postMessage(message)
+      this.#waiting.set(message.id, {
+        message,
+        isSent: false,
+        resolve: resolve as (body: unknown) => void,
+        reject,
+      })
+      this.#send()
     })
+  }
+
+  /** Whether there is someone to answer now. Storage is looked after also when the engine could not be started. */
+  #canAnswer(operation: OperationName): boolean {
+    const { state } = this.#status
+    if (this.#worker === null) return false
+    return state === 'ready' || (state === 'failed' && isStorageOperation(operation))
+  }
+
+  #send(): void {
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.isSent || !this.#canAnswer(waiting.message.operation)) continue
+      waiting.isSent = true
+      this.#worker?.postMessage(waiting.message)
+    }
   }
 
   close(): void {
@@ -145,19 +186,13 @@ export class WorkerPort implements Transport {
       })
     }
     this.#worker = worker
-    this.#setStatus({
-      state: 'starting',
-      phase: 'lock',
-      percent: 0,
-      timings: {},
-      error: null,
-      epoch: this.#status.epoch + 1,
-    })
+    this.#setStatus({ ...BOOTING, epoch: this.#status.epoch + 1 })
     worker.postMessage({
       type: 'start',
       protocol: PROTOCOL_VERSION,
       runtimeUrl: new URL(this.#options.runtimeUrl, document.baseURI).href,
       database: this.#options.database,
+      storage: this.#options.storage,
       epoch: this.#status.epoch,
       aliveLock,
     } satisfies StartMessage)
@@ -188,13 +223,13 @@ export class WorkerPort implements Transport {
   #terminate(): void {
     this.#worker?.terminate()
     this.#worker = null
-    // Nothing was sent before the page saw `ready`; after it, requests may have been carried out
-    // though their answers are lost.
-    if (this.#status.state !== 'ready') return
-    for (const [id, { message, reject }] of this.#waiting) {
-      if (READS.has(message.operation)) continue
-      this.#waiting.delete(id)
-      reject(new DurablyError(INTERRUPTED))
+    // What was sent may have been carried out though its answer is lost.
+    for (const [id, waiting] of this.#waiting) {
+      if (waiting.isSent && !READS.has(waiting.message.operation)) {
+        this.#waiting.delete(id)
+        waiting.reject(new DurablyError(INTERRUPTED))
+      }
+      waiting.isSent = false
     }
   }
 
@@ -214,14 +249,9 @@ export class WorkerPort implements Transport {
       case 'status':
         this.#follow(message.status)
         return
-      case 'response': {
-        const body: unknown = JSON.parse(message.body)
-        const waiting = this.#waiting.get(message.id)
-        this.#waiting.delete(message.id)
-        if (message.ok) waiting?.resolve(body)
-        else waiting?.reject(new DurablyError(body as WireError))
+      case 'response':
+        this.#settle(message)
         return
-      }
       case 'events': {
         const events = JSON.parse(message.body) as EngineEvent[]
         if (events.some(({ type }) => type === 'step:complete' || type === 'run:complete')) this.#deaths = 0
@@ -230,16 +260,38 @@ export class WorkerPort implements Transport {
     }
   }
 
+  #settle({ id, ok, body, files }: ResponseMessage): void {
+    const waiting = this.#waiting.get(id)
+    if (waiting === undefined) return
+    this.#waiting.delete(id)
+    const answer: unknown = files ?? JSON.parse(body)
+    if (!ok) {
+      waiting.reject(new DurablyError(answer as WireError))
+      return
+    }
+    waiting.resolve(answer)
+    if (TRIGGERS.has(waiting.message.operation)) this.#askToPersist().catch(() => undefined)
+  }
+
+  async #askToPersist(): Promise<void> {
+    const { storage } = this.#status
+    if (this.#hasAskedToPersist || !this.#options.persist || storage?.kind !== 'opfs') return
+    this.#hasAskedToPersist = true
+    if (storage.isPersisted) return
+    await navigator.storage.persist()
+    await this.request('storage', {})
+  }
+
   #follow(status: EngineStatus): void {
-    if (status.error !== null) {
+    if (status.error !== null && status.phase !== 'engine') {
       this.#fail(status.error)
       return
     }
-    if (status.state === 'ready') {
-      this.#readyAt = performance.now()
-      // Before listeners hear of it: what they ask for is sent once, by `request`.
-      for (const { message } of this.#waiting.values()) this.#worker?.postMessage(message)
-    }
+    if (status.error !== null && this.#status.error === null) this.#rejectAll(status.error)
+    if (status.state === 'ready' && this.#status.state !== 'ready') this.#readyAt = performance.now()
+    this.#status = status
+    // Before listeners hear of it: what they ask for is sent once, by `request`.
+    this.#send()
     this.#setStatus(status)
   }
 
@@ -247,11 +299,15 @@ export class WorkerPort implements Transport {
     this.#end({ ...this.#status, state: 'failed', error })
   }
 
+  #rejectAll(error: WireError): void {
+    for (const { reject } of this.#waiting.values()) reject(new DurablyError(error))
+    this.#waiting.clear()
+  }
+
   #end(status: EngineStatus & { error: WireError }): void {
     this.#worker?.terminate()
     this.#worker = null
-    for (const { reject } of this.#waiting.values()) reject(new DurablyError(status.error))
-    this.#waiting.clear()
+    this.#rejectAll(status.error)
     this.#setStatus(status)
   }
 
@@ -259,6 +315,20 @@ export class WorkerPort implements Transport {
     this.#status = status
     this.#listener?.status(status)
   }
+}
+
+const BOOTING: Omit<EngineStatus, 'epoch'> = {
+  state: 'starting',
+  phase: 'lock',
+  percent: 0,
+  timings: {},
+  error: null,
+  pause: null,
+  storage: null,
+}
+
+function isStorageOperation(operation: OperationName): boolean {
+  return STORAGE_OPERATIONS.some((each) => each === operation)
 }
 
 const CLOSED: WireError = { code: 'closed', status: 503, message: 'This client was closed.' }

@@ -1,17 +1,27 @@
+import { DurablyError } from '../errors'
+import type { WireError } from '../protocol'
 import type { Manifest } from './manifest'
-import { DATABASE_FOLDER, type Python } from './python'
+import type { Python } from './pyodide'
 
 /** What Python calls. All bodies are JSON text. */
-export interface EngineCallbacks {
+export interface EngineHooks {
   respond: (id: number, ok: boolean, body: string) => void
   events: (body: string) => void
-  /** The engine could not be started; the body is a `WireError`. */
-  failed: (body: string) => void
+  /** No run is begun: the body is a `WireError`. `""`: they are begun again. */
+  paused: (body: string) => void
+  /** The database turned out to be damaged; the body is a `WireError`. */
+  damaged: (body: string) => void
+  /** How often the WAL was flushed. */
+  countFlushes: () => number
 }
 
 export interface Engine {
   /** Answers through `respond`. */
   request(id: number, operation: string, body: string): void
+  /** Brings the database's file up to date, for a copy. */
+  pack(): Promise<void>
+  /** What executes is given back, and the database is closed. */
+  stop(): Promise<void>
 }
 
 interface BridgeModule {
@@ -19,30 +29,78 @@ interface BridgeModule {
     databasePath: string,
     jobsModule: string,
     options: string,
-    respond: EngineCallbacks['respond'],
-    events: EngineCallbacks['events'],
-    failed: EngineCallbacks['failed'],
+    hooks: EngineHooks & { failed: (body: string) => void },
   ): Promise<BridgeProxy>
 }
 
 interface BridgeProxy {
   request(id: number, operation: string, body: string): void
+  pack(): Promise<string>
+  stop(): Promise<void>
+}
+
+/** `spa_runtime.storage`. Each function answers with the JSON text of a `WireError`, or with `""`. */
+interface StorageModule {
+  pack(path: string): string
+  check(path: string): string
+  verify(path: string): string
 }
 
 /** Starts the Python engine on the mounted database. */
 export async function startEngine(
   python: Python,
   manifest: Manifest,
-  database: string,
-  callbacks: EngineCallbacks,
+  databasePath: string,
+  hooks: EngineHooks,
 ): Promise<Engine> {
-  const bridge = python.pyodide.pyimport('spa_runtime.bridge') as BridgeModule
-  return await bridge.start(
-    `${DATABASE_FOLDER}/${database}.db`,
-    manifest.jobsModule,
-    JSON.stringify(manifest.options),
-    callbacks.respond,
-    callbacks.events,
-    callbacks.failed,
-  )
+  let failure = ''
+  const bridge = await (async () => {
+    try {
+      const module = python.pyodide.pyimport('spa_runtime.bridge') as BridgeModule
+      const options = JSON.stringify(manifest.options)
+      const failed = (body: string) => (failure = body)
+      return await module.start(databasePath, manifest.jobsModule, options, { ...hooks, failed })
+    } catch (error) {
+      expectNoError(failure)
+      throw error
+    }
+  })()
+  return {
+    request: (id, operation, body) => bridge.request(id, operation, body),
+    pack: async () => expectNoError(await bridge.pack()),
+    stop: () => bridge.stop(),
+  }
+}
+
+/** What is done with a database that no engine has open. */
+export class DatabaseTools {
+  readonly #module: StorageModule
+
+  constructor(python: Python) {
+    this.#module = python.pyodide.pyimport('spa_runtime.storage') as StorageModule
+  }
+
+  /** Brings the file up to date, for a copy. */
+  pack(path: string): void {
+    expectNoError(this.#module.pack(path))
+  }
+
+  /** What damage there is, or null. */
+  findDamage(path: string): WireError | null {
+    return parsed(this.#module.check(path))
+  }
+
+  /** Throws unless an engine can go on with this database. */
+  verify(path: string): void {
+    expectNoError(this.#module.verify(path))
+  }
+}
+
+function parsed(body: string): WireError | null {
+  return body === '' ? null : (JSON.parse(body) as WireError)
+}
+
+function expectNoError(body: string): void {
+  const error = parsed(body)
+  if (error !== null) throw new DurablyError(error)
 }

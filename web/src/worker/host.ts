@@ -1,9 +1,10 @@
 import { DurablyError } from '../errors'
-import { openHandles } from '../opfs/handles'
-import type { OpfsFileSystem } from '../opfs/file-system'
+import { MemoryFolder } from '../opfs/memory-folder'
+import { openOpfsFolder } from '../opfs/opfs-folder'
 import {
   BOOT_PHASES,
   PROTOCOL_VERSION,
+  STORAGE_OPERATIONS,
   type BootPhase,
   type EngineStatus,
   type EventsMessage,
@@ -12,20 +13,43 @@ import {
   type ResponseMessage,
   type StartMessage,
   type StatusMessage,
+  type StorageOperation,
   type ToWorker,
   type WireError,
 } from '../protocol'
-import { startEngine, type Engine } from './engine'
-import { fetchManifest } from './manifest'
-import { loadPython, mountDatabase } from './python'
+import { DatabaseTools, startEngine, type Engine, type EngineHooks } from './engine'
+import { fetchManifest, type Manifest } from './manifest'
+import { loadPython, type Python } from './python'
+import { DatabaseStorage } from './storage'
 import { holdAliveLock, takeTabLock } from './tab-lock'
 
 /** How far along each phase begins, in percent. Loading Python is most of the way. */
 const BEGINS_AT: Record<BootPhase, number> = { lock: 0, storage: 5, python: 10, engine: 85, ready: 100 }
 
+/** A reloaded page waits a moment for its own past self: nothing to tell anyone. */
+const QUIET_WAIT_MS = 500
+
+/** How often the figures of the storage are looked up. */
+const FIGURES_INTERVAL_MS = 60_000
+
+/** What the engine needs to start again in this worker. */
+interface Parts {
+  storage: DatabaseStorage
+  python: Python
+  manifest: Manifest
+  tools: DatabaseTools
+}
+
+/** The answer to a storage operation. */
+interface Answer {
+  result?: unknown
+  files?: Blob[]
+}
+
 /**
  * The worker's side of the port: boots lock → storage → Python → engine → ready, then passes
- * requests to Python and its answers and events back.
+ * requests to Python and its answers and events back. What is about the database as a whole it does
+ * itself, and starts the engine anew where that replaces the database.
  */
 export class EngineHost {
   readonly #post: (message: FromWorker) => void
@@ -35,11 +59,18 @@ export class EngineHost {
     percent: 0,
     timings: {},
     error: null,
+    pause: null,
+    storage: null,
     epoch: 0,
   }
   #phaseBegan = performance.now()
+  #parts: Parts | null = null
   #engine: Engine | null = null
-  #fileSystem: OpfsFileSystem | null = null
+  /** Requests that came while the engine was being started anew. */
+  #held: RequestMessage[] = []
+  /** Storage operations, one at a time. */
+  #turns: Promise<unknown> = Promise.resolve()
+  #wasChecked = false
 
   constructor(post: (message: FromWorker) => void) {
     this.#post = post
@@ -47,8 +78,12 @@ export class EngineHost {
 
   receive(message: ToWorker): void {
     if (message.type === 'start') void this.#start(message)
-    else if (this.#engine !== null) this.#handle(this.#engine, message)
+    else if (isStorageOperation(message.operation)) void this.#answer(message, message.operation)
+    else if (this.#engine === null) this.#held.push(message)
+    else this.#engine.request(message.id, message.operation, message.body)
   }
+
+  // ---------------------------------------------------------------- boot
 
   async #start(message: StartMessage): Promise<void> {
     this.#status = { ...this.#status, epoch: message.epoch }
@@ -65,7 +100,8 @@ export class EngineHost {
     }
     await holdAliveLock(message.aliveLock)
     this.#enter('lock')
-    await takeTabLock(message.database, () => this.#report({ state: 'waiting' }))
+    // What is in memory is this worker's alone.
+    if (message.storage === 'opfs') await this.#patiently(takeTabLock(message.database))
     this.#enter('storage')
     // Python is loaded meanwhile: the files are nothing that it needs to start.
     const loading = fetchManifest(message.runtimeUrl).then(async (manifest) => ({
@@ -73,27 +109,149 @@ export class EngineHost {
       python: await loadPython(message.runtimeUrl, manifest, (part) => this.#advance('python', part)),
     }))
     loading.catch(() => undefined)
-    const handles = await openHandles(message.database)
+    const storage = await this.#patiently(openStorage(message))
     this.#enter('python')
     const { manifest, python } = await loading
     this.#enter('engine')
-    // Lost handles can't be had back: this worker ends, the page starts another.
-    this.#fileSystem = mountDatabase(python, handles, () => self.close())
-    this.#engine = await startEngine(python, manifest, message.database, {
-      respond: (id, ok, body) => this.#post({ type: 'response', id, ok, body } satisfies ResponseMessage),
-      events: (body) => this.#post({ type: 'events', body } satisfies EventsMessage),
-      failed: (body) => this.#fail(new DurablyError(JSON.parse(body) as WireError)),
-    })
-    this.#enter('ready')
+    this.#parts = { storage, python, manifest, tools: new DatabaseTools(python) }
+    await this.#startEngine(this.#parts)
+    await this.#afterwards(this.#parts)
   }
 
-  #handle(engine: Engine, { id, operation, body }: RequestMessage): void {
-    if (operation === 'storage') {
-      const answer = JSON.stringify({ files: this.#fileSystem?.counters ?? {} })
-      this.#post({ type: 'response', id, ok: true, body: answer } satisfies ResponseMessage)
-    } else {
-      engine.request(id, operation, body)
+  /** Says that something is waited for, should it take longer than a moment. */
+  async #patiently<Result>(work: Promise<Result>): Promise<Result> {
+    const timer = setTimeout(() => this.#report({ state: 'waiting' }), QUIET_WAIT_MS)
+    try {
+      return await work
+    } finally {
+      clearTimeout(timer)
     }
+  }
+
+  async #startEngine(parts: Parts): Promise<void> {
+    try {
+      this.#engine = await this.#startOn(parts)
+    } catch (error) {
+      if (!(error instanceof DurablyError) || error.code !== 'storage_damaged') throw error
+      await parts.storage.setAside(error.message)
+      this.#engine = await this.#startOn(parts)
+    }
+    this.#enter('ready')
+    for (const { id, operation, body } of this.#held.splice(0)) this.#engine.request(id, operation, body)
+  }
+
+  async #startOn({ storage, python, manifest }: Parts): Promise<Engine> {
+    storage.unmount()
+    // Lost handles can't be had back: this worker ends, the page starts another.
+    storage.mount(python, () => self.close())
+    const hooks: EngineHooks = {
+      respond: (id, ok, body) => this.#post({ type: 'response', id, ok, body } satisfies ResponseMessage),
+      events: (body) => this.#post({ type: 'events', body } satisfies EventsMessage),
+      paused: (body) => this.#pause(body === '' ? null : (JSON.parse(body) as WireError)),
+      damaged: () => void this.#inTurn(() => this.#lookForDamage()),
+      countFlushes: () => storage.walFlushes,
+    }
+    return await startEngine(python, manifest, storage.path, hooks)
+  }
+
+  /** What the first job need not wait for. */
+  async #afterwards({ storage }: Parts): Promise<void> {
+    setInterval(() => void this.#lookUpFigures(), FIGURES_INTERVAL_MS)
+    await this.#inTurn(() => storage.tidy().catch(() => undefined))
+    await this.#lookUpFigures()
+  }
+
+  // ---------------------------------------------------------------- the database as a whole
+
+  async #answer({ id, body, file }: RequestMessage, operation: StorageOperation): Promise<void> {
+    try {
+      const { result, files } = await this.#inTurn(() => this.#carryOut(operation, body, file))
+      await this.#lookUpFigures()
+      const text = JSON.stringify(result ?? { success: true })
+      this.#post({ type: 'response', id, ok: true, body: text, files } satisfies ResponseMessage)
+    } catch (error) {
+      const text = JSON.stringify(wireError(error))
+      this.#post({ type: 'response', id, ok: false, body: text } satisfies ResponseMessage)
+    }
+  }
+
+  async #carryOut(operation: StorageOperation, body: string, file?: Blob): Promise<Answer> {
+    const parts = this.#parts
+    if (parts === null) throw new DurablyError(NOT_OPEN)
+    const { storage, python, tools } = parts
+    const { generation } = JSON.parse(body) as { generation: number }
+    switch (operation) {
+      case 'storage':
+        return { result: await storage.getInfo() }
+      case 'exportDatabase':
+        if (this.#engine !== null) await this.#engine.pack()
+        else tools.pack(storage.path)
+        return { files: [storage.copy()] }
+      case 'importDatabase': {
+        const incoming = await storage.receive(python, file ?? new Blob(), (path) => tools.verify(path))
+        await this.#restart(parts, () => storage.adopt(incoming))
+        return {}
+      }
+      case 'clearStorage':
+        await this.#restart(parts, () => storage.clear())
+        return {}
+      case 'exportSetAside':
+        return { files: await storage.readSetAside(generation) }
+      case 'deleteSetAside':
+        await storage.deleteSetAside(generation)
+        return {}
+    }
+  }
+
+  /** Stops the engine, changes what is on disk, and starts it again on what is there then. */
+  async #restart(parts: Parts, change: () => Promise<void>): Promise<void> {
+    const engine = this.#engine
+    this.#engine = null
+    this.#phaseBegan = performance.now()
+    this.#report({
+      state: 'starting',
+      phase: 'engine',
+      percent: BEGINS_AT.engine,
+      error: null,
+      pause: null,
+      epoch: this.#status.epoch + 1,
+    })
+    try {
+      await engine?.stop()
+      await change()
+    } finally {
+      await this.#startEngine(parts).catch((error: unknown) => this.#fail(error))
+    }
+  }
+
+  /** Something in the database could not be read. Looked for once: it may be a table of a job's own. */
+  async #lookForDamage(): Promise<void> {
+    const parts = this.#parts
+    if (parts === null || this.#engine === null || this.#wasChecked) return
+    this.#wasChecked = true
+    await this.#restart(parts, async () => {
+      const damage = parts.tools.findDamage(parts.storage.path)
+      if (damage !== null) await parts.storage.setAside(damage.message)
+    })
+    await this.#lookUpFigures()
+  }
+
+  #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const turn = this.#turns.then(work)
+    this.#turns = turn.catch(() => undefined)
+    return turn
+  }
+
+  // ---------------------------------------------------------------- status
+
+  #pause(pause: WireError | null): void {
+    this.#report({ pause })
+    void this.#lookUpFigures()
+  }
+
+  async #lookUpFigures(): Promise<void> {
+    const storage = await this.#parts?.storage.getStatus().catch(() => null)
+    if (storage !== null && storage !== undefined) this.#report({ storage })
   }
 
   #enter(phase: BootPhase): void {
@@ -115,9 +273,10 @@ export class EngineHost {
     this.#report({ percent: Math.round(BEGINS_AT[phase] + part * (BEGINS_AT.engine - BEGINS_AT[phase])) })
   }
 
-  /** The page ends this worker when it hears of an error, and with it lock and handles. */
+  /** Where the database is open, this worker stays, so that the person can have it out. */
   #fail(error: unknown): void {
     if (this.#status.state === 'failed') return
+    this.#held = []
     this.#report({ state: 'failed', error: wireError(error) })
   }
 
@@ -125,6 +284,17 @@ export class EngineHost {
     this.#status = { ...this.#status, ...change }
     this.#post({ type: 'status', status: this.#status } satisfies StatusMessage)
   }
+}
+
+const NOT_OPEN: WireError = { code: 'storage', status: 503, message: 'The database is not open yet.' }
+
+async function openStorage({ storage: kind, database }: StartMessage): Promise<DatabaseStorage> {
+  const folder = kind === 'opfs' ? await openOpfsFolder(database) : new MemoryFolder()
+  return await DatabaseStorage.open(folder, kind, database)
+}
+
+function isStorageOperation(operation: string): operation is StorageOperation {
+  return STORAGE_OPERATIONS.some((each) => each === operation)
 }
 
 function wireError(error: unknown): WireError {

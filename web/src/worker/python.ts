@@ -1,11 +1,8 @@
-import { OpfsFileSystem } from '../opfs/file-system'
-import type { Handles } from '../opfs/handles'
 import { fetched, type Manifest } from './manifest'
 import { startPython, type Python } from './pyodide'
 
 export type { Python } from './pyodide'
 
-export const DATABASE_FOLDER = '/database'
 const APP_FOLDER = '/app'
 
 /** Loads Pyodide and unpacks the app. `progress` runs from 0 to 1. */
@@ -30,15 +27,4 @@ export async function loadPython(
   importlib.invalidate_caches()
   progress(1)
   return python
-}
-
-/** Mounts the database's files where Python's `sqlite3` can open them. */
-export function mountDatabase(
-  python: Python,
-  handles: Handles,
-  onFatal: (error: unknown) => void,
-): OpfsFileSystem {
-  const fileSystem = new OpfsFileSystem(python.fs, handles, onFatal)
-  fileSystem.mountAt(DATABASE_FOLDER)
-  return fileSystem
 }

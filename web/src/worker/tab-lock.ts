@@ -1,15 +1,10 @@
-const QUIET_WAIT_MS = 500
-
 /**
  * The lock that makes this worker the only one with the database. It is taken inside the worker and
  * held for life, so that lock and file handles die together; holding it proves that every earlier
  * owner is dead. It is never stolen: a frozen tab keeps its handles.
  */
-export async function takeTabLock(database: string, onWaiting: () => void): Promise<void> {
-  // A reloaded page waits a moment for its own past self: nothing to tell anyone.
-  const timer = setTimeout(onWaiting, QUIET_WAIT_MS)
+export async function takeTabLock(database: string): Promise<void> {
   await hold(`durably:${database}`)
-  clearTimeout(timer)
 }
 
 /** A lock by which the page notices that this worker has died. */

@@ -1,0 +1,53 @@
+"""Room beside the database that is given up when storage is full."""
+
+import contextlib
+import errno
+from pathlib import Path
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+class Reserve:
+    """A file of zeros next to the database. Its room is what the last writes of runs still fit into.
+
+    Not flushed: its bytes are of no interest, only that the storage has set them apart. What a power cut
+    takes of it is set apart anew when the database is opened.
+    """
+
+    def __init__(self, path: str, size: int) -> None:
+        self._path = Path(path)
+        self._size = size
+        self.is_whole = size == 0
+
+    def restore(self) -> bool:
+        """Set the room apart. False: there is none; what there was stays free. Raises ``OSError``."""
+        try:
+            if not self.is_whole and self._measure() != self._size:
+                self._fill()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._empty()
+            if error.errno not in NO_ROOM:
+                raise
+            return False
+        self.is_whole = True
+        return True
+
+    def spend(self) -> None:
+        """Give the room up. Raises ``OSError``."""
+        if self._measure():
+            self.is_whole = False
+            self._empty()
+
+    def _measure(self) -> int:
+        return self._path.stat().st_size if self._size and self._path.exists() else 0
+
+    def _fill(self) -> None:
+        with self._path.open("wb", buffering=0) as file:
+            left = self._size
+            while left:
+                left -= file.write(bytes(min(left, 1 << 20)))
+
+    def _empty(self) -> None:
+        with self._path.open("wb"):
+            pass

@@ -1,0 +1,67 @@
+"""Databases as files: what is done with one that no engine has open. Runs inside Pyodide.
+
+Every function answers with "" or with the JSON text of a ``WireError``.
+"""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_json
+
+from durably_core.clock import SystemClock
+from durably_core.errors import DurablyError, StorageDamagedError, ValidationError
+from durably_core.store.sqlite.database import Database
+
+SQLITE_HEADER = b"SQLite format 3\0"
+
+
+def pack(path: str) -> str:
+    """Bring a file up to date and to its smallest size, for a copy of it."""
+    return _told(path, lambda database: database.read(database.pack))
+
+
+def check(path: str) -> str:
+    """Look for damage in all of a file."""
+    return _told(path, lambda database: database.read(lambda: _expect_whole(database)))
+
+
+def verify(path: str) -> str:
+    """Whether an engine can go on with a copy that a person brings. Brings its schema up to date."""
+
+    def work(database: Database) -> None:
+        _expect_sqlite(path)
+        database.read(lambda: _expect_whole(database))
+        database.read(lambda: _expect_ours(database))
+        database.write(database.migrate, from_reserve=True)
+        database.read(database.pack)
+
+    return _told(path, work)
+
+
+def _told(path: str, work: Callable[[Database], Any]) -> str:
+    try:
+        with closing(Database(path, exclusive=True, reserve_bytes=0, clock=SystemClock())) as database:
+            work(database)
+    except DurablyError as error:
+        return to_json(error.to_wire()).decode()
+    return ""
+
+
+def _expect_sqlite(path: str) -> None:
+    with Path(path).open("rb") as file:
+        if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
+            raise ValidationError("The file is no SQLite database: choose one that was exported here.")
+
+
+def _expect_whole(database: Database) -> None:
+    [result] = database.run("PRAGMA integrity_check(1)").fetchone()
+    if result != "ok":
+        raise StorageDamagedError(f"The database file is damaged: {result}.")
+
+
+def _expect_ours(database: Database) -> None:
+    query = "SELECT 1 FROM sqlite_schema WHERE name = 'durably_schema_versions'"
+    if database.run(query).fetchone() is None:
+        raise ValidationError("The file is no database of Durably: choose one that was exported here.")
