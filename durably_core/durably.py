@@ -180,7 +180,8 @@ class Durably:
         """Do at once what is otherwise done every ``maintenance_interval_ms`` between start and stop.
 
         Deletes runs older than ``retain_runs`` and events beyond ``retain_events``, forgets idempotency
-        keys whose time is over, tells of runs that wait for unknown jobs, and empties the WAL.
+        keys whose time is over, tells of runs that wait for unknown jobs, gives the pages that this leaves
+        free back to the disk, and empties the WAL.
         """
         await self._maintenance.run()
 

@@ -49,12 +49,20 @@ export class DatabaseFiles {
 
   static async open(folder: Folder): Promise<DatabaseFiles> {
     // One after the other, and the catalog first: who has that, has them all.
-    const catalog = new Catalog(await folder.open(CATALOG))
-    const record = catalog.record ?? (await found(folder))
-    // On disk before there is a second generation: what is in the folder beside it is known from here on.
-    if (catalog.record === null) catalog.write(record)
-    const reserve = await folder.open(RESERVE)
-    return new DatabaseFiles(folder, catalog, reserve, await openGeneration(folder, record.generation))
+    const catalogFile = await folder.open(CATALOG)
+    const opened = [catalogFile]
+    try {
+      const catalog = new Catalog(catalogFile)
+      const record = catalog.record ?? (await found(folder))
+      // On disk before there is a second generation: what is in the folder beside it is known from here on.
+      if (catalog.record === null) catalog.write(record)
+      const reserve = await folder.open(RESERVE)
+      opened.push(reserve)
+      return new DatabaseFiles(folder, catalog, reserve, await openGeneration(folder, record.generation))
+    } catch (error) {
+      for (const file of opened) file.close()
+      throw error
+    }
   }
 
   /** Of the database, by the names under which SQLite finds them beside `name`. */
