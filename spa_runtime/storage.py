@@ -50,9 +50,15 @@ def _told(path: str, work: Callable[[Database], Any]) -> str:
 
 
 def _expect_sqlite(path: str) -> None:
-    with Path(path).open("rb") as file:
-        if file.read(len(SQLITE_HEADER)) != SQLITE_HEADER:
-            raise ValidationError("The file is no SQLite database: choose one that was exported here.")
+    file = Path(path)
+    # In the browser a file without content does not exist.
+    if not file.exists() or _beginning(file) != SQLITE_HEADER:
+        raise ValidationError("The file is no SQLite database: choose one that was exported here.")
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(SQLITE_HEADER))
 
 
 def _expect_whole(database: Database) -> None:

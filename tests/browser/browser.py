@@ -170,5 +170,16 @@ def wait_for(page: Page, fact: Callable[[], bool]) -> None:
     raise AssertionError("what was waited for did not happen within a minute")
 
 
+def get_status(page: Page) -> dict[str, Any]:
+    status: dict[str, Any] = page.evaluate("window.durably.status")
+    return status
+
+
+def run_ids(page: Page) -> list[str]:
+    """Newest first."""
+    ids: list[str] = page.evaluate("async () => (await window.durably.getRuns()).map(({ id }) => id)")
+    return ids
+
+
 def open_gate(page: Page) -> None:
     page.evaluate("() => new BroadcastChannel('durably-test-gate').postMessage('open')")

@@ -33,6 +33,7 @@ PARTS = {
     "prune_events": "event-retention",
     "delete_expired_keys": "idempotency-keys",
     "count_unknown_jobs": "unknown-jobs",
+    "shrink": "free-pages",
     "checkpoint": "wal-checkpoint",
 }
 

@@ -7,5 +7,8 @@ declare global {
   }
 }
 
-export const durably = createDurably({ spa: {} })
+/** `?storage=memory` in the address: to try the page where nothing can be kept. */
+const isInMemory = new URLSearchParams(location.search).get('storage') === 'memory'
+
+export const durably = createDurably({ spa: { storage: isInMemory ? 'memory' : 'opfs' } })
 window.durably = durably

@@ -275,7 +275,10 @@ export type StorageOperation = (typeof STORAGE_OPERATIONS)[number]
 
 export interface StorageInfo extends StorageStatus {
   /** What reached the database's files since the engine started, by name, e.g. `main.db-wal`. */
-  files: Record<string, { flushes: number; writes: number; bytesWritten: number; bytes: number }>
+  files: Record<
+    string,
+    { flushes: number; writes: number; bytesWritten: number; bytes: number; bytesReleased: number }
+  >
 }
 
 // ---------------------------------------------------------------- worker port

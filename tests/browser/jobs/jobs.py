@@ -27,6 +27,10 @@ class Total(BaseModel):
     total: int
 
 
+class Letters(BaseModel):
+    text: str
+
+
 @job("count")
 async def count(step: StepContext, input: Steps) -> Total:
     """So many trivial steps."""
@@ -56,6 +60,24 @@ async def body(number: int, closed: bool) -> int:
         await opened()
     tell(f"end {number}")
     return number
+
+
+@job("fill")
+async def fill(step: StepContext, input: Steps) -> None:
+    """So many steps with large results."""
+    for number in range(input.count):
+        await step.run(f"step-{number}", letters, 300_000)
+
+
+@job("large")
+async def large(step: StepContext, input: Steps) -> Letters:
+    """Waits for the test's word, then returns so many letters."""
+    await step.run("wait", body, 0, True)
+    return Letters(text=letters(input.count))
+
+
+def letters(count: int) -> str:
+    return "x" * count
 
 
 @job("recurse")

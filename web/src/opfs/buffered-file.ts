@@ -39,15 +39,23 @@ export class BufferedFile {
   #size: number
   /** The size of the file itself, which is never smaller than what is written of it. */
   #taken: number
+  /** The largest that it was. */
+  #most: number
 
   constructor(handle: Handle) {
     this.#handle = handle
     this.#size = handle.getSize()
     this.#taken = this.#size
+    this.#most = this.#size
   }
 
   get size(): number {
     return this.#size
+  }
+
+  /** How much room the file had and has given back. */
+  get released(): number {
+    return this.#most - this.#taken
   }
 
   /** Returns how many bytes there were; fewer than asked for at the end of the file. */
@@ -105,6 +113,7 @@ export class BufferedFile {
   #resize(size: number): void {
     this.#handle.truncate(size)
     this.#taken = size
+    this.#most = Math.max(this.#most, size)
   }
 
   #drain(): void {

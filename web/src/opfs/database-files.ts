@@ -1,6 +1,7 @@
 import type { Handle } from './buffered-file'
 import { Catalog, type SetAside } from './catalog'
 import type { Folder, OpenFile } from './folder'
+import { ReserveFile } from './reserve-file'
 
 /**
  * The three files of a SQLite database. All are opened before SQLite starts, because opening a handle
@@ -37,10 +38,10 @@ export interface SetAsideInfo extends SetAside {
 export class DatabaseFiles {
   readonly #folder: Folder
   readonly #catalog: Catalog
-  readonly #reserve: OpenFile
+  #reserve: ReserveFile
   #current: Generation
 
-  private constructor(folder: Folder, catalog: Catalog, reserve: OpenFile, current: Generation) {
+  private constructor(folder: Folder, catalog: Catalog, reserve: ReserveFile, current: Generation) {
     this.#folder = folder
     this.#catalog = catalog
     this.#reserve = reserve
@@ -50,13 +51,13 @@ export class DatabaseFiles {
   static async open(folder: Folder): Promise<DatabaseFiles> {
     // One after the other, and the catalog first: who has that, has them all.
     const catalogFile = await folder.open(CATALOG)
-    const opened = [catalogFile]
+    const opened: OpenFile[] = [catalogFile]
     try {
       const catalog = new Catalog(catalogFile)
       const record = catalog.record ?? (await found(folder))
       // On disk before there is a second generation: what is in the folder beside it is known from here on.
       if (catalog.record === null) catalog.write(record)
-      const reserve = await folder.open(RESERVE)
+      const reserve = await ReserveFile.open(folder, RESERVE)
       opened.push(reserve)
       return new DatabaseFiles(folder, catalog, reserve, await openGeneration(folder, record.generation))
     } catch (error) {
@@ -73,6 +74,17 @@ export class DatabaseFiles {
   /** Of the database file itself. */
   get database(): Handle {
     return fileOf(this.#current, '')
+  }
+
+  /**
+   * Closes the files and opens them again: a file that has become smaller keeps the room that it once had
+   * until then, at least in Chromium.
+   */
+  async reopen(): Promise<void> {
+    close(this.#current)
+    this.#reserve.close()
+    this.#reserve = await ReserveFile.open(this.#folder, RESERVE)
+    this.#current = await openGeneration(this.#folder, this.#current.number)
   }
 
   // ---------------------------------------------------------------- replacing the database

@@ -12,6 +12,11 @@ const DIRECTORY = 0o040777
 const FILE = 0o100666
 const EPOCH = new Date(0)
 
+export interface FileFigures extends FileCounters {
+  bytes: number
+  bytesReleased: number
+}
+
 /**
  * Emscripten's file system over OPFS access handles: one folder that holds the files of one
  * database. Python's own `sqlite3` opens them by path.
@@ -35,10 +40,13 @@ export class OpfsFileSystem {
     for (const [name, file] of this.#files) if (file.size > 0) this.#live.add(name)
   }
 
-  /** What reached each file, and its size, by name. */
-  get counters(): Record<string, FileCounters & { bytes: number }> {
+  /** What reached each file, its size, and the room that it had and gave back, by name. */
+  get counters(): Record<string, FileFigures> {
     return Object.fromEntries(
-      [...this.#files].map(([name, file]) => [name, { ...file.counters, bytes: file.size }]),
+      [...this.#files].map(([name, file]) => [
+        name,
+        { ...file.counters, bytes: file.size, bytesReleased: file.released },
+      ]),
     )
   }
 

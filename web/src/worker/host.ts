@@ -29,6 +29,10 @@ const BEGINS_AT: Record<BootPhase, number> = { lock: 0, storage: 5, python: 10, 
 /** A reloaded page waits a moment for its own past self: nothing to tell anyone. */
 const QUIET_WAIT_MS = 500
 
+/** In a full storage: how often room is looked for, and how much is worth starting the engine anew. */
+const ROOM_INTERVAL_MS = 2000
+const WORTHWHILE_BYTES = 512 * 1024
+
 /** How often the figures of the storage are looked up. */
 const FIGURES_INTERVAL_MS = 60_000
 
@@ -157,6 +161,7 @@ export class EngineHost {
   /** What the first job need not wait for. */
   async #afterwards({ storage }: Parts): Promise<void> {
     setInterval(() => void this.#lookUpFigures(), FIGURES_INTERVAL_MS)
+    setInterval(() => void this.#inTurn(() => this.#makeRoom()), ROOM_INTERVAL_MS)
     await this.#inTurn(() => storage.tidy().catch(() => undefined))
     await this.#lookUpFigures()
   }
@@ -234,6 +239,14 @@ export class EngineHost {
       if (damage !== null) await parts.storage.setAside(damage.message)
     })
     await this.#lookUpFigures()
+  }
+
+  /** The engine deletes what it can do without; the browser gives the room back when the files are closed. */
+  async #makeRoom(): Promise<void> {
+    const parts = this.#parts
+    if (parts === null || this.#status.pause?.code !== 'storage_full') return
+    if (parts.storage.released < WORTHWHILE_BYTES) return
+    await this.#restart(parts, () => parts.storage.reopen())
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
