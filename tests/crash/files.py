@@ -1,0 +1,61 @@
+"""The files that a killed engine left in OPFS, copied to where Python's own SQLite can look at them."""
+
+import base64
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.power.check import has_schema
+
+READ = """
+async () => {
+  const isHeld = ({ name }) => name.startsWith('durably')
+  // A dead worker's locks go first, its file handles a moment later.
+  while ((await navigator.locks.query()).held.some(isHeld)) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const encoded = (file) => new Promise((resolve, reject) => {
+    const reader = new FileReader()
+    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(',') + 1))
+    reader.onerror = () => reject(reader.error)
+    reader.readAsDataURL(file)
+  })
+  const found = {}
+  const walk = async (folder, path) => {
+    for await (const [name, handle] of folder.entries()) {
+      if (handle.kind === 'directory') await walk(handle, `${path}${name}/`)
+      else if (/\\.db(-wal|-journal)?$/.test(name)) found[path + name] = await encoded(await handle.getFile())
+    }
+  }
+  await walk(await navigator.storage.getDirectory(), '')
+  return found
+}
+"""
+
+
+def copy(page: Page, folder: Path) -> None:
+    """Copy every file of a database out of the origin of ``page``, in which no engine may be alive."""
+    files: dict[str, str] = page.evaluate(READ)
+    shutil.rmtree(folder, ignore_errors=True)
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(content))
+
+
+def open_copy(folder: Path) -> closing[sqlite3.Connection]:
+    """The engine's database in such a copy; an empty one when it has not come to make its tables."""
+    return closing(sqlite3.connect(_with_tables(folder) or ":memory:", isolation_level=None))
+
+
+def _with_tables(folder: Path) -> Path | None:
+    found = []
+    for path in sorted(folder.rglob("*.db")):
+        with closing(sqlite3.connect(path)) as connection:
+            if has_schema(connection):
+                found.append(path)
+    # Of several generations, the newest sorts last.
+    return found[-1] if found else None
