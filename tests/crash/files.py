@@ -13,9 +13,9 @@ from tests.power.check import has_schema
 READ = """
 async () => {
   const isHeld = ({ name }) => name.startsWith('durably')
-  // A dead worker's locks go first, its file handles a moment later.
-  while ((await navigator.locks.query()).held.some(isHeld)) {
-    await new Promise((resolve) => setTimeout(resolve, 5))
+  for (let tries = 0; (await navigator.locks.query()).held.some(isHeld); tries++) {
+    if (tries === 6000) throw new Error('the locks of a killed page are still held')
+    await new Promise((resolve) => setTimeout(resolve, 10))
   }
   const encoded = (file) => new Promise((resolve, reject) => {
     const reader = new FileReader()

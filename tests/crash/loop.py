@@ -15,7 +15,7 @@ from playwright.sync_api import ConsoleMessage, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium, Site, served, wait_until_ready
+from tests.browser.browser import Chromium, Site, served, wait_for, wait_until_ready
 from tests.browser.conftest import sources
 from tests.crash import JOBS, files
 from tests.crash.journal import Journal
@@ -97,6 +97,7 @@ class Loop:
             self._check(ended=False)
             self._tell_round(number, rounds, killed_at, time.monotonic() - began)
         self._finish(rounds + 1)
+        self._say(self.summary())
 
     def _open(self, number: int, planned: Round | None) -> Page:
         """A new page that works as planned; without a plan it works up what is left."""
@@ -181,11 +182,9 @@ class Loop:
     def _finish(self, number: int) -> None:
         page = self._open(number, None)
         wait_until_ready(page)
-        while self.journal.unanswered() or open_runs(page):
-            page.wait_for_timeout(20)
+        wait_for(page, lambda: not self.journal.unanswered() and not open_runs(page))
         page.close()
         self._check(ended=True)
-        self._say(self.summary())
 
     # ---------------------------------------------------------------- what is said
 
