@@ -28,4 +28,5 @@ def test_killed_pages_lose_and_repeat_nothing(chromium: Chromium, tmp_path: Path
 
 def test_what_was_not_synced_is_missed(chromium: Chromium, tmp_path: Path) -> None:
     with pytest.raises(Violation, match=r"is not there|no checkpoint|not in the log"):
-        crash(chromium, tmp_path, seed=SEED, rounds=5, plant="unsynced")
+        # It ends at the first kill that comes between a write and the next look at the file.
+        crash(chromium, tmp_path, seed=SEED, rounds=30, plant="unsynced")

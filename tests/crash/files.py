@@ -48,14 +48,13 @@ def copy(page: Page, folder: Path) -> None:
 
 def open_copy(folder: Path) -> closing[sqlite3.Connection]:
     """The engine's database in such a copy; an empty one when it has not come to make its tables."""
-    return closing(sqlite3.connect(_with_tables(folder) or ":memory:", isolation_level=None))
+    # Of several generations, the one in which the most has happened.
+    paths = sorted(folder.rglob("*.db"), key=_events)
+    return closing(sqlite3.connect(paths[-1] if paths else ":memory:", isolation_level=None))
 
 
-def _with_tables(folder: Path) -> Path | None:
-    found = []
-    for path in sorted(folder.rglob("*.db")):
-        with closing(sqlite3.connect(path)) as connection:
-            if has_schema(connection):
-                found.append(path)
-    # Of several generations, the newest sorts last.
-    return found[-1] if found else None
+def _events(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        if not has_schema(connection):
+            return -1
+        return int(connection.execute("SELECT count(*) FROM durably_events").fetchone()[0])

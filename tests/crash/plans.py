@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-KINDS: Mapping[str, int] = {"plain": 8, "slow": 6, "own": 4, "chatty": 1, "large": 2}
+KINDS: Mapping[str, int] = {"plain": 8, "slow": 6, "own": 4, "chatty": 1, "large": 2, "bulk": 2}
 """Kinds of steps of ``jobs/jobs.py``, and their weights."""
 LARGE = 60_000
 """Characters in the result of a large step."""
@@ -14,7 +14,7 @@ LINES = 10
 MOST_STEPS = 8
 TRIGGERS = 80
 """More than a page's life has time for."""
-MOST_PAUSE_MS = 120
+MOST_PAUSE_MS = 60
 
 LEAST_MS, MOST_MS = 50, 2500
 
@@ -79,8 +79,8 @@ def _moment(rng: random.Random) -> Moment:
     aim = _weighted(rng, MOMENTS)
     messages = {
         "trigger": "asked",
-        # The larger its result, the longer the save.
-        "save": rng.choice(("end", "end large", "end own")),
+        # The more there is to write, the longer it takes.
+        "save": rng.choice(("end", "end large", "end bulk")),
         "log": f"line {rng.randrange(LINES)}",
         "checkpoint": "checkpoint begins",
     }

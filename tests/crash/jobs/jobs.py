@@ -19,6 +19,7 @@ from durably_core import StepContext, Transaction, job
 from durably_core.store.sqlite.database import Database
 
 LARGE = 60_000
+BULK_BYTES = 1_000_000
 LINES = 10
 PAUSE_S = 0.015
 """Between lines of log: so many of them outlast the engine's wait for a write to ride along with."""
@@ -69,8 +70,8 @@ async def work(step: StepContext, input: Work) -> Done:
     for number, kind in enumerate(input.kinds):
         body = Body(step, number, kind)
         part = (
-            await step.transaction(body.name, own, body)
-            if kind == "own"
+            await step.transaction(body.name, TRANSACTIONS[kind], body)
+            if kind in TRANSACTIONS
             else await step.run(body.name, KINDS[kind], body)
         )
         attempts.append(part.attempt)
@@ -111,6 +112,15 @@ def own(transaction: Transaction, body: Body) -> Part:
     return body.end()
 
 
+def bulk(transaction: Transaction, body: Body) -> Part:
+    """A commit that takes its time, and a WAL whose checkpoint does. Written over: the file must not grow."""
+    body.tell("begin")
+    transaction.execute("CREATE TABLE IF NOT EXISTS bulk (place INTEGER PRIMARY KEY, data BLOB)")
+    transaction.execute("INSERT OR REPLACE INTO bulk VALUES (?, randomblob(?))", (body.number % 2, BULK_BYTES))
+    return body.end()
+
+
+TRANSACTIONS: dict[str, Callable[[Transaction, Body], Part]] = {"own": own, "bulk": bulk}
 KINDS: dict[str, Callable[[Body], Awaitable[Part]]] = {
     "plain": plain,
     "slow": slow,
