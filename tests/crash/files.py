@@ -3,7 +3,9 @@
 import base64
 import shutil
 import sqlite3
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -40,17 +42,23 @@ def copy(page: Page, folder: Path) -> None:
     """Copy every file of a database out of the origin of ``page``, in which no engine may be alive."""
     files: dict[str, str] = page.evaluate(READ)
     shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(content))
 
 
-def open_copy(folder: Path) -> closing[sqlite3.Connection]:
+@contextmanager
+def opened(folder: Path) -> Iterator[sqlite3.Connection]:
     """The engine's database in such a copy; an empty one when it has not come to make its tables."""
-    # Of several generations, the one in which the most has happened.
-    paths = sorted(folder.rglob("*.db"), key=_events)
-    return closing(sqlite3.connect(paths[-1] if paths else ":memory:", isolation_level=None))
+    # A connection changes the files, if only by moving the WAL: what the kill left stays as it is.
+    with tempfile.TemporaryDirectory() as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+        # Of several generations, the one in which the most has happened.
+        paths = sorted(Path(temporary).rglob("*.db"), key=_events)
+        with closing(sqlite3.connect(paths[-1] if paths else ":memory:", isolation_level=None)) as connection:
+            yield connection
 
 
 def _events(path: Path) -> int:

@@ -171,7 +171,7 @@ class Loop:
         files.copy(page, copied)
         page.close()
         try:
-            with files.open_copy(copied) as connection:
+            with files.opened(copied) as connection:
                 found = list(faults(self.journal, connection, ended=ended))
         except sqlite3.DatabaseError as error:
             found = [f"the database can't be read: {error}"]
@@ -197,13 +197,14 @@ class Loop:
         )
 
     def summary(self) -> str:
+        """After the end: everything was checked."""
         journal = self.journal
         retried = journal.dispositions["idempotent"]
         return (
             f"{self.figures}\n"
-            f"triggers acknowledged: {len(journal.acknowledged)}, "
-            f"of them {retried} that had been written when their page died before the answer\n"
+            f"triggers acknowledged, each with a run that is completed now: {len(journal.acknowledged)}; "
+            f"{retried} of them had been written when their page died before the answer\n"
             f"steps told as finished: {len(journal.finished)}, "
             f"runs told as completed: {len(journal.completed)}\n"
-            f"bodies that were interrupted and began again: {interrupted(journal)}"
+            f"bodies of unfinished steps that were interrupted and began again: {interrupted(journal)}"
         )
