@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 SEED ?= 1
+N ?= 200
 PYODIDE_PLATFORM := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 --only-binary=:all:
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-unit test-browser test-power test-power-sample test-power-replay mutate check format bench lock clean
+.PHONY: help demo build test test-unit test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -43,6 +44,9 @@ test-power: build/power/main.js build/wheels/.downloaded ## The same at every op
 
 test-power-replay: build/power/main.js build/wheels/.downloaded ## One of them again, as it was reported (CUT=..., PLANTED=...)
 	node --enable-source-maps build/power/main.js replay $(CUT) $(PLANTED)
+
+test-crash: .browser build ## Kill the page again and again: about 20 minutes (N=200, SEED=1, PLANT=...)
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m tests.crash --rounds $(N) --seed $(SEED) --plant "$(PLANT)"
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
 	$(BIN)/python scripts/mutate.py

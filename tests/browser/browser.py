@@ -84,6 +84,12 @@ class Chromium:
 
     def kill_renderers(self) -> None:
         """SIGKILL for every process that shows a page."""
+        for renderer in self.renderers():
+            with suppress(psutil.NoSuchProcess):
+                renderer.kill()
+
+    def renderers(self) -> set[psutil.Process]:
+        """The processes that show pages."""
         browsers = [
             process
             for process in psutil.process_iter()
@@ -96,9 +102,7 @@ class Chromium:
             if "--type=renderer" in command(child)
         }
         assert renderers
-        for renderer in renderers:
-            with suppress(psutil.NoSuchProcess):
-                renderer.kill()
+        return renderers
 
 
 @contextmanager
