@@ -205,7 +205,7 @@ class WorkerError(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerPause(Event):
-    """The storage refuses claims: no run is begun until it takes them again, which is tried now and then.
+    """The storage refuses what runs need: it is tried now and then whether it takes that again.
     ``code`` is that of the ``StorageError``."""
 
     type = "worker:pause"
@@ -215,7 +215,7 @@ class WorkerPause(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerResume(Event):
-    """The storage takes claims again."""
+    """The storage takes it again."""
 
     type = "worker:resume"
 

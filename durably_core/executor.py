@@ -93,9 +93,9 @@ class Executor:
         execution.close()
 
     @property
-    def has_unreleased(self) -> bool:
-        """Whether a run ended here without its last write, and still has its lease."""
-        return bool(self._unreleased)
+    def unreleased(self) -> Execution | None:
+        """One that ended here without its last write, and whose run still has its lease."""
+        return self._unreleased[-1] if self._unreleased else None
 
     async def give_back_unreleased(self) -> None:
         """Free the leases of runs that ended here without their last write, because storage failed."""

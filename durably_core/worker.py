@@ -12,6 +12,7 @@ from durably_core import events, tasks
 from durably_core.blocking import to_its_end
 from durably_core.errors import StorageError, StorageFullError, WorkerStoppedError
 from durably_core.events import EventBus
+from durably_core.execution import Execution
 from durably_core.executor import Executor
 from durably_core.store.base import Claimed, ClaimRequest, Store
 
@@ -205,9 +206,11 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
             self._failed(error, None)
             return True
-        self._claimed_again()
+        self._failed_claims = 0
         if claimed is None:
             self._failed_runs = 0
+        self._resume_if_well()
+        if claimed is None:
             return False
         # Counted before the task begins, which may be now or a turn later.
         if request.run_ids is None:
@@ -244,7 +247,7 @@ class Worker:
             try:
                 while current is not None:
                     current = await self._executor.execute(current, then_claim)
-                    self._failed_runs = self._failed_runs + 1 if self._executor.has_unreleased else 0
+                    self._executed(self._executor.unreleased)
                     await breath.take()
             except Exception as error:  # noqa: BLE001 - outermost loop
                 self._failed(error, current)
@@ -287,9 +290,18 @@ class Worker:
         if known is None or known.code != error.code:
             self._bus.emit(events.WorkerPause(code=error.code, error=error.message))
 
-    def _claimed_again(self) -> None:
-        self._failed_claims = 0
-        if self._paused_by is not None:
+    def _executed(self, unreleased: Execution | None) -> None:
+        if unreleased is None:
+            self._failed_runs = 0
+            self._resume_if_well()
+            return
+        self._failed_runs += 1
+        if isinstance(unreleased.signal.reason, StorageFullError):
+            # Claims may still fit. What is begun would come to the same end.
+            self._pause(unreleased.signal.reason)
+
+    def _resume_if_well(self) -> None:
+        if self._paused_by is not None and not self._failures:
             self._paused_by = None
             self._bus.emit(events.WorkerResume())
 
@@ -300,7 +312,8 @@ class Worker:
 
     async def _back_off(self) -> None:
         """Exponentially, with jitter; not longer than the worker runs."""
-        most = MAX_BACKOFF_WHEN_FULL_S if isinstance(self._paused_by, StorageFullError) else MAX_BACKOFF_S
+        is_full = self._failed_claims and isinstance(self._paused_by, StorageFullError)
+        most = MAX_BACKOFF_WHEN_FULL_S if is_full else MAX_BACKOFF_S
         seconds = min(self._polling_s * 2 ** min(self._failures, 20), most)
         until = asyncio.get_running_loop().time() + seconds * self._rng.uniform(0.5, 1.0)
         while self._has_slots and (left := until - asyncio.get_running_loop().time()) > 0:

@@ -57,10 +57,10 @@ def disk(store: SQLiteStore, monkeypatch: pytest.MonkeyPatch) -> FullDisk:
     database.connection = cast("sqlite3.Connection", disk)
     fill = database.reserve._fill
 
-    def fill_unless_full() -> None:
+    def fill_unless_full(size: int) -> None:
         if disk.is_full:
             raise OSError(errno.ENOSPC, "no room")
-        fill()
+        fill(size)
 
     monkeypatch.setattr(database.reserve, "_fill", fill_unless_full)
     return disk
@@ -118,10 +118,28 @@ async def test_reserve_is_set_apart_again_when_there_is_room(
     assert reserved(tmp_path) == RESERVE_BYTES
 
 
+async def test_reserve_comes_back_only_when_there_is_twice_its_room(
+    store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted: list[int] = []
+    reserve = store._database.reserve
+    fill = reserve._fill
+
+    def note(size: int) -> None:
+        wanted.append(size)
+        fill(size)
+
+    monkeypatch.setattr(reserve, "_fill", note)
+    assert reserve.restore()
+    reserve.spend()
+    assert reserve.restore()
+    assert (wanted, reserve._measure()) == ([RESERVE_BYTES, 2 * RESERVE_BYTES], RESERVE_BYTES)
+
+
 async def test_fault_of_the_reserve_is_no_full_storage(
     store: SQLiteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail() -> None:
+    def fail(_size: int) -> None:
         raise OSError(errno.EIO, "broken")
 
     monkeypatch.setattr(store._database.reserve, "_fill", fail)
@@ -179,6 +197,7 @@ async def test_step_that_could_not_be_saved_runs_again_when_there_is_room(
     run = await engine.jobs.work.trigger({})
     engine.start()
     await heard.until("worker:pause")
+    await heard.until("run:requeue")
     waiting = await engine.get_run(run.id)
     assert waiting is not None
     assert (waiting.status, waiting.error) == ("pending", None)

@@ -28,6 +28,12 @@ BUSY_TIMEOUT_MS = 10_000
 PAGES_KEPT_FREE = 256
 """Of free pages so many stay in the file, or a quarter of it: new runs use them soon."""
 
+PAGES_PER_BITE = 64
+"""What is moved when a file is packed goes through the WAL."""
+
+AUTOCHECKPOINT_WITH_RESERVE = 500
+"""Pages. The less there is in the WAL when storage is full, the less must fit into the file then."""
+
 T = TypeVar("T")
 
 
@@ -130,6 +136,7 @@ class Database:
                 "temp_store = MEMORY",
                 "cache_size = -8192",
                 "journal_size_limit = 4194304",
+                f"wal_autocheckpoint = {AUTOCHECKPOINT_WITH_RESERVE if self.reserve.size else 1000}",
             ):
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
@@ -164,16 +171,21 @@ class Database:
         """Take so many free pages out of the file; returns how many there were."""
         connection = self._open()
         before = _number(connection, "freelist_count")
-        connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        if before:
+            connection.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
         return before - _number(connection, "freelist_count")
 
     def pack(self) -> None:
         """Take every free page out of the file, and move the whole WAL into it."""
-        connection = self._open()
-        # Bite by bite, because the pages that are moved go through the WAL.
-        while self.checkpoint() and _number(connection, "freelist_count"):
-            if not self.shrink(PAGES_KEPT_FREE):
-                break
+        self._shrink_all()
+        if not self.checkpoint():
+            raise StorageError("The database is in use. Try again.")
+
+    def _shrink_all(self) -> None:
+        # Bite by bite: as soon as the file is small enough, what has waited in the WAL fits into it.
+        while self.shrink(PAGES_PER_BITE):
+            with suppress(sqlite3.OperationalError):
+                self.checkpoint()
 
     # ------------------------------------------------------------------ room
 
@@ -192,8 +204,9 @@ class Database:
         """Give back what the database holds and does not need. That takes room itself: the reserve's."""
         try:
             self.reserve.spend()
-            with suppress(sqlite3.OperationalError):  # there may be too little even so
-                self.pack()
+            for work in (self._shrink_all, self.checkpoint):
+                with suppress(sqlite3.OperationalError):  # there may be too little even so
+                    work()
         except OSError as error:
             raise StorageError(f"The storage could not be written: {error}.") from error
 

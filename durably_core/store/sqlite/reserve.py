@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import os
 from pathlib import Path
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -16,35 +17,39 @@ class Reserve:
 
     def __init__(self, path: str, size: int) -> None:
         self._path = Path(path)
-        self._size = size
+        self.size = size
+        self._needed = size
         self.is_whole = size == 0
 
     def restore(self) -> bool:
         """Set the room apart. False: there is none; what there was stays free. Raises ``OSError``."""
         try:
-            if not self.is_whole and self._measure() != self._size:
-                self._fill()
+            if not self.is_whole and self._measure() != self.size:
+                self._fill(self._needed)
+                os.truncate(self._path, self.size)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._empty()
             if error.errno not in NO_ROOM:
                 raise
             return False
+        self._needed = self.size
         self.is_whole = True
         return True
 
     def spend(self) -> None:
-        """Give the room up. Raises ``OSError``."""
+        """Give the room up. It comes back only when there is twice as much: what was refused once would be
+        refused again. Raises ``OSError``."""
         if self._measure():
             self.is_whole = False
+            self._needed = 2 * self.size
             self._empty()
 
     def _measure(self) -> int:
-        return self._path.stat().st_size if self._size and self._path.exists() else 0
+        return self._path.stat().st_size if self.size and self._path.exists() else 0
 
-    def _fill(self) -> None:
+    def _fill(self, left: int) -> None:
         with self._path.open("wb", buffering=0) as file:
-            left = self._size
             while left:
                 left -= file.write(bytes(min(left, 1 << 20)))
 

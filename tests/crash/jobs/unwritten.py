@@ -26,9 +26,9 @@ def enqueue(transitions: Transitions, runs: Any) -> Any:
     return enqueued
 
 
-def write(database: Database, change: Callable[[], Any]) -> Any:
+def write(database: Database, change: Callable[[], Any], **options: Any) -> Any:
     try:
-        return _write(database, change)
+        return _write(database, change, **options)
     except RolledBackError as error:
         return error.args[0]
 

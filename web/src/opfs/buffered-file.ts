@@ -33,6 +33,7 @@ export interface FileCounters {
 export class BufferedFile {
   readonly counters: FileCounters = { flushes: 0, writes: 0, bytesWritten: 0 }
   readonly #handle: Handle
+  readonly #holdsRoomAhead: () => boolean
   readonly #buffer = new Uint8Array(BUFFER_BYTES)
   #bufferedAt = 0
   #buffered = 0
@@ -42,8 +43,13 @@ export class BufferedFile {
   /** The largest that it was. */
   #most: number
 
-  constructor(handle: Handle) {
+  /**
+   * `holdsRoomAhead`: while that is true the file grows only where it could grow as much again. Chromium gives
+   * a file room in powers of two: one that is full would need as much as it has for a single byte more.
+   */
+  constructor(handle: Handle, holdsRoomAhead: () => boolean = () => false) {
     this.#handle = handle
+    this.#holdsRoomAhead = holdsRoomAhead
     this.#size = handle.getSize()
     this.#taken = this.#size
     this.#most = this.#size
@@ -107,7 +113,10 @@ export class BufferedFile {
   }
 
   #takeRoom(end: number): void {
-    if (end > this.#taken) this.#resize(Math.ceil(end / GROWTH_BYTES) * GROWTH_BYTES)
+    if (end <= this.#taken) return
+    const size = Math.ceil(end / GROWTH_BYTES) * GROWTH_BYTES
+    if (2 * size > this.#most && this.#holdsRoomAhead()) this.#resize(2 * size)
+    this.#resize(size)
   }
 
   #resize(size: number): void {

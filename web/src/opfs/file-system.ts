@@ -11,6 +11,7 @@ import {
 const DIRECTORY = 0o040777
 const FILE = 0o100666
 const EPOCH = new Date(0)
+const WAL = '-wal'
 
 export interface FileFigures extends FileCounters {
   bytes: number
@@ -24,6 +25,7 @@ export interface FileFigures extends FileCounters {
  * Invariants:
  * - `fsync` returns after the handle's `flush`: what SQLite believes to be on disk is on disk.
  * - A file of size 0 that was not opened yet does not exist; `live` holds the others.
+ * - The WAL holds room ahead until the reserve is spent, so that runs can be ended in a full storage.
  * - No exception but `ErrnoError` leaves an operation: any other would end Python for good, with its
  *   callers waiting for ever. `onFatal` hears of those that mean that the handles are lost.
  */
@@ -36,8 +38,15 @@ export class OpfsFileSystem {
   constructor(fs: EmscriptenFs, handles: ReadonlyMap<string, Handle>, onFatal: (error: unknown) => void) {
     this.#fs = fs
     this.#onFatal = onFatal
-    this.#files = new Map([...handles].map(([name, handle]) => [name, new BufferedFile(handle)]))
+    this.#files = new Map([...handles].map(([name, handle]) => [name, this.#buffered(name, handle)]))
     for (const [name, file] of this.#files) if (file.size > 0) this.#live.add(name)
+  }
+
+  #buffered(name: string, handle: Handle): BufferedFile {
+    if (!name.endsWith(WAL)) return new BufferedFile(handle)
+    // What is refused for that is what the reserve is spent for: from then on the room ahead is used.
+    const reserve = `${name.slice(0, -WAL.length)}-reserve`
+    return new BufferedFile(handle, () => (this.#files.get(reserve)?.size ?? 0) > 0)
   }
 
   /** What reached each file, its size, and the room that it had and gave back, by name. */

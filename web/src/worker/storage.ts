@@ -42,21 +42,14 @@ export class DatabaseStorage {
     this.#fileSystem = null
   }
 
-  get #reserve(): string {
-    return `${this.#name}-reserve`
-  }
-
   /** How often the WAL was flushed since it was mounted. */
   get walFlushes(): number {
     return this.#fileSystem?.counters[`${this.#name}-wal`]?.flushes ?? 0
   }
 
-  /** How much room `reopen` would make, as far as the browser waits for that. */
+  /** By how much the database has become smaller: room that `reopen` makes, as far as the browser waits for that. */
   get released(): number {
-    const counters = Object.entries(this.#fileSystem?.counters ?? {})
-    // The reserve is closed as soon as it is given up.
-    const released = counters.map(([name, { bytesReleased }]) => (name === this.#reserve ? 0 : bytesReleased))
-    return released.reduce((sum, bytes) => sum + bytes, 0)
+    return this.#fileSystem?.counters[this.#name]?.bytesReleased ?? 0
   }
 
   reopen(): Promise<void> {
