@@ -10,7 +10,7 @@ PYODIDE_PLATFORM := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-unit test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench lock clean
+.PHONY: help demo build test test-unit test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ format: .setup-python .setup-web ## Format all code
 
 bench: .browser build .setup-bench ## Steps per second in the browser, beside the reference
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.spa
+
+bench-growth: .browser build ## How large the database in the browser gets over 10,000 runs
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.growth
 
 lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	$(BIN)/pip install --quiet uv

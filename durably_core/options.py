@@ -13,8 +13,8 @@ from durably_core.job import Job
 MAX_SLOTS = 1000
 MAX_MS = 2**53 - 1
 
-_AGE = re.compile(r"(\d+)([dhm])", re.ASCII)
-_UNIT_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000}
+_AGE = re.compile(r"(\d+)([dhms])", re.ASCII)
+_UNIT_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +69,7 @@ class Options:
         match = _AGE.fullmatch(self.retain_runs) if isinstance(self.retain_runs, str) else None
         if match is None or (age_ms := int(match[1]) * _UNIT_MS[match[2]]) > MAX_MS:
             raise ValidationError(
-                "retain_runs must be a whole number followed by d, h or m, as in '30d', '12h' or '90m', "
+                "retain_runs must be a whole number followed by d, h, m or s, as in '30d', '12h' or '90m', "
                 f"not {self.retain_runs!r}. Leave it out to keep runs for ever."
             )
         return age_ms

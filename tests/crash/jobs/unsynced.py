@@ -1,23 +1,24 @@
-"""A planted fault: SQLite syncs nothing, so what it wrote last waits in the worker's memory."""
+"""A planted fault: SQLite syncs nothing, so what it wrote last waits in the worker's memory.
+
+From the engine's own test on, which looks for just that.
+"""
 
 import importlib
-import sqlite3
 from typing import Any
 
-from durably_core.store.sqlite.database import Database
+from durably_core.store.sqlite import SQLiteStore
 
 work = importlib.import_module("jobs").work
 
-_open = Database._open
+_commit_once = SQLiteStore.commit_once
 
 
-def opened(database: Database) -> sqlite3.Connection:
-    is_new = database.connection is None
-    connection = _open(database)
-    if is_new:
-        connection.execute("PRAGMA synchronous = OFF")
-    return connection
+async def commit_once(store: SQLiteStore) -> None:
+    await _commit_once(store)
+    connection = store._database.connection
+    assert connection is not None
+    connection.execute("PRAGMA synchronous = OFF")
 
 
-patched: Any = Database
-patched._open = opened
+patched: Any = SQLiteStore
+patched.commit_once = commit_once
