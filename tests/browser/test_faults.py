@@ -84,23 +84,6 @@ def test_insecure_page_says_where_to_open_it(chromium: Chromium, test_site: Site
     expect(page.get_by_role("alert")).to_contain_text("only for pages that come over https or from localhost")
 
 
-def test_damaged_database_is_told_in_a_sentence(chromium: Chromium, test_site: Site) -> None:
-    page = chromium.open(test_site.url + "durably/manifest.json")
-    page.evaluate(
-        """async () => {
-          const root = await navigator.storage.getDirectory()
-          const folder = await root.getDirectoryHandle('durably', { create: true })
-          const file = await (await folder.getFileHandle('main.db', { create: true })).createWritable()
-          await file.write('this is no database, '.repeat(1000))
-          await file.close()
-        }"""
-    )
-    page.goto(test_site.url)
-    notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("file is not a database")
-    assert "Traceback" not in notice.inner_text()
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -306,7 +306,7 @@ def test_engine_pauses_in_a_full_storage_and_goes_on_when_there_is_room(
     wait_until_ready(page)
     wait_until_ended(page, trigger(page, "count", {"count": 1}))
     quota = Quota(page, test_site)
-    quota.stop_growth(but=500_000)
+    quota.stop_growth(but=3_000_000)
     run_id = trigger(page, "fill", {"count": 40})
     page.wait_for_function("window.durably.status.pause?.code === 'storage_full'")
     assert get_status(page)["pause"]["message"] == StorageFullError().message

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 
-from durably_core import Durably
+from durably_core import Durably, SQLiteStore
 from durably_core.triggering import BatchItem
 from tests.power.world import DAY_MS, Work, Workload, World
 
@@ -70,6 +70,27 @@ async def checkpoints(world: World) -> None:
     await engine.close()
 
 
+async def packing(world: World) -> None:
+    """Pages that deleted runs leave, taken out of the file, as before it is exported and in a full storage."""
+    world.connect().execute("PRAGMA wal_autocheckpoint = 40")
+    engine = await world.open(preserve_steps=True)
+    triggered = [
+        await trigger(world, engine, Work(key=f"run-{n}", steps=2, size=1 + 7000 * (n % 2))) for n in range(8)
+    ]
+    await engine.process_until_idle()
+    for run_id in triggered[:6]:
+        await engine.delete_run(run_id)
+    assert isinstance(engine.store, SQLiteStore)
+    await engine.store.pack()
+    await engine.store.commit_once()
+    await trigger(world, engine, Work(key="between", steps=3, size=5000))
+    await engine.process_until_idle()
+    world.store._database.make_room()
+    await trigger(world, engine, Work(key="last", steps=2, size=2000))
+    await engine.process_until_idle()
+    await engine.close()
+
+
 async def switching(world: World) -> None:
     """From rollback journals to the WAL and back, as when something else has opened the file before."""
     with_journal(world, "NORMAL", "CREATE TABLE other (value TEXT)", "INSERT INTO other VALUES ('one')")
@@ -128,5 +149,6 @@ WORKLOADS: dict[str, Workload] = {
     "birth": birth,
     "life": life,
     "checkpoints": checkpoints,
+    "packing": packing,
     "switching": switching,
 }

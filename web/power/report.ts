@@ -3,7 +3,7 @@ import { cutText, Life, type Extent, type Outcome } from './simulate'
 import type { Site } from './site'
 
 /** How much is tried of each workload. */
-export type Extents = Record<'birth' | 'life' | 'checkpoints' | 'switching', Extent>
+export type Extents = Record<'birth' | 'life' | 'checkpoints' | 'packing' | 'switching', Extent>
 
 export function report(line: string): void {
   process.stdout.write(`${line}\n`)
