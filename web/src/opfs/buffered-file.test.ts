@@ -142,6 +142,30 @@ describe('a buffered file', () => {
     expect(buffered.read(new Uint8Array(9), 2)).toBe(0)
   })
 
+  test('is on disk as a smaller file before it grows again', () => {
+    const { handle, buffered } = file()
+    buffered.write(bytes(1), 0)
+    buffered.flush()
+    buffered.truncate(0)
+    handle.calls = []
+    buffered.write(bytes(2), 0)
+    buffered.write(bytes(3), 200_000)
+    expect(handle.calls).toEqual(['flush', GROWTH, 'write 1@0', 'truncate 262144'])
+    expect(buffered.counters.flushes).toBe(1)
+  })
+
+  test('grows only where it can grow as much again, while it holds room ahead', () => {
+    const handle = new MemoryHandle()
+    let isSpent = false
+    const buffered = new BufferedFile(handle, () => !isSpent)
+    handle.room = 262_143
+    const tooLarge = expect.objectContaining({ name: 'QuotaExceededError' }) as unknown
+    expect(() => buffered.write(bytes(1), 0)).toThrow(tooLarge)
+    isSpent = true
+    buffered.write(bytes(1), 0)
+    expect(handle.calls).toEqual([GROWTH])
+  })
+
   test('truncates after what was written before', () => {
     const { handle, buffered } = file()
     buffered.write(bytes(1, 2, 3, 4), 0)

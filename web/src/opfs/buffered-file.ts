@@ -42,6 +42,8 @@ export class BufferedFile {
   #taken: number
   /** The largest that it was. */
   #most: number
+  /** Whether the file was made smaller since its last flush. */
+  #isCut = false
 
   /**
    * `holdsRoomAhead`: while that is true the file grows only where it could grow as much again. Chromium gives
@@ -93,30 +95,42 @@ export class BufferedFile {
 
   truncate(size: number): void {
     this.#drain()
-    this.#resize(size)
-    this.#size = size
+    this.#cut(size)
   }
 
   /** Returns when everything written is on disk. */
   flush(): void {
     this.#drain()
-    this.#handle.flush()
+    this.#flushHandle()
     this.counters.flushes += 1
   }
 
   /** Empties the file, on disk too: a deleted journal that comes back after a power cut would roll back the database. */
   erase(): void {
     this.#buffered = 0
-    this.#resize(0)
-    this.#size = 0
+    this.#cut(0)
     this.flush()
   }
 
   #takeRoom(end: number): void {
     if (end <= this.#taken) return
+    // Were a power cut to lose that the file became smaller and to keep that it grew, old bytes would be there
+    // again, and not all of them: a WAL would take the database back to before its checkpoint.
+    if (this.#isCut) this.#flushHandle()
     const size = Math.ceil(end / GROWTH_BYTES) * GROWTH_BYTES
     if (2 * size > this.#most && this.#holdsRoomAhead()) this.#resize(2 * size)
     this.#resize(size)
+  }
+
+  #flushHandle(): void {
+    this.#handle.flush()
+    this.#isCut = false
+  }
+
+  #cut(size: number): void {
+    this.#resize(size)
+    this.#size = size
+    this.#isCut = true
   }
 
   #resize(size: number): void {
