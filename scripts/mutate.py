@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("durably_core", "tests", "pyproject.toml")
+COPIED = ("durably_core", "spa_runtime", "tests", "pyproject.toml")
 
 LIMIT_S = 120
 """A fault that makes tests hang is noticed, too."""
@@ -38,6 +38,9 @@ STATEMENTS = ("tests/unit/test_sqlite_statements.py",)
 MIGRATIONS = ("tests/unit/test_migrations.py",)
 PROCESSES = ("tests/unit/test_processes.py",)
 HISTORY = ("tests/unit/test_crash_history.py",)
+FULL = ("tests/unit/test_full_storage.py",)
+FILE_SIZE = ("tests/unit/test_file_size.py",)
+STORE = "durably_core/store/sqlite/store.py"
 
 OURS = "  AND lease_generation = :generation"
 LEASED = "  AND status = 'leased'"
@@ -250,6 +253,49 @@ MUTANTS = (
         old="BUSY_TIMEOUT_MS = 10_000",
         new="BUSY_TIMEOUT_MS = 0",
         tests=MIGRATIONS,
+    ),
+    Mutant(
+        guard="nothing begins while the reserve is spent",
+        file=DATABASE,
+        old="            if not from_reserve:\n                self._require_room()\n",
+        tests=FULL,
+    ),
+    Mutant(
+        guard="the reserve is spent on what ends runs",
+        file=STORE,
+        after="def _commit_at_any_rate",
+        old="            self._database.read(self._database.make_room)\n",
+        new="            raise\n",
+        tests=FULL,
+    ),
+    Mutant(
+        guard="no claim rides along in a full storage",
+        file=STORE,
+        old="lambda: end(None)",
+        new="lambda: end(then_claim)",
+        tests=FULL,
+    ),
+    Mutant(
+        guard="twice the room before the reserve is whole again",
+        file="durably_core/store/sqlite/reserve.py",
+        old="self._needed = 2 * self.size",
+        new="self._needed = self.size",
+        tests=FULL,
+    ),
+    Mutant(
+        guard="the test commit changes a page",
+        file=DATABASE,
+        after="def touch",
+        old="VALUES (0, '', 0)",
+        new="SELECT 0, '', 0 WHERE FALSE",
+        tests=FILE_SIZE,
+    ),
+    Mutant(
+        guard="incremental vacuum of new files",
+        file=DATABASE,
+        old="auto_vacuum = INCREMENTAL",
+        new="auto_vacuum = NONE",
+        tests=FILE_SIZE,
     ),
     Mutant(
         guard="uninterrupted() around trigger",

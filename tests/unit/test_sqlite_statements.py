@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from durably_core import Durably, SQLiteStore, StepContext, create_durably
+from durably_core import Durably, SQLiteStore, StepContext, create_durably, execution
 from tests.conftest import FakeClock, Heard, Numbers, make_job, nothing, turns, within
 
 
@@ -41,7 +41,11 @@ async def store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[SQLiteStore]:
 
 
 @pytest.fixture
-async def engine(store: SQLiteStore, clock: FakeClock) -> AsyncIterator[Durably]:
+async def engine(
+    store: SQLiteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Durably]:
+    # Notes that wait get a write of their own after a while: on a slow machine that is a statement more.
+    monkeypatch.setattr(execution, "NOTES_DELAY_MS", 3_600_000)
     jobs = {"save": make_job(saving, name="save"), "nothing": make_job(nothing, name="nothing")}
     engine = create_durably(database=store, jobs=jobs, clock=clock, polling_interval_ms=3_600_000)
     yield engine
