@@ -1,4 +1,5 @@
 import { createDurably, type Durably } from '../src'
+import { askedStorage } from './lib/asked-storage'
 
 declare global {
   interface Window {
@@ -7,5 +8,5 @@ declare global {
   }
 }
 
-export const durably = createDurably({ spa: {} })
+export const durably = createDurably({ spa: { storage: askedStorage() } })
 window.durably = durably
