@@ -56,7 +56,10 @@ function BootTimings({ timings }: Pick<EngineStatus, 'timings'>): ReactNode {
   const total = phases.reduce((sum, { ms }) => sum + ms, 0)
   return (
     <details className="header-details" ref={details}>
-      <summary>boot {formatDuration(total)}</summary>
+      <summary>
+        <span className="wide-only">boot </span>
+        {formatDuration(total)}
+      </summary>
       <dl className="popover">
         {phases.map(({ phase, ms }) => (
           <div key={phase}>

@@ -9,7 +9,10 @@ import { Notice } from './notice'
 
 /** The engine stopped. Where its worker lives on, the database can still be had out. */
 export function FailureNotice({ status: { state, phase, error } }: { status: EngineStatus }): ReactNode {
+  const work = useStorageWork()
+  const clearing = useRef<HTMLDialogElement>(null)
   const isFailed = state === 'failed'
+  const canRescue = isFailed && phase === 'engine'
   const canTryMemory =
     error?.code === 'storage_unavailable' && window.isSecureContext && askedStorage() === 'opfs'
   return (
@@ -18,42 +21,32 @@ export function FailureNotice({ status: { state, phase, error } }: { status: Eng
       isBad
       actions={
         <>
+          <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
+            Reload
+          </button>
           {canTryMemory && (
             <a className="button" href={hrefWithStorage('memory')}>
               Try it without storage
             </a>
           )}
-          <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
-            Reload
-          </button>
+          {canRescue && <ExportButton work={work} label="Export database" />}
+          {canRescue && (
+            <button
+              type="button"
+              className="button button-quiet"
+              aria-disabled={work.isBusy}
+              onClick={() => !work.isBusy && clearing.current?.showModal()}
+            >
+              Delete everything…
+            </button>
+          )}
         </>
       }
     >
       <p>{error?.message ?? 'Reload the page to start it again.'}</p>
-      {isFailed && phase === 'engine' && <Rescue />}
-    </Notice>
-  )
-}
-
-function Rescue(): ReactNode {
-  const work = useStorageWork()
-  const clearing = useRef<HTMLDialogElement>(null)
-  return (
-    <div className="rescue">
-      <p>The database is still there: you can take it out, or begin with an empty one.</p>
-      <div className="actions">
-        <ExportButton work={work} label="Export database" />
-        <button
-          type="button"
-          className="button button-quiet"
-          aria-disabled={work.isBusy}
-          onClick={() => !work.isBusy && clearing.current?.showModal()}
-        >
-          Delete everything…
-        </button>
-      </div>
+      {canRescue && <p>The database is still there: export it, or delete it and begin anew.</p>}
       <StorageOutcome work={work} />
       <ClearDialog ref={clearing} onConfirm={work.clear} />
-    </div>
+    </Notice>
   )
 }

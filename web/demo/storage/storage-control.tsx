@@ -21,6 +21,7 @@ export function StorageControl({ status }: { status: EngineStatus }): ReactNode 
   const work = useStorageWork()
   const { state, phase, storage } = status
   const room = roomOf(storage)
+  const almostFull = room !== null && isAlmostFull(room)
   // Where the worker has ended, nobody can tell or do anything.
   if (state === 'closed' || (state === 'failed' && phase !== 'engine')) return null
   const isDisabled = work.isBusy || (state !== 'ready' && state !== 'failed')
@@ -33,12 +34,10 @@ export function StorageControl({ status }: { status: EngineStatus }): ReactNode 
         ref={details}
         onToggle={({ currentTarget }) => currentTarget.open && !isDisabled && lookUp()}
       >
-        <summary
-          aria-label={`Storage: ${summaryOf(storage)}`}
-          data-almost-full={room !== null && isAlmostFull(room)}
-        >
-          <Icon name={room !== null && isAlmostFull(room) ? 'bang' : 'database'} />
-          {summaryOf(storage)}
+        <summary data-almost-full={almostFull}>
+          <Icon name={almostFull ? 'bang' : 'database'} />
+          <Summary storage={storage} />
+          {almostFull && <span className="visually-hidden">, almost full</span>}
         </summary>
         <div className="popover storage-popover">
           {room !== null && <StorageMeter room={room} />}
@@ -63,8 +62,14 @@ export function StorageControl({ status }: { status: EngineStatus }): ReactNode 
   )
 }
 
-function summaryOf(storage: StorageStatus | null): string {
+function Summary({ storage }: { storage: StorageStatus | null }): ReactNode {
   if (storage?.kind === 'memory') return 'in memory'
   const usage = storage?.usage ?? null
-  return usage === null ? 'storage' : `${formatBytes(usage)} stored`
+  if (usage === null) return 'storage'
+  return (
+    <span>
+      {formatBytes(usage)}
+      <span className="wide-only"> stored</span>
+    </span>
+  )
 }

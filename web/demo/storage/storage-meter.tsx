@@ -4,7 +4,7 @@ import { isAlmostFull, type Room } from './room'
 
 export function StorageMeter({ room }: { room: Room }): ReactNode {
   const percent = Math.min(100, (100 * room.usage) / room.quota)
-  const words = `${formatBytes(room.usage)} of ${formatBytes(room.quota)}`
+  const words = `${formatBytes(room.usage)} stored of ${formatBytes(room.quota)}`
   return (
     <div className="meter" data-almost-full={isAlmostFull(room)}>
       <p className="meter-words number">{words}</p>
