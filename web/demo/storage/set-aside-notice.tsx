@@ -41,9 +41,10 @@ export function SetAsideNotice({ database }: { database: SetAsideDatabase }): Re
       }
     >
       <p>
-        {reason} It was set aside on {formatDateTime(at)} and the page went on with another one. Its{' '}
-        {formatBytes(bytes)} are kept until you delete them; tools for SQLite can often recover a part.
+        It could not be used any more, on {formatDateTime(at)}, and the page went on with another one. It is
+        kept until you delete it ({formatBytes(bytes)}): tools for SQLite can often recover a part.
       </p>
+      <p className="hint">{reason}</p>
       <p className="storage-outcome" data-kind={error === null ? 'done' : 'failed'}>
         {error ?? said}
       </p>

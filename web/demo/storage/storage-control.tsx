@@ -21,7 +21,9 @@ export function StorageControl({ status }: { status: EngineStatus }): ReactNode 
   const work = useStorageWork()
   const { state, phase, storage } = status
   const room = roomOf(storage)
-  const almostFull = room !== null && isAlmostFull(room)
+  // Some browsers tell of more room than there is.
+  const isFull = status.pause?.code === 'storage_full'
+  const isWarning = isFull || (room !== null && isAlmostFull(room))
   // Where the worker has ended, nobody can tell or do anything.
   if (state === 'closed' || (state === 'failed' && phase !== 'engine')) return null
   const isDisabled = work.isBusy || (state !== 'ready' && state !== 'failed')
@@ -34,13 +36,13 @@ export function StorageControl({ status }: { status: EngineStatus }): ReactNode 
         ref={details}
         onToggle={({ currentTarget }) => currentTarget.open && !isDisabled && lookUp()}
       >
-        <summary data-almost-full={almostFull}>
-          <Icon name={almostFull ? 'bang' : 'database'} />
+        <summary data-warning={isWarning}>
+          <Icon name={isWarning ? 'bang' : 'database'} />
           <Summary storage={storage} />
-          {almostFull && <span className="visually-hidden">, almost full</span>}
+          {isWarning && <span className="visually-hidden">, {isFull ? 'no room left' : 'almost full'}</span>}
         </summary>
         <div className="popover storage-popover">
-          {room !== null && <StorageMeter room={room} />}
+          {room !== null && <StorageMeter room={room} isFull={isFull} />}
           {storage !== null && <StoragePromise storage={storage} work={work} isDisabled={isDisabled} />}
           <div className="actions">
             <ExportButton work={work} label="Export" isDisabled={isDisabled} />

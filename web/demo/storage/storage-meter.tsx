@@ -2,11 +2,19 @@ import type { ReactNode } from 'react'
 import { formatBytes } from '../lib/format'
 import { isAlmostFull, type Room } from './room'
 
-export function StorageMeter({ room }: { room: Room }): ReactNode {
-  const percent = Math.min(100, (100 * room.usage) / room.quota)
-  const words = `${formatBytes(room.usage)} stored of ${formatBytes(room.quota)}`
+interface StorageMeterProps {
+  room: Room
+  /** The browser refuses more, whatever it tells of the quota. */
+  isFull: boolean
+}
+
+export function StorageMeter({ room, isFull }: StorageMeterProps): ReactNode {
+  const percent = isFull ? 100 : Math.min(100, (100 * room.usage) / room.quota)
+  const stored = `${formatBytes(room.usage)} stored`
+  const words = isFull ? `${stored}, no room left` : `${stored} of ${formatBytes(room.quota)}`
+  const isWarning = isFull || isAlmostFull(room)
   return (
-    <div className="meter" data-almost-full={isAlmostFull(room)}>
+    <div className="meter" data-warning={isWarning}>
       <p className="meter-words number">{words}</p>
       <div
         className="meter-track"
@@ -19,9 +27,9 @@ export function StorageMeter({ room }: { room: Room }): ReactNode {
       >
         <div className="meter-bar" style={{ inlineSize: `${percent}%` }} />
       </div>
-      {isAlmostFull(room) && (
+      {isWarning && (
         <p className="meter-warning">
-          Almost full. Delete runs that you no longer need, or free space on this device.
+          {!isFull && 'Almost full. '}Delete runs that you no longer need, or free space on this device.
         </p>
       )}
     </div>
