@@ -4,8 +4,8 @@ import { useNewestRunAtFirst } from './lib/use-newest-run-at-first'
 import { useSelectedRun } from './lib/use-selected-run'
 import { RunDetail } from './run/run-detail'
 import { RunList } from './runs/run-list'
-import { EngineNotice } from './shell/engine-notice'
 import { Header } from './shell/header'
+import { Notices } from './shell/notices'
 import { StartJob } from './start/start-job'
 
 export function App(): ReactNode {
@@ -17,7 +17,7 @@ export function App(): ReactNode {
   return (
     <div className="app" data-engine={status.state}>
       <Header status={status} />
-      <EngineNotice status={status} />
+      <Notices status={status} />
       <main className="columns">
         <div className="column column-start">
           <StartJob jobs={jobs} />

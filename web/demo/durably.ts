@@ -1,4 +1,5 @@
 import { createDurably, type Durably } from '../src'
+import { askedStorage } from './lib/asked-storage'
 
 declare global {
   interface Window {
@@ -7,8 +8,5 @@ declare global {
   }
 }
 
-/** `?storage=memory` in the address: to try the page where nothing can be kept. */
-const isInMemory = new URLSearchParams(location.search).get('storage') === 'memory'
-
-export const durably = createDurably({ spa: { storage: isInMemory ? 'memory' : 'opfs' } })
+export const durably = createDurably({ spa: { storage: askedStorage() } })
 window.durably = durably

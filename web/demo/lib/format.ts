@@ -38,11 +38,13 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
+const LARGE_UNITS = ['kB', 'MB', 'GB', 'TB']
+
 /** Limits are round numbers in one of two units; sizes compare best in the unit of their limit. */
 export function formatBytes(bytes: number, { unit = 1000, digits = 1 } = {}): string {
   if (bytes < unit) return plural(bytes, 'byte')
-  const isLarge = bytes >= unit * unit
-  return `${(bytes / (isLarge ? unit * unit : unit)).toFixed(digits)} ${isLarge ? 'MB' : 'kB'}`
+  const power = Math.min(Math.floor(Math.log(bytes) / Math.log(unit)), LARGE_UNITS.length)
+  return `${(bytes / unit ** power).toFixed(digits)} ${LARGE_UNITS[power - 1] ?? ''}`
 }
 
 export function shortId(id: string): string {

@@ -5,7 +5,7 @@ import { shortId } from '../lib/format'
 import { useAction } from '../lib/use-action'
 import { selectRun, useSelectedRun } from '../lib/use-selected-run'
 import { Icon, type IconName } from '../shell/icons'
-import { ConfirmDialog } from './confirm-dialog'
+import { ConfirmDialog } from '../shell/confirm-dialog'
 
 interface RunActionsProps {
   run: ClientRun

@@ -1,6 +1,7 @@
-import { useEffect, useRef, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { BOOT_PHASES, type BootPhase, type EngineStatus } from '../../src'
 import { formatDuration } from '../lib/format'
+import { useDismissable } from '../lib/use-dismissable'
 
 const PHASE_WORDS: Record<BootPhase, string> = {
   lock: 'Asking for the database…',
@@ -35,7 +36,7 @@ function wordsFor(status: EngineStatus): string {
     case 'starting':
       return PHASE_WORDS[status.phase]
     case 'waiting':
-      return 'Waiting for the other tab'
+      return status.phase === 'lock' ? 'Waiting for the other tab' : 'Waiting for the database’s files'
     case 'ready':
       return 'Ready'
     case 'failed':
@@ -54,8 +55,11 @@ function BootTimings({ timings }: Pick<EngineStatus, 'timings'>): ReactNode {
   if (phases.length === 0) return null
   const total = phases.reduce((sum, { ms }) => sum + ms, 0)
   return (
-    <details className="boot-timings" ref={details}>
-      <summary>boot {formatDuration(total)}</summary>
+    <details className="header-details" ref={details}>
+      <summary>
+        <span className="wide-only">boot </span>
+        {formatDuration(total)}
+      </summary>
       <dl className="popover">
         {phases.map(({ phase, ms }) => (
           <div key={phase}>
@@ -66,25 +70,4 @@ function BootTimings({ timings }: Pick<EngineStatus, 'timings'>): ReactNode {
       </dl>
     </details>
   )
-}
-
-/** Closes the details on Escape and on a click elsewhere, as a popover does. */
-function useDismissable() {
-  const ref = useRef<HTMLDetailsElement>(null)
-  useEffect(() => {
-    const dismiss = (event: Event): void => {
-      const details = ref.current
-      if (details?.open !== true) return
-      const isEscape = event instanceof KeyboardEvent && event.key === 'Escape'
-      const isOutside = event.type === 'pointerdown' && !details.contains(event.target as Node)
-      if (isEscape || isOutside) details.open = false
-    }
-    document.addEventListener('pointerdown', dismiss)
-    document.addEventListener('keydown', dismiss)
-    return () => {
-      document.removeEventListener('pointerdown', dismiss)
-      document.removeEventListener('keydown', dismiss)
-    }
-  }, [])
-  return ref
 }

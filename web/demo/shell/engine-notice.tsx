@@ -1,45 +1,37 @@
 import type { ReactNode } from 'react'
 import type { EngineStatus } from '../../src'
-import { useEngineProblem } from '../lib/use-engine-problem'
+import { FailureNotice } from './failure-notice'
+import { Notice } from './notice'
+import { ProblemNotice } from './problem-notice'
 
-/** Why nothing can be done at the moment, in full width. */
+/** Why nothing can be done at the moment. */
 export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
-  const problem = useEngineProblem()
-  if (status.state === 'waiting') {
+  switch (status.state) {
+    case 'waiting':
+      return <WaitingNotice phase={status.phase} />
+    case 'failed':
+    case 'closed':
+      return <FailureNotice status={status} />
+    case 'starting':
+    case 'ready':
+      return <ProblemNotice key={status.epoch} pause={status.pause} />
+  }
+}
+
+function WaitingNotice({ phase }: Pick<EngineStatus, 'phase'>): ReactNode {
+  if (phase === 'lock') {
     return (
-      <section className="notice" role="status">
-        <div>
-          <h2>Durably is open in another tab.</h2>
-          <p>
-            Only one tab at a time can work on this browser’s database. This tab takes over by itself as soon
-            as the other one is closed.
-          </p>
-        </div>
-      </section>
+      <Notice title="Durably is open in another tab.">
+        <p>
+          Only one tab at a time can work on this browser’s database. This tab takes over by itself as soon as
+          the other one is closed.
+        </p>
+      </Notice>
     )
   }
-  if (status.state === 'failed' || status.state === 'closed') {
-    return (
-      <section className="notice notice-bad" role="alert">
-        <div>
-          <h2>{status.state === 'failed' ? 'The engine could not go on.' : 'The engine is closed.'}</h2>
-          <p>{status.error?.message ?? 'Reload the page to start it again.'}</p>
-        </div>
-        <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
-          Reload
-        </button>
-      </section>
-    )
-  }
-  if (problem !== null) {
-    return (
-      <section className="notice notice-bad" role="alert">
-        <div>
-          <h2>The engine has a problem and keeps trying.</h2>
-          <p>{problem} What is finished is kept.</p>
-        </div>
-      </section>
-    )
-  }
-  return null
+  return (
+    <Notice title="The database’s files are not free yet.">
+      <p>A tab that was closed a moment ago may still hold them. This tab goes on by itself.</p>
+    </Notice>
+  )
 }

@@ -4,20 +4,36 @@ interface ConfirmDialogProps {
   ref: RefObject<HTMLDialogElement | null>
   title: string
   text: string
+  /** The harmless answer. */
+  refuse?: string
   confirm: string
   onConfirm: () => void
+  /** Between the text and the answers. */
+  children?: ReactNode
 }
 
-/** Opened by `ref.current.showModal()`. The focus begins at the first button: the harmless answer. */
-export function ConfirmDialog({ ref, title, text, confirm, onConfirm }: ConfirmDialogProps): ReactNode {
+/** Opened by `ref.current.showModal()`. The focus begins at the harmless answer. */
+export function ConfirmDialog({
+  ref,
+  title,
+  text,
+  refuse = 'Keep it',
+  confirm,
+  onConfirm,
+  children,
+}: ConfirmDialogProps): ReactNode {
   const id = useId()
   return (
     <dialog ref={ref} className="dialog" aria-labelledby={`${id}-title`} aria-describedby={`${id}-text`}>
       <form method="dialog">
         <h2 id={`${id}-title`}>{title}</h2>
         <p id={`${id}-text`}>{text}</p>
+        {children}
         <div className="dialog-buttons">
-          <button className="button">Keep it</button>
+          {/* Where a dialog begins is asked once, when it is shown. */}
+          <button className="button" autoFocus>
+            {refuse}
+          </button>
           <button className="button button-bad" onClick={onConfirm}>
             {confirm}
           </button>

@@ -1,0 +1,14 @@
+import type { StorageKind } from '../../src'
+
+/** Where the page's address asks for the database to be kept: `?storage=memory` is for a try without storage. */
+export function askedStorage(): StorageKind {
+  return new URLSearchParams(window.location.search).get('storage') === 'memory' ? 'memory' : 'opfs'
+}
+
+/** This page with its database kept there. The run that the address names is not in that database. */
+export function hrefWithStorage(kind: StorageKind): string {
+  const { searchParams, pathname } = new URL(window.location.href)
+  if (kind === 'memory') searchParams.set('storage', 'memory')
+  else searchParams.delete('storage')
+  return searchParams.size === 0 ? pathname : `${pathname}?${searchParams}`
+}
