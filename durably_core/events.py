@@ -376,7 +376,7 @@ class EventBus:
             # In a context of its own: what a listener starts is not part of the job that happens to execute.
             Context().run(self._tell, event, listeners)
         elif event.type.startswith("worker:"):
-            _log.error("%s", event)
+            _log.log(logging.INFO if event.type == "worker:resume" else logging.ERROR, "%s", event)
         if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
             self.stored(event.run_id, event.type)
 

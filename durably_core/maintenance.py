@@ -18,7 +18,7 @@ PURGE_LIMIT = 100
 PRUNE_LIMIT = 5000
 """Events per transaction."""
 
-SHRINK_LIMIT = 1000
+SHRINK_LIMIT = 250
 """Pages per transaction."""
 
 

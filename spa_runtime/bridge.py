@@ -20,12 +20,10 @@ from durably_core.events import Event, WorkerError, WorkerPause, to_wire
 from durably_core.job import Job, collect_jobs
 from durably_core.plugins import with_log_persistence
 from durably_core.store.sqlite import SQLiteStore
+from spa_runtime.storage import RESERVE_BYTES
 
 APP = "/app/"
 """Where the worker unpacks engine and jobs."""
-
-RESERVE_BYTES = 4 * 1024 * 1024
-"""As much as the WAL may hold before it is emptied."""
 
 
 class Host(Protocol):
@@ -65,10 +63,11 @@ async def start(database: str, jobs_module: str, options: str, host: Host) -> "B
         await durably.migrate()
         await _expect_durable(store, host.countFlushes)
         durably.start()
-    except DurablyError as error:
+    except BaseException as error:
         if durably is not None:
             await durably.close()  # whoever looks into the file next must be alone with it
-        host.failed(_wire(error))
+        if isinstance(error, DurablyError):
+            host.failed(_wire(error))
         raise
     return bridge
 

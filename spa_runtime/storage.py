@@ -12,14 +12,20 @@ from pydantic_core import to_json
 
 from durably_core.clock import SystemClock
 from durably_core.errors import DurablyError, StorageDamagedError, ValidationError
+from durably_core.store.base import ClaimRequest
 from durably_core.store.sqlite.database import Database
+from durably_core.store.sqlite.transitions import Transitions
 
+RESERVE_BYTES = 4 * 1024 * 1024
+"""As much as the WAL may hold before it is emptied."""
+
+NOBODY = ClaimRequest(worker_id="nobody", job_names=(), lease_ms=1)
 SQLITE_HEADER = b"SQLite format 3\0"
 
 
 def pack(path: str) -> str:
     """Bring a file up to date and to its smallest size, for a copy of it."""
-    return _told(path, lambda database: database.read(database.pack))
+    return _told(path, lambda database: database.read(database.pack), RESERVE_BYTES)
 
 
 def check(path: str) -> str:
@@ -34,19 +40,27 @@ def verify(path: str) -> str:
         _expect_sqlite(path)
         database.read(lambda: _expect_whole(database))
         database.read(lambda: _expect_ours(database))
-        database.write(database.migrate, from_reserve=True)
+        database.write(database.migrate)
+        database.read(lambda: _expect_same_schema(database))
+        # What an engine does first.
+        transitions = Transitions(database)
+        transitions.commit(lambda: transitions.expire_leases(NOBODY))
         database.read(database.pack)
 
     return _told(path, work)
 
 
-def _told(path: str, work: Callable[[Database], Any]) -> str:
+def _told(path: str, work: Callable[[Database], Any], reserve_bytes: int = 0) -> str:
     try:
-        with closing(Database(path, exclusive=True, reserve_bytes=0, clock=SystemClock())) as database:
+        with closing(_opened(path, reserve_bytes)) as database:
             work(database)
     except DurablyError as error:
         return to_json(error.to_wire()).decode()
     return ""
+
+
+def _opened(path: str, reserve_bytes: int = 0) -> Database:
+    return Database(path, exclusive=True, reserve_bytes=reserve_bytes, clock=SystemClock())
 
 
 def _expect_sqlite(path: str) -> None:
@@ -71,3 +85,16 @@ def _expect_ours(database: Database) -> None:
     query = "SELECT 1 FROM sqlite_schema WHERE name = 'durably_schema_versions'"
     if database.run(query).fetchone() is None:
         raise ValidationError("The file is no database of Durably: choose one that was exported here.")
+
+
+def _expect_same_schema(database: Database) -> None:
+    """Tables that lack something, and triggers that do something, would be found out only later."""
+    with closing(_opened(":memory:")) as fresh:
+        fresh.write(fresh.migrate)
+        if _schema(database) != _schema(fresh):
+            raise ValidationError("The tables of the file are not as Durably makes them: it can't be imported.")
+
+
+def _schema(database: Database) -> set[tuple[str, ...]]:
+    query = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE tbl_name GLOB 'durably_*'"
+    return {tuple(row) for row in database.run(query)}

@@ -136,3 +136,29 @@ async def test_database_of_a_newer_version_is_not_taken(tmp_path: Path) -> None:
         connection.execute("INSERT INTO durably_schema_versions VALUES (99, 'later', 0)")
     connection.close()
     assert "schema version 99" in storage.verify(str(path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DROP TABLE durably_logs",
+        "DROP INDEX durably_runs_pending",
+        "CREATE TRIGGER spy AFTER INSERT ON durably_runs BEGIN DELETE FROM durably_logs; END",
+        "CREATE VIEW durably_more AS SELECT 1",
+    ],
+)
+async def test_database_with_other_tables_than_ours_is_not_taken(tmp_path: Path, change: str) -> None:
+    path = await exported(tmp_path / "app.db")
+    connection = sqlite3.connect(path)
+    connection.execute(change)
+    connection.commit()
+    connection.close()
+    assert code_of(storage.verify(str(path))) == "validation"
+
+
+async def test_tables_of_a_persons_own_come_along(tmp_path: Path) -> None:
+    path = await exported(tmp_path / "app.db")
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    assert storage.verify(str(path)) == ""

@@ -14,6 +14,8 @@ from durably_core import (
     StepContext,
     StorageError,
     StorageFullError,
+    Transaction,
+    ValidationError,
     create_durably,
     with_log_persistence,
 )
@@ -205,6 +207,55 @@ async def test_step_that_could_not_be_saved_runs_again_when_there_is_room(
     await within(engine.wait_for_run(run.id))
     assert calls == ["first", "second", "second"]
     await within(engine.stop())
+
+
+async def test_transaction_of_a_step_is_not_repeated_at_once(store: SQLiteStore, disk: FullDisk) -> None:
+    calls: list[int] = []
+
+    def count(transaction: Transaction) -> int:
+        transaction.execute("CREATE TABLE IF NOT EXISTS own (number INTEGER)")
+        calls.append(len(calls) + 1)
+        disk.is_full = len(calls) == 1
+        return calls[-1]
+
+    async def body(step: StepContext, _input: Numbers) -> Total:
+        return Total(total=await step.transaction("count", count))
+
+    engine = create_durably(
+        database=store, jobs={"work": make_job(body, output=Total)}, polling_interval_ms=10, preserve_steps=True
+    )
+    heard = Heard(engine)
+    run = await engine.jobs.work.trigger({})
+    engine.start()
+    await heard.until("worker:pause")
+    disk.is_full = False
+    ended = await within(engine.wait_for_run(run.id))
+    [step] = await engine.get_steps(run.id)
+    [event] = heard.of("step:complete")
+    # What the job saw is what is stored: nothing of the transaction that was rolled back.
+    assert (ended.output, step.output, event.output) == ({"total": 2}, "2", 2)
+    assert event.sequence > 0
+    assert calls == [1, 2]
+    await within(engine.stop())
+
+
+async def test_database_can_be_packed_in_a_full_storage(store: SQLiteStore, disk: FullDisk) -> None:
+    await store.enqueue([new_run("01")])
+    disk.is_full = True
+    await store.pack()
+
+
+async def test_reserve_of_another_size_is_made_whole(tmp_path: Path) -> None:
+    for size in (0, 1000, 2 * RESERVE_BYTES):
+        (tmp_path / "app.db-reserve").write_bytes(b"x" * size)
+        reserve = Reserve(str(tmp_path / "app.db-reserve"), RESERVE_BYTES)
+        assert reserve.restore()
+        assert reserved(tmp_path) == RESERVE_BYTES
+
+
+def test_reserve_is_refused_where_others_write(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="exclusive=True"):
+        SQLiteStore(str(tmp_path / "app.db"), reserve_bytes=RESERVE_BYTES)
 
 
 async def test_failing_storage_is_a_pause_with_its_own_code(

@@ -34,10 +34,11 @@ self.onmessage = async ({ data }: MessageEvent<SessionRequest>) => {
 async function boot() {
   const runtimeUrl = new URL('../durably/', self.location.href).href
   const manifest = await fetchManifest(runtimeUrl)
+  const lost = (error: unknown) => post({ type: 'broken', reason: `The handles are lost: ${String(error)}` })
   const folder = await openOpfsFolder(DATABASE)
-  const storage = await DatabaseStorage.open(folder, 'opfs', DATABASE)
+  const storage = await DatabaseStorage.open(folder, 'opfs', DATABASE, lost)
   const python = await loadPython(runtimeUrl, manifest, () => undefined)
-  storage.mount(python, (error) => post({ type: 'broken', reason: `The handles are lost: ${String(error)}` }))
+  storage.mount(python, lost)
   return {
     session: python.pyodide.pyimport(manifest.jobsModule) as SessionModule,
     walFlushes: () => storage.walFlushes,

@@ -176,14 +176,22 @@ class Database:
         return before - _number(connection, "freelist_count")
 
     def pack(self) -> None:
-        """Take every free page out of the file, and move the whole WAL into it."""
-        self._shrink_all()
-        if not self.checkpoint():
+        """Take free pages out of the file where there is room for that, and move the whole WAL into it."""
+        with suppress(sqlite3.OperationalError):
+            self._shrink_by(_number(self._open(), "freelist_count"))
+        try:
+            is_whole = self.checkpoint()
+        except sqlite3.OperationalError:
+            # The person wants to have the data out of a full storage.
+            self.reserve.spend()
+            is_whole = self.checkpoint()
+        if not is_whole:
             raise StorageError("The database is in use. Try again.")
 
-    def _shrink_all(self) -> None:
+    def _shrink_by(self, pages: int) -> None:
         # Bite by bite: as soon as the file is small enough, what has waited in the WAL fits into it.
-        while self.shrink(PAGES_PER_BITE):
+        while pages > 0 and (taken := self.shrink(min(pages, PAGES_PER_BITE))):
+            pages -= taken
             with suppress(sqlite3.OperationalError):
                 self.checkpoint()
 
@@ -204,7 +212,9 @@ class Database:
         """Give back what the database holds and does not need. That takes room itself: the reserve's."""
         try:
             self.reserve.spend()
-            for work in (self._shrink_all, self.checkpoint):
+            # Not more than is needed: all else waits meanwhile. Without a reserve, new runs take free pages.
+            pages = 2 * self.reserve.size // _number(self._open(), "page_size")
+            for work in (lambda: self._shrink_by(pages), self.checkpoint):
                 with suppress(sqlite3.OperationalError):  # there may be too little even so
                     work()
         except OSError as error:

@@ -40,16 +40,19 @@ class Reserve:
     def spend(self) -> None:
         """Give the room up. It comes back only when there is twice as much: what was refused once would be
         refused again. Raises ``OSError``."""
+        if not self.size:
+            return
+        self.is_whole = False
+        self._needed = 2 * self.size
         if self._measure():
-            self.is_whole = False
-            self._needed = 2 * self.size
             self._empty()
 
     def _measure(self) -> int:
         return self._path.stat().st_size if self.size and self._path.exists() else 0
 
     def _fill(self, left: int) -> None:
-        with self._path.open("wb", buffering=0) as file:
+        # In place: to empty it first would give its room up.
+        with self._path.open("r+b" if self._path.exists() else "wb", buffering=0) as file:
             while left:
                 left -= file.write(bytes(min(left, 1 << 20)))
 

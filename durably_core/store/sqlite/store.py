@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from durably_core import events
 from durably_core.blocking import OwnThread
 from durably_core.clock import Clock, SystemClock
-from durably_core.errors import EventsGoneError, StorageError, StorageFullError
+from durably_core.errors import EventsGoneError, StorageError, StorageFullError, ValidationError
 from durably_core.events import RunEvent
 from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.store.base import (
@@ -45,6 +45,8 @@ class SQLiteStore:
     def __init__(
         self, path: str, *, exclusive: bool = False, reserve_bytes: int = 0, clock: Clock | None = None
     ) -> None:
+        if reserve_bytes and not exclusive:
+            raise ValidationError("A reserve is for a database that no other process has open: exclusive=True.")
         self._database = Database(
             path, exclusive=exclusive, reserve_bytes=reserve_bytes, clock=clock or SystemClock()
         )
@@ -81,7 +83,12 @@ class SQLiteStore:
 
     async def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
         try:
-            return await self._write(lambda: self._transitions.run_transaction(lease, index, work, notes))
+            # Not a second time: what a step did in a transaction that was rolled back, it has seen as done.
+            return await self._call(
+                lambda: self._commit(
+                    lambda: self._transitions.run_transaction(lease, index, work, notes), when_full=None
+                )
+            )
         except GuestError as raised:
             raise raised.error from None
 
@@ -194,7 +201,13 @@ class SQLiteStore:
         surplus = await self._read(self._database.surplus_pages)
         if not surplus:
             return 0
-        return await self._write_at_any_rate(lambda: self._database.shrink(min(limit, surplus)))
+        return await self._call(lambda: self._shrink(min(limit, surplus)))
+
+    def _shrink(self, pages: int) -> int:
+        try:
+            return self._transitions.commit(lambda: self._database.shrink(pages), from_reserve=True)
+        except StorageFullError:
+            return 0  # no reason to spend the reserve
 
     async def checkpoint(self) -> bool:
         return await self._read(self._database.checkpoint)
@@ -215,26 +228,23 @@ class SQLiteStore:
         return await self._call(lambda: self._database.read(work))
 
     async def _write(self, work: Callable[[], T]) -> T:
-        return await self._call(lambda: self._commit(work))
-
-    def _commit(self, work: Callable[[], T]) -> T:
-        try:
-            return self._transitions.commit(work)
-        except StorageFullError:
-            # Nothing is refused for what the database itself can do without.
-            self._database.read(self._database.make_room)
-            return self._transitions.commit(work)
+        return await self._call(lambda: self._commit(work, work))
 
     async def _write_at_any_rate(self, work: Callable[[], T], when_full: Callable[[], T] | None = None) -> T:
         """For what ends runs or gives room back. In a full storage the reserve is spent on it."""
-        return await self._call(lambda: self._commit_at_any_rate(work, when_full or work))
+        return await self._call(lambda: self._commit(work, when_full or work, from_reserve=True))
 
-    def _commit_at_any_rate(self, work: Callable[[], T], when_full: Callable[[], T]) -> T:
+    def _commit(
+        self, work: Callable[[], T], when_full: Callable[[], T] | None, *, from_reserve: bool = False
+    ) -> T:
+        """``when_full`` is tried once the database has made what room it can; None: nothing is."""
         try:
-            return self._transitions.commit(work, from_reserve=True)
+            return self._transitions.commit(work, from_reserve=from_reserve)
         except StorageFullError:
             self._database.read(self._database.make_room)
-            return self._transitions.commit(when_full, from_reserve=True)
+            if when_full is None:
+                raise
+            return self._transitions.commit(when_full, from_reserve=from_reserve)
 
     async def _call(self, work: Callable[[], T]) -> T:
         if self._thread.closed:

@@ -6,6 +6,10 @@ import { MemoryFolder } from './memory-folder'
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text)
 
+const fail = (error: unknown): never => {
+  throw error instanceof Error ? error : new Error(String(error))
+}
+
 function write(files: DatabaseFiles, text: string): void {
   files.database.write(bytes(text), { at: 0 })
   files.database.flush()
@@ -87,15 +91,15 @@ async function dieEverywhere(
 ): Promise<number> {
   for (let last = 0; ; last++) {
     const folder = new MemoryFolder()
-    write(await DatabaseFiles.open(folder), 'old')
+    write(await DatabaseFiles.open(folder, fail), 'old')
     const dying = new DyingFolder(folder, last)
     let isDone = true
     try {
-      await work(await DatabaseFiles.open(dying))
+      await work(await DatabaseFiles.open(dying, fail))
     } catch {
       isDone = false
     }
-    await check(await DatabaseFiles.open(folder), isDone, folder)
+    await check(await DatabaseFiles.open(folder, fail), isDone, folder)
     if (isDone) return dying.operations
   }
 }
@@ -103,12 +107,12 @@ async function dieEverywhere(
 describe('the files of a database', () => {
   test('are there again when they are opened again', async () => {
     const folder = new MemoryFolder()
-    write(await DatabaseFiles.open(folder), 'kept')
-    expect(content(await DatabaseFiles.open(folder))).toBe('kept')
+    write(await DatabaseFiles.open(folder, fail), 'kept')
+    expect(content(await DatabaseFiles.open(folder, fail))).toBe('kept')
   })
 
   test('have the names that SQLite looks for', async () => {
-    const files = await DatabaseFiles.open(new MemoryFolder())
+    const files = await DatabaseFiles.open(new MemoryFolder(), fail)
     expect([...files.handles('main.db').keys()]).toEqual([
       'main.db',
       'main.db-journal',
@@ -174,14 +178,41 @@ describe('the files of a database', () => {
 
   test('that were not adopted are gone', async () => {
     const folder = new MemoryFolder()
-    const files = await DatabaseFiles.open(folder)
+    const files = await DatabaseFiles.open(folder, fail)
     const before = await folder.names()
     await files.discard(await files.begin())
     expect(await folder.names()).toEqual(before)
   })
 
+  test('are all kept when it is not known which of them the catalog names', async () => {
+    const folder = new MemoryFolder()
+    let isFailing = false
+    const failing: Folder = {
+      names: () => folder.names(),
+      read: (name) => folder.read(name),
+      remove: (name) => folder.remove(name),
+      open: async (name) => {
+        const file = await folder.open(name)
+        const flush = (): void => {
+          if (isFailing && name === 'catalog') throw new Error('the flush failed')
+          file.flush()
+        }
+        return { ...file, flush }
+      },
+    }
+    const fatal: unknown[] = []
+    const files = await DatabaseFiles.open(failing, (error) => fatal.push(error))
+    write(files, 'old')
+    isFailing = true
+    await expect(bring(files, 'new')).rejects.toThrow('the flush failed')
+    expect(fatal).toHaveLength(1)
+    expect(await folder.names()).toEqual(expect.arrayContaining(['1.db', '2.db']))
+    // The record was written, though not flushed: the next worker may find it, and what it names is there.
+    expect(content(await DatabaseFiles.open(folder, fail))).toBe('new')
+  })
+
   test('set aside can be had and deleted one by one', async () => {
-    const files = await DatabaseFiles.open(new MemoryFolder())
+    const files = await DatabaseFiles.open(new MemoryFolder(), fail)
     for (const text of ['first', 'second']) {
       write(files, text)
       await files.setAside(`${text} reason`)
@@ -199,13 +230,13 @@ describe('the files of a database', () => {
 
   test('are all kept where the catalog can not be read', async () => {
     const folder = new MemoryFolder()
-    const files = await DatabaseFiles.open(folder)
+    const files = await DatabaseFiles.open(folder, fail)
     write(files, 'old')
     await files.setAside('damaged')
     write(files, 'new')
     const catalog = await folder.open('catalog')
     catalog.write(new Uint8Array(catalog.getSize()).fill(1), { at: 0 })
-    const again = await DatabaseFiles.open(folder)
+    const again = await DatabaseFiles.open(folder, fail)
     expect(content(again)).toBe('new')
     await again.tidy()
     expect(await setAsideContents(again)).toEqual(['old'])
@@ -225,7 +256,7 @@ describe('the files of a database', () => {
         return { ...file, close: () => void open.splice(open.indexOf(name), 1) }
       },
     }
-    await expect(DatabaseFiles.open(counting)).rejects.toThrow('held')
+    await expect(DatabaseFiles.open(counting, fail)).rejects.toThrow('held')
     expect(open).toEqual([])
   })
 })

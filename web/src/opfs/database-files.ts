@@ -38,17 +38,26 @@ export interface SetAsideInfo extends SetAside {
 export class DatabaseFiles {
   readonly #folder: Folder
   readonly #catalog: Catalog
+  readonly #onFatal: (error: unknown) => void
   #reserve: ReserveFile
   #current: Generation
 
-  private constructor(folder: Folder, catalog: Catalog, reserve: ReserveFile, current: Generation) {
+  private constructor(
+    folder: Folder,
+    catalog: Catalog,
+    reserve: ReserveFile,
+    current: Generation,
+    onFatal: (error: unknown) => void,
+  ) {
     this.#folder = folder
+    this.#onFatal = onFatal
     this.#catalog = catalog
     this.#reserve = reserve
     this.#current = current
   }
 
-  static async open(folder: Folder): Promise<DatabaseFiles> {
+  /** `onFatal` is called when this worker can't know any more what is on disk: the next one reads it. */
+  static async open(folder: Folder, onFatal: (error: unknown) => void): Promise<DatabaseFiles> {
     // One after the other, and the catalog first: who has that, has them all.
     const catalogFile = await folder.open(CATALOG)
     const opened: OpenFile[] = [catalogFile]
@@ -59,7 +68,13 @@ export class DatabaseFiles {
       if (catalog.record === null) catalog.write(record)
       const reserve = await ReserveFile.open(folder, RESERVE)
       opened.push(reserve)
-      return new DatabaseFiles(folder, catalog, reserve, await openGeneration(folder, record.generation))
+      return new DatabaseFiles(
+        folder,
+        catalog,
+        reserve,
+        await openGeneration(folder, record.generation),
+        onFatal,
+      )
     } catch (error) {
       for (const file of opened) file.close()
       throw error
@@ -83,8 +98,13 @@ export class DatabaseFiles {
   async reopen(): Promise<void> {
     close(this.#current)
     this.#reserve.close()
-    this.#reserve = await ReserveFile.open(this.#folder, RESERVE)
-    this.#current = await openGeneration(this.#folder, this.#current.number)
+    try {
+      this.#reserve = await ReserveFile.open(this.#folder, RESERVE)
+      this.#current = await openGeneration(this.#folder, this.#current.number)
+    } catch (error) {
+      this.#onFatal(error)
+      throw error
+    }
   }
 
   // ---------------------------------------------------------------- replacing the database
@@ -92,7 +112,7 @@ export class DatabaseFiles {
   /** Goes on with an empty database. What there was stays in the folder for the person. */
   async setAside(reason: string): Promise<void> {
     const setAside = { generation: this.#current.number, at: new Date().toISOString(), reason }
-    await this.#switchTo(await this.begin(), [...this.#setAside, setAside])
+    this.#switchTo(await this.begin(), [...this.#setAside, setAside])
   }
 
   /** Files for another database, which is not the database yet. */
@@ -103,7 +123,7 @@ export class DatabaseFiles {
 
   /** From here on this is the database; the one before is deleted. */
   async adopt(generation: Generation): Promise<void> {
-    await this.#switchTo(generation, this.#setAside)
+    this.#switchTo(generation, this.#setAside)
     await this.tidy()
   }
 
@@ -115,20 +135,25 @@ export class DatabaseFiles {
 
   /** Deletes the database and all that was set aside, and goes on with an empty one. */
   async clear(): Promise<void> {
-    await this.#switchTo(await this.begin(), [])
+    this.#switchTo(await this.begin(), [])
     await this.tidy()
   }
 
-  async #switchTo(generation: Generation, setAside: readonly SetAside[]): Promise<void> {
+  #switchTo(generation: Generation, setAside: readonly SetAside[]): void {
     const before = this.#current
-    try {
-      this.#catalog.write({ generation: generation.number, setAside })
-    } catch (error) {
-      await this.discard(generation)
-      throw error
-    }
+    this.#record(generation.number, setAside)
     this.#current = generation
     close(before)
+  }
+
+  #record(generation: number, setAside: readonly SetAside[]): void {
+    try {
+      this.#catalog.write({ generation, setAside })
+    } catch (error) {
+      // The record may have reached the disk or not: from here on no file may be deleted for either.
+      this.#onFatal(error)
+      throw error
+    }
   }
 
   // ---------------------------------------------------------------- what was set aside
@@ -158,12 +183,16 @@ export class DatabaseFiles {
 
   async deleteSetAside(generation: number): Promise<void> {
     const setAside = this.#setAside.filter((each) => each.generation !== generation)
-    this.#catalog.write({ generation: this.#current.number, setAside })
+    this.#record(this.#current.number, setAside)
     await this.tidy()
   }
 
-  /** Deletes the files of generations that the catalog does not name. */
+  /** Deletes the files of generations that the catalog does not name. What fails is done after the next start. */
   async tidy(): Promise<void> {
+    await this.#deleteUnnamed().catch(() => undefined)
+  }
+
+  async #deleteUnnamed(): Promise<void> {
     const kept = new Set([this.#current.number, ...this.#setAside.map(({ generation }) => generation)])
     for (const name of await this.#folder.names()) {
       if (generationOf(name) > 0 && !kept.has(generationOf(name))) await this.#folder.remove(name)

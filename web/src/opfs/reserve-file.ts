@@ -3,8 +3,8 @@ import type { Folder, OpenFile } from './folder'
 /**
  * The file whose room is given up when storage is full.
  *
- * Chromium counts the room that a file once had until its handle is closed, so emptying it closes it, at
- * once, and opens it again in the background. Until that is done there is no room in it.
+ * Chromium counts the room that a file once had until its handle is closed, so what makes it smaller closes
+ * it, at once, and opens it again in the background. Until that is done nothing can be written to it.
  */
 export class ReserveFile implements OpenFile {
   readonly #folder: Folder
@@ -12,6 +12,8 @@ export class ReserveFile implements OpenFile {
   #file: OpenFile | null
   #isOpening = false
   #isClosed = false
+  /** It was emptied while it was being opened. */
+  #isGivenUp = false
 
   private constructor(folder: Folder, name: string, file: OpenFile) {
     this.#folder = folder
@@ -36,8 +38,10 @@ export class ReserveFile implements OpenFile {
   }
 
   truncate(size: number): void {
-    if (size > 0) this.#opened().truncate(size)
-    else if (this.getSize() > 0) this.#giveUp()
+    const isSmaller = size < this.getSize()
+    if (this.#file === null && size === 0) this.#isGivenUp = true
+    else if (isSmaller || size > 0) this.#opened().truncate(size)
+    if (isSmaller) this.#giveBack()
   }
 
   flush(): void {
@@ -50,8 +54,7 @@ export class ReserveFile implements OpenFile {
     this.#file = null
   }
 
-  #giveUp(): void {
-    this.#file?.truncate(0)
+  #giveBack(): void {
     this.#file?.close()
     this.#file = null
     void this.#openAgain()
@@ -70,6 +73,10 @@ export class ReserveFile implements OpenFile {
     const file = await this.#folder.open(this.#name).catch(() => null)
     this.#isOpening = false
     this.#take(file)
+    if (this.#isGivenUp && file !== null) {
+      this.#isGivenUp = false
+      this.truncate(0)
+    }
   }
 
   #take(file: OpenFile | null): void {

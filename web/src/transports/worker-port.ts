@@ -21,8 +21,8 @@ export interface WorkerPortOptions {
   /** Name of the database; letters, digits, `-` and `_`. Default: `main`. */
   database?: string
   /**
-   * Where the database is kept: `opfs`, on this device (the default), or `memory`, for as long as the
-   * page is open. There is no falling back from the one to the other.
+   * Where the database is kept: `opfs`, on this device (the default), or `memory`, until the page is
+   * left or its worker ends. There is no falling back from the one to the other.
    */
   storage?: StorageKind
   /** Ask the browser, after the first trigger, never to delete the data by itself. Default: true. */
@@ -287,7 +287,7 @@ export class WorkerPort implements Transport {
       this.#fail(status.error)
       return
     }
-    if (status.error !== null && this.#status.error === null) this.#rejectAll(status.error)
+    if (status.error !== null && this.#status.error === null) this.#rejectAll(status.error, isForEngine)
     if (status.state === 'ready' && this.#status.state !== 'ready') this.#readyAt = performance.now()
     this.#status = status
     // Before listeners hear of it: what they ask for is sent once, by `request`.
@@ -299,9 +299,12 @@ export class WorkerPort implements Transport {
     this.#end({ ...this.#status, state: 'failed', error })
   }
 
-  #rejectAll(error: WireError): void {
-    for (const { reject } of this.#waiting.values()) reject(new DurablyError(error))
-    this.#waiting.clear()
+  #rejectAll(error: WireError, which: (waiting: Waiting) => boolean = () => true): void {
+    for (const [id, waiting] of this.#waiting) {
+      if (!which(waiting)) continue
+      this.#waiting.delete(id)
+      waiting.reject(new DurablyError(error))
+    }
   }
 
   #end(status: EngineStatus & { error: WireError }): void {
@@ -331,6 +334,11 @@ function isStorageOperation(operation: OperationName): boolean {
   return STORAGE_OPERATIONS.some((each) => each === operation)
 }
 
+/** The worker answers the others also when the engine could not be started. */
+function isForEngine({ message }: Waiting): boolean {
+  return !isStorageOperation(message.operation)
+}
+
 const CLOSED: WireError = { code: 'closed', status: 503, message: 'This client was closed.' }
 
 const INSECURE: WireError = {
@@ -348,5 +356,5 @@ function notJson(error: unknown): WireError {
 const INTERRUPTED: WireError = {
   code: 'interrupted',
   status: 503,
-  message: 'The engine was restarted before it answered. See the list of runs before you try again.',
+  message: 'The engine was restarted before it answered. See whether it was done before you try again.',
 }

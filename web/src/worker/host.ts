@@ -33,6 +33,9 @@ const QUIET_WAIT_MS = 500
 const ROOM_INTERVAL_MS = 2000
 const WORTHWHILE_BYTES = 512 * 1024
 
+/** How long an engine that could not be started for want of room is left alone. */
+const PATIENCE_MS = 15_000
+
 /** How often the figures of the storage are looked up. */
 const FIGURES_INTERVAL_MS = 60_000
 
@@ -75,6 +78,8 @@ export class EngineHost {
   /** Storage operations, one at a time. */
   #turns: Promise<unknown> = Promise.resolve()
   #wasChecked = false
+  /** Counts engines: what one that was stopped still tells counts no more. */
+  #starts = 0
 
   constructor(post: (message: FromWorker) => void) {
     this.#post = post
@@ -83,6 +88,7 @@ export class EngineHost {
   receive(message: ToWorker): void {
     if (message.type === 'start') void this.#start(message)
     else if (isStorageOperation(message.operation)) void this.#answer(message, message.operation)
+    else if (this.#status.error !== null) this.#refuse(message.id, new DurablyError(this.#status.error))
     else if (this.#engine === null) this.#held.push(message)
     else this.#engine.request(message.id, message.operation, message.body)
   }
@@ -118,8 +124,15 @@ export class EngineHost {
     const { manifest, python } = await loading
     this.#enter('engine')
     this.#parts = { storage, python, manifest, tools: new DatabaseTools(python) }
-    await this.#startEngine(this.#parts)
-    await this.#afterwards(this.#parts)
+    setInterval(() => void this.#lookUpFigures(), FIGURES_INTERVAL_MS)
+    setInterval(() => void this.#inTurn(() => this.#makeRoom()), ROOM_INTERVAL_MS)
+    try {
+      await this.#startEngine(this.#parts)
+    } finally {
+      // What the first job need not wait for.
+      void this.#inTurn(() => storage.tidy())
+      void this.#lookUpFigures()
+    }
   }
 
   /** Says that something is waited for, should it take longer than a moment. */
@@ -148,22 +161,18 @@ export class EngineHost {
     storage.unmount()
     // Lost handles can't be had back: this worker ends, the page starts another.
     storage.mount(python, () => self.close())
+    const start = ++this.#starts
+    const ifCurrent = (work: () => void): void => {
+      if (start === this.#starts) work()
+    }
     const hooks: EngineHooks = {
       respond: (id, ok, body) => this.#post({ type: 'response', id, ok, body } satisfies ResponseMessage),
       events: (body) => this.#post({ type: 'events', body } satisfies EventsMessage),
-      paused: (body) => this.#pause(body === '' ? null : (JSON.parse(body) as WireError)),
-      damaged: () => void this.#inTurn(() => this.#lookForDamage()),
+      paused: (body) => ifCurrent(() => this.#pause(body === '' ? null : (JSON.parse(body) as WireError))),
+      damaged: () => ifCurrent(() => void this.#inTurn(() => this.#lookForDamage())),
       countFlushes: () => storage.walFlushes,
     }
     return await startEngine(python, manifest, storage.path, hooks)
-  }
-
-  /** What the first job need not wait for. */
-  async #afterwards({ storage }: Parts): Promise<void> {
-    setInterval(() => void this.#lookUpFigures(), FIGURES_INTERVAL_MS)
-    setInterval(() => void this.#inTurn(() => this.#makeRoom()), ROOM_INTERVAL_MS)
-    await this.#inTurn(() => storage.tidy().catch(() => undefined))
-    await this.#lookUpFigures()
   }
 
   // ---------------------------------------------------------------- the database as a whole
@@ -175,9 +184,13 @@ export class EngineHost {
       const text = JSON.stringify(result ?? { success: true })
       this.#post({ type: 'response', id, ok: true, body: text, files } satisfies ResponseMessage)
     } catch (error) {
-      const text = JSON.stringify(wireError(error))
-      this.#post({ type: 'response', id, ok: false, body: text } satisfies ResponseMessage)
+      this.#refuse(id, error)
     }
+  }
+
+  #refuse(id: number, error: unknown): void {
+    const body = JSON.stringify(wireError(error))
+    this.#post({ type: 'response', id, ok: false, body } satisfies ResponseMessage)
   }
 
   async #carryOut(operation: StorageOperation, body: string, file?: Blob): Promise<Answer> {
@@ -195,10 +208,12 @@ export class EngineHost {
       case 'importDatabase': {
         const incoming = await storage.receive(python, file ?? new Blob(), (path) => tools.verify(path))
         await this.#restart(parts, () => storage.adopt(incoming))
+        this.#wasChecked = false
         return {}
       }
       case 'clearStorage':
         await this.#restart(parts, () => storage.clear())
+        this.#wasChecked = false
         return {}
       case 'exportSetAside':
         return { files: await storage.readSetAside(generation) }
@@ -212,6 +227,7 @@ export class EngineHost {
   async #restart(parts: Parts, change: () => Promise<void>): Promise<void> {
     const engine = this.#engine
     this.#engine = null
+    this.#starts += 1
     this.#phaseBegan = performance.now()
     this.#report({
       state: 'starting',
@@ -236,7 +252,7 @@ export class EngineHost {
     this.#wasChecked = true
     await this.#restart(parts, async () => {
       const damage = parts.tools.findDamage(parts.storage.path)
-      if (damage !== null) await parts.storage.setAside(damage.message)
+      if (damage?.code === 'storage_damaged') await parts.storage.setAside(damage.message)
     })
     await this.#lookUpFigures()
   }
@@ -244,9 +260,11 @@ export class EngineHost {
   /** The engine deletes what it can do without; the browser gives the room back when the files are closed. */
   async #makeRoom(): Promise<void> {
     const parts = this.#parts
-    if (parts === null || this.#status.pause?.code !== 'storage_full') return
-    if (parts.storage.released < WORTHWHILE_BYTES) return
-    await this.#restart(parts, () => parts.storage.reopen())
+    if (parts === null) return
+    const { pause, error } = this.#status
+    const isWorthwhile = pause?.code === 'storage_full' && parts.storage.released >= WORTHWHILE_BYTES
+    const isStuck = error?.code === 'storage_full' && performance.now() - this.#phaseBegan > PATIENCE_MS
+    if (isWorthwhile || isStuck) await this.#restart(parts, () => parts.storage.reopen())
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -303,7 +321,7 @@ const NOT_OPEN: WireError = { code: 'storage', status: 503, message: 'The databa
 
 async function openStorage({ storage: kind, database }: StartMessage): Promise<DatabaseStorage> {
   const folder = kind === 'opfs' ? await openOpfsFolder(database) : new MemoryFolder()
-  return await DatabaseStorage.open(folder, kind, database)
+  return await DatabaseStorage.open(folder, kind, database, () => self.close())
 }
 
 function isStorageOperation(operation: string): operation is StorageOperation {

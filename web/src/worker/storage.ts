@@ -24,8 +24,14 @@ export class DatabaseStorage {
     this.path = `${MOUNT}/${this.#name}`
   }
 
-  static async open(folder: Folder, kind: StorageKind, name: string): Promise<DatabaseStorage> {
-    return new DatabaseStorage(await explained(() => DatabaseFiles.open(folder)), kind, name)
+  /** `onFatal` is called when only a new worker can go on. */
+  static async open(
+    folder: Folder,
+    kind: StorageKind,
+    name: string,
+    onFatal: (error: unknown) => void,
+  ): Promise<DatabaseStorage> {
+    return new DatabaseStorage(await explained(() => DatabaseFiles.open(folder, onFatal)), kind, name)
   }
 
   // ---------------------------------------------------------------- in Python's file system
@@ -129,6 +135,6 @@ export class DatabaseStorage {
   }
 
   tidy(): Promise<void> {
-    return explained(() => this.#files.tidy())
+    return this.#files.tidy()
   }
 }
