@@ -30,8 +30,7 @@ export function ConfirmDialog({
         <p id={`${id}-text`}>{text}</p>
         {children}
         <div className="dialog-buttons">
-          {/* Where a dialog begins is asked once, when it is shown. */}
-          <button className="button" autoFocus>
+          <button className="button" ref={beginHere}>
             {refuse}
           </button>
           <button className="button button-bad" onClick={onConfirm}>
@@ -41,4 +40,9 @@ export function ConfirmDialog({
       </form>
     </dialog>
   )
+}
+
+/** Read by the dialog when it is shown. React's `autoFocus` would only act now, and not set the attribute. */
+function beginHere(button: HTMLButtonElement | null): void {
+  button?.setAttribute('autofocus', '')
 }
