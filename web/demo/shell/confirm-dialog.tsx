@@ -25,20 +25,29 @@ export function ConfirmDialog({
   const id = useId()
   return (
     <dialog ref={ref} className="dialog" aria-labelledby={`${id}-title`} aria-describedby={`${id}-text`}>
-      <form method="dialog">
-        <h2 id={`${id}-title`}>{title}</h2>
-        <p id={`${id}-text`}>{text}</p>
-        {children}
-        <div className="dialog-buttons">
-          {/* Where a dialog begins is asked once, when it is shown. */}
-          <button className="button" autoFocus>
-            {refuse}
-          </button>
-          <button className="button button-bad" onClick={onConfirm}>
-            {confirm}
-          </button>
-        </div>
-      </form>
+      <h2 id={`${id}-title`}>{title}</h2>
+      <p id={`${id}-text`}>{text}</p>
+      {children}
+      <div className="dialog-buttons">
+        <button type="button" className="button" ref={beginHere} onClick={() => ref.current?.close()}>
+          {refuse}
+        </button>
+        <button
+          type="button"
+          className="button button-bad"
+          onClick={() => {
+            ref.current?.close()
+            onConfirm()
+          }}
+        >
+          {confirm}
+        </button>
+      </div>
     </dialog>
   )
+}
+
+/** Read by the dialog when it is shown. React's `autoFocus` would only act now, and not set the attribute. */
+function beginHere(button: HTMLButtonElement | null): void {
+  button?.setAttribute('autofocus', '')
 }

@@ -16,37 +16,39 @@ export function FailureNotice({ status: { state, phase, error } }: { status: Eng
   const canTryMemory =
     error?.code === 'storage_unavailable' && window.isSecureContext && askedStorage() === 'opfs'
   return (
-    <Notice
-      title={isFailed ? 'The engine could not go on.' : 'The engine is closed.'}
-      isBad
-      actions={
-        <>
-          <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
-            Reload
-          </button>
-          {canTryMemory && (
-            <a className="button" href={hrefWithStorage('memory')}>
-              Try it without storage
-            </a>
-          )}
-          {canRescue && <ExportButton work={work} label="Export database" />}
-          {canRescue && (
-            <button
-              type="button"
-              className="button button-quiet"
-              aria-disabled={work.isBusy}
-              onClick={() => !work.isBusy && clearing.current?.showModal()}
-            >
-              Delete everything…
+    <>
+      <Notice
+        title={isFailed ? 'The engine could not go on.' : 'The engine is closed.'}
+        isBad
+        actions={
+          <>
+            <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
+              Reload
             </button>
-          )}
-        </>
-      }
-    >
-      <p>{error?.message ?? 'Reload the page to start it again.'}</p>
-      {canRescue && <p>The database is still there: export it, or delete it and begin anew.</p>}
-      <StorageOutcome work={work} />
+            {canTryMemory && (
+              <a className="button" href={hrefWithStorage('memory')}>
+                Try it without storage
+              </a>
+            )}
+            {canRescue && <ExportButton work={work} label="Export database" />}
+            {canRescue && (
+              <button
+                type="button"
+                className="button button-quiet"
+                aria-disabled={work.isBusy}
+                onClick={() => !work.isBusy && clearing.current?.showModal()}
+              >
+                Delete everything…
+              </button>
+            )}
+          </>
+        }
+      >
+        <p>{error?.message ?? 'Reload the page to start it again.'}</p>
+        {canRescue && <p>The database is still there: export it, or delete it and begin anew.</p>}
+        <StorageOutcome work={work} />
+      </Notice>
       <ClearDialog ref={clearing} onConfirm={work.clear} />
-    </Notice>
+    </>
   )
 }

@@ -22,32 +22,34 @@ export function SetAsideNotice({ database }: { database: SetAsideDatabase }): Re
   }
   const remove = async (): Promise<void> => durably.storage.deleteSetAside(generation)
   return (
-    <Notice
-      title="A database was set aside."
-      actions={
-        <>
-          <button type="button" className="button" aria-disabled={isBusy} onClick={() => perform(save)}>
-            Download
-          </button>
-          <button
-            type="button"
-            className="button button-bad"
-            aria-disabled={isBusy}
-            onClick={() => !isBusy && confirmation.current?.showModal()}
-          >
-            Delete…
-          </button>
-        </>
-      }
-    >
-      <p>
-        It could not be used any more, on {formatDateTime(at)}, and the page went on with another one. It is
-        kept until you delete it ({formatBytes(bytes)}): tools for SQLite can often recover a part.
-      </p>
-      <p className="hint">{reason}</p>
-      <p className="storage-outcome" data-kind={error === null ? 'done' : 'failed'}>
-        {error ?? said}
-      </p>
+    <>
+      <Notice
+        title="A database was set aside."
+        actions={
+          <>
+            <button type="button" className="button" aria-disabled={isBusy} onClick={() => perform(save)}>
+              Download
+            </button>
+            <button
+              type="button"
+              className="button button-bad"
+              aria-disabled={isBusy}
+              onClick={() => !isBusy && confirmation.current?.showModal()}
+            >
+              Delete…
+            </button>
+          </>
+        }
+      >
+        <p>
+          It could not be used any more, on {formatDateTime(at)}, and the page went on with another one. It is
+          kept until you delete it ({formatBytes(bytes)}): tools for SQLite can often recover a part.
+        </p>
+        <p className="hint">{reason}</p>
+        <p className="storage-outcome" data-kind={error === null ? 'done' : 'failed'}>
+          {error ?? said}
+        </p>
+      </Notice>
       <ConfirmDialog
         ref={confirmation}
         title="Delete the database that was set aside?"
@@ -55,7 +57,7 @@ export function SetAsideNotice({ database }: { database: SetAsideDatabase }): Re
         confirm="Delete"
         onConfirm={() => perform(remove)}
       />
-    </Notice>
+    </>
   )
 }
 
