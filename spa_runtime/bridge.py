@@ -15,7 +15,13 @@ from pydantic_core import to_json
 
 from durably_core import api, tasks
 from durably_core.durably import Durably, create_durably
-from durably_core.errors import DurablyError, StorageDamagedError, StorageError, ValidationError
+from durably_core.errors import (
+    DurablyError,
+    StorageDamagedError,
+    StorageError,
+    StorageFullError,
+    ValidationError,
+)
 from durably_core.events import Event, WorkerError, WorkerPause, to_wire
 from durably_core.job import Job, collect_jobs
 from durably_core.plugins import with_log_persistence
@@ -154,8 +160,10 @@ class Bridge:
         self._host.respond(request_id, ok, text)
 
     def _on_pause(self, event: WorkerPause) -> None:
-        wire = StorageError(event.error).to_wire() | {"code": event.code}
-        self._host.paused(to_json(wire).decode())
+        error = next(
+            (cls for cls in (StorageFullError, StorageDamagedError) if cls.code == event.code), StorageError
+        )
+        self._host.paused(_wire(error(event.error)))
 
     def _on_error(self, event: WorkerError) -> None:
         if event.code == StorageDamagedError.code:

@@ -300,11 +300,12 @@ class Quota:
 
 
 def test_engine_pauses_in_a_full_storage_and_goes_on_when_there_is_room(
-    chromium: Chromium, test_site: Site
+    chromium: Chromium, test_site: Site, tmp_path: Path
 ) -> None:
     page = chromium.open(test_site.url)
     wait_until_ready(page)
-    wait_until_ended(page, trigger(page, "count", {"count": 1}))
+    done = trigger(page, "count", {"count": 1})
+    wait_until_ended(page, done)
     quota = Quota(page, test_site)
     quota.stop_growth(but=3_000_000)
     run_id = trigger(page, "fill", {"count": 40})
@@ -316,6 +317,14 @@ def test_engine_pauses_in_a_full_storage_and_goes_on_when_there_is_room(
     assert 0 < waiting["completedStepCount"] < 40
     refused = "window.durably.trigger('count', { count: 1 }).catch((error) => [error.code, error.status])"
     assert page.evaluate(refused) == ["storage_full", 507]
+    assert get_status(page)["pause"]["status"] == 507
+
+    # The person can have the data out, and delete what is not needed.
+    connection = sqlite3.connect(export(page, tmp_path / "exported.db"))
+    query = "SELECT completed_step_count FROM durably_runs WHERE id = ?"
+    assert connection.execute(query, (run_id,)).fetchone() == (waiting["completedStepCount"],)
+    connection.close()
+    page.evaluate("(id) => window.durably.deleteRun(id)", done)
 
     # A page that is opened now finds the same, and still shows what there is. A few steps may have found room
     # that the browser had counted for files that were open.

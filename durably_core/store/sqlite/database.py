@@ -296,6 +296,6 @@ def _storage_error(error: sqlite3.Error) -> DurablyError:
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     if code is not None and code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StorageDamagedError(
-            f"The database file is damaged: {error} ({name}). Keep it, and go on with a copy or a new one."
+            f"The database file is damaged: {error} ({name}). Nothing of it was deleted."
         )
     return StorageError(f"The database could not be read or written: {error} ({name}).")
