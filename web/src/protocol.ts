@@ -166,6 +166,18 @@ export interface EngineStatus {
   epoch: number
 }
 
+/** The status of an engine that begins to boot. */
+export const BOOTING: EngineStatus = {
+  state: 'starting',
+  phase: 'lock',
+  percent: 0,
+  timings: {},
+  error: null,
+  pause: null,
+  storage: null,
+  epoch: 0,
+}
+
 /** `memory` lasts as long as the worker, and only for an app that asked for it. */
 export type StorageKind = 'opfs' | 'memory'
 

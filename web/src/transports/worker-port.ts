@@ -1,5 +1,6 @@
 import { DurablyError } from '../errors'
 import {
+  BOOTING,
   PROTOCOL_VERSION,
   STORAGE_OPERATIONS,
   type EngineEvent,
@@ -89,7 +90,7 @@ export class WorkerPort implements Transport {
         message: `The database name ${JSON.stringify(this.#options.database)} must be 1 to 64 letters, digits, "-" or "_".`,
       })
     }
-    this.#status = { ...BOOTING, epoch: 0 }
+    this.#status = BOOTING
     if (!isSecureContext) {
       this.#status = { ...this.#status, state: 'failed', error: INSECURE }
       return
@@ -318,16 +319,6 @@ export class WorkerPort implements Transport {
     this.#status = status
     this.#listener?.status(status)
   }
-}
-
-const BOOTING: Omit<EngineStatus, 'epoch'> = {
-  state: 'starting',
-  phase: 'lock',
-  percent: 0,
-  timings: {},
-  error: null,
-  pause: null,
-  storage: null,
 }
 
 function isStorageOperation(operation: OperationName): boolean {

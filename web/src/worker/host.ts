@@ -2,6 +2,7 @@ import { DurablyError } from '../errors'
 import { MemoryFolder } from '../opfs/memory-folder'
 import { openOpfsFolder } from '../opfs/opfs-folder'
 import {
+  BOOTING,
   BOOT_PHASES,
   PROTOCOL_VERSION,
   STORAGE_OPERATIONS,
@@ -60,16 +61,7 @@ interface Answer {
  */
 export class EngineHost {
   readonly #post: (message: FromWorker) => void
-  #status: EngineStatus = {
-    state: 'starting',
-    phase: 'lock',
-    percent: 0,
-    timings: {},
-    error: null,
-    pause: null,
-    storage: null,
-    epoch: 0,
-  }
+  #status: EngineStatus = BOOTING
   #phaseBegan = performance.now()
   #parts: Parts | null = null
   #engine: Engine | null = null
