@@ -112,7 +112,7 @@ def test_missing_runtime_is_told_with_a_way_out(chromium: Chromium, demo_site: S
         page = chromium.open(site.url)
         notice = page.get_by_role("alert")
         expect(notice).to_contain_text("manifest.json could not be loaded: the server answered 404.")
-        expect(notice.get_by_role("button", name="Reload")).to_be_visible()
+        expect(page.get_by_role("button", name="Reload")).to_be_visible()
         close(page)
 
 
@@ -128,7 +128,8 @@ def test_form_that_cannot_be_loaded_leaves_the_page(chromium: Chromium, demo_sit
 DYING_WORKER = """
 onmessage = ({ data: { aliveLock, epoch } }) =>
   navigator.locks.request(aliveLock, () => {
-    const status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, error: null, epoch }
+    const status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, error: null, pause: null,
+      storage: null, epoch }
     postMessage({ type: 'status', status })
     setTimeout(() => self.close(), 20)
     return new Promise(() => {})
@@ -146,7 +147,7 @@ def test_worker_that_only_dies_is_given_up(chromium: Chromium, test_site: Site) 
     page = chromium.open(test_site.url)
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("has died again and again")
-    expect(notice.get_by_role("button", name="Reload")).to_be_visible()
+    expect(page.get_by_role("button", name="Reload")).to_be_visible()
 
 
 def test_run_that_kills_its_worker_is_given_up(chromium: Chromium, impatient_site: Site) -> None:

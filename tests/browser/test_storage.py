@@ -187,6 +187,7 @@ def test_requests_wait_while_the_database_is_replaced(chromium: Chromium, test_s
     dispositions = page.evaluate(
         """async () => {
           const cleared = window.durably.storage.clear()
+          while (window.durably.status.epoch === 1) await new Promise((resolve) => setTimeout(resolve, 0))
           const triggered = window.durably.trigger('count', { count: 2 })
           await cleared
           return [(await triggered).disposition, (await window.durably.getRuns()).length]
