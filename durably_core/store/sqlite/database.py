@@ -202,23 +202,17 @@ class Database:
         if self.reserve.is_whole:
             return
         self._open()  # what is in the way of that is told first
-        try:
-            if not self.reserve.restore():
-                raise StorageFullError
-        except OSError as error:
-            raise StorageError(f"The storage could not be written: {error}.") from error
+        if not self.reserve.restore():
+            raise StorageFullError
 
     def make_room(self) -> None:
         """Give back what the database holds and does not need. That takes room itself: the reserve's."""
-        try:
-            self.reserve.spend()
-            # Not more than is needed: all else waits meanwhile. Without a reserve, new runs take free pages.
-            pages = 2 * self.reserve.size // _number(self._open(), "page_size")
-            for work in (lambda: self._shrink_by(pages), self.checkpoint):
-                with suppress(sqlite3.OperationalError):  # there may be too little even so
-                    work()
-        except OSError as error:
-            raise StorageError(f"The storage could not be written: {error}.") from error
+        self.reserve.spend()
+        # Not more than is needed: all else waits meanwhile. Without a reserve, new runs take free pages.
+        pages = 2 * self.reserve.size // _number(self._open(), "page_size")
+        for work in (lambda: self._shrink_by(pages), self.checkpoint):
+            with suppress(sqlite3.OperationalError):  # there may be too little even so
+                work()
 
     # ------------------------------------------------------------------ schema
 

@@ -5,6 +5,8 @@ import errno
 import os
 from pathlib import Path
 
+from durably_core.errors import StorageError
+
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -22,7 +24,7 @@ class Reserve:
         self.is_whole = size == 0
 
     def restore(self) -> bool:
-        """Set the room apart. False: there is none; what there was stays free. Raises ``OSError``."""
+        """Set the room apart. False: there is none; what there was stays free. Raises ``StorageError``."""
         try:
             if not self.is_whole and self._measure() != self.size:
                 self._fill(self._needed)
@@ -31,7 +33,7 @@ class Reserve:
             with contextlib.suppress(OSError):
                 self._empty()
             if error.errno not in NO_ROOM:
-                raise
+                raise _unwritable(error) from error
             return False
         self._needed = self.size
         self.is_whole = True
@@ -39,13 +41,16 @@ class Reserve:
 
     def spend(self) -> None:
         """Give the room up. It comes back only when there is twice as much: what was refused once would be
-        refused again. Raises ``OSError``."""
+        refused again. Raises ``StorageError``."""
         if not self.size:
             return
         self.is_whole = False
         self._needed = 2 * self.size
-        if self._measure():
-            self._empty()
+        try:
+            if self._measure():
+                self._empty()
+        except OSError as error:
+            raise _unwritable(error) from error
 
     def _measure(self) -> int:
         return self._path.stat().st_size if self.size and self._path.exists() else 0
@@ -59,3 +64,7 @@ class Reserve:
     def _empty(self) -> None:
         with self._path.open("wb"):
             pass
+
+
+def _unwritable(error: OSError) -> StorageError:
+    return StorageError(f"The storage could not be written: {error}.")
