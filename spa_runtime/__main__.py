@@ -37,7 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     build = commands.add_parser("build", help="make the folder that a static host serves")
     build.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
     build.add_argument("-o", "--output", type=Path, default=Path("dist"))
-    build.add_argument("--page", type=Path, default=Path("web/dist"), help="folder of the built page")
+    build.add_argument("--page", type=Path, default=Path("build/page"), help="folder of the built page")
     build.add_argument("--pyodide", type=Path, default=Path("web/node_modules/pyodide"))
     build.add_argument("--wheels", type=Path, default=Path("build/wheels"))
     served = commands.add_parser("serve", help="serve a built folder on this machine")

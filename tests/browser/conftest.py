@@ -58,7 +58,7 @@ def demo_site() -> Iterator[Site]:
 def sources(jobs: Path, options: dict[str, Any]) -> bundle.Sources:
     return bundle.Sources(
         jobs=jobs,
-        page=ROOT / "web" / "dist",
+        page=ROOT / "build" / "page",
         pyodide=ROOT / "web" / "node_modules" / "pyodide",
         wheels=ROOT / "build" / "wheels",
         options=options,

@@ -1,0 +1,4 @@
+import type { Plugin } from 'vite'
+export function durably(): Plugin {
+  return { name: 'durably' }
+}
