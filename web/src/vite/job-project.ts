@@ -1,0 +1,86 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, sep } from 'node:path'
+import { JobsError } from './jobs-error'
+import { runDurably } from './python'
+
+/** What `python -m spa_runtime describe` prints. */
+type Described = Description | { error: Fault }
+
+interface Description {
+  jobs: unknown[]
+  $defs: Record<string, unknown>
+}
+
+interface Fault {
+  message: string
+  file: string
+  line: number
+  column: number | null
+}
+
+export interface JobProjectOptions {
+  python: string
+  /** The Python file that defines the jobs. */
+  jobs: string
+  /** Options of the engine, for the manifest. */
+  engine: object
+  /** Where the runtime folder is made. */
+  output: string
+  onProgress: (line: string) => void
+}
+
+/** Files of the runtime folder: where they are, by their path in it. */
+export type RuntimeFiles = ReadonlyMap<string, string>
+
+/** The Python side of an application: checked and packed by the Python package, which alone knows how. */
+export class JobProject {
+  readonly #options: JobProjectOptions
+
+  constructor(options: JobProjectOptions) {
+    this.#options = options
+  }
+
+  /** The folder of the job file, from which Python files are packed. */
+  get folder(): string {
+    return dirname(this.#options.jobs)
+  }
+
+  /** Checks the jobs and makes the runtime folder anew. Throws a `JobsError` that leads to the line at fault. */
+  async update(): Promise<RuntimeFiles> {
+    await this.#describe()
+    await this.#pack()
+    return await filesBelow(this.#options.output)
+  }
+
+  async #describe(): Promise<Description> {
+    const { python, jobs } = this.#options
+    const { stdout, stderr } = await runDurably(python, ['describe', jobs])
+    const described = stdout === '' ? null : (JSON.parse(stdout) as Described)
+    if (described === null) throw new Error(stderr.trim())
+    if ('error' in described) throw await jobsError(described.error)
+    return described
+  }
+
+  async #pack(): Promise<void> {
+    const { python, jobs, engine, output, onProgress } = this.#options
+    const pyodide = dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))
+    const { code, stderr } = await runDurably(
+      python,
+      ['runtime', jobs, '--output', output, '--pyodide', pyodide, '--options', JSON.stringify(engine)],
+      onProgress,
+    )
+    if (code !== 0) throw new Error(stderr.trim())
+  }
+}
+
+async function jobsError({ message, file, line, column }: Fault): Promise<JobsError> {
+  const source = await readFile(file, 'utf8').catch(() => '')
+  return new JobsError(message, { file, line, column: column ?? 1 }, source)
+}
+
+async function filesBelow(folder: string): Promise<RuntimeFiles> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return new Map(paths.map((path) => [relative(folder, path).replaceAll(sep, '/'), path]))
+}
