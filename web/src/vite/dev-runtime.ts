@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { extname, relative } from 'node:path'
 import type { ErrorPayload, ViteDevServer } from 'vite'
 import type { JobProject, RuntimeFiles } from './job-project'
-import { asError, JobsError } from './jobs-error'
+import { asError, JobsError } from './errors'
 
 /** Editors save in several steps: one update for all of them. */
 const DEBOUNCE_MS = 100

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
 import { ISOLATION_HEADERS } from '../../isolation-headers'
 import { DevRuntime } from './dev-runtime'
-import { asError } from './jobs-error'
+import { asError } from './errors'
 import { JobProject, type RuntimeFiles } from './job-project'
 import { findPython } from './python'
 

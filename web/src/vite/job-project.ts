@@ -1,7 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
-import { JobsError } from './jobs-error'
+import { JobsError, PythonError } from './errors'
 import { runDurably } from './python'
 
 /** What `python -m spa_runtime describe` prints. */
@@ -57,8 +57,8 @@ export class JobProject {
     const { python, jobs } = this.#options
     const { stdout, stderr } = await runDurably(python, ['describe', jobs])
     const described = stdout === '' ? null : (JSON.parse(stdout) as Described)
-    if (described === null) throw new Error(stderr.trim())
-    if ('error' in described) throw await jobsError(described.error)
+    if (described === null) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
+    if ('error' in described) throw await explained(described.error)
     return described
   }
 
@@ -70,12 +70,13 @@ export class JobProject {
       ['runtime', jobs, '--output', output, '--pyodide', pyodide, '--options', JSON.stringify(engine)],
       onProgress,
     )
-    if (code !== 0) throw new Error(stderr.trim())
+    if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
   }
 }
 
-async function jobsError({ message, file, line, column }: Fault): Promise<JobsError> {
-  const source = await readFile(file, 'utf8').catch(() => '')
+async function explained({ message, file, line, column }: Fault): Promise<PythonError> {
+  const source = await readFile(file, 'utf8').catch(() => null)
+  if (source === null) return new PythonError(message)
   return new JobsError(message, { file, line, column: column ?? 1 }, source)
 }
 

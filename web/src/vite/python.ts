@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { PythonError } from './errors'
 
 export interface Finished {
   code: number
@@ -36,7 +37,7 @@ export async function runDurably(
 ): Promise<Finished> {
   const finished = await run(python, ['-m', 'spa_runtime', ...args], onProgress)
   if (finished.stderr.includes('No module named spa_runtime')) {
-    throw new Error(
+    throw new PythonError(
       `Durably is not installed in ${python}: run \`${python} -m pip install durably\`, or name the Python that has it: ` +
         "durably({ python: '…' }).",
     )
@@ -60,8 +61,8 @@ function run(python: string, args: string[], onProgress: (line: string) => void)
 }
 
 function notRun(python: string, error: Error & { code?: string | number | null }): Error {
-  if (error.code !== 'ENOENT') return new Error(`Python could not be run. ${error.message}`)
-  return new Error(
+  if (error.code !== 'ENOENT') return new PythonError(`Python could not be run. ${error.message}`)
+  return new PythonError(
     `There is no Python at ${python}: install Python 3.11 or newer, make a virtual environment with ` +
       "`python3 -m venv .venv`, or say where Python is: durably({ python: '…' }).",
   )

@@ -5,8 +5,18 @@ export interface Place {
   column: number
 }
 
+/** A sentence about Python or the jobs. Where in this plugin it came up leads nowhere. */
+export class PythonError extends Error {
+  override readonly name: string = 'PythonError'
+
+  constructor(message: string) {
+    super(message)
+    this.stack = ''
+  }
+}
+
 /** An error in the Python of a job project, as Vite shows errors: with its place and the lines around it. */
-export class JobsError extends Error {
+export class JobsError extends PythonError {
   override readonly name = 'JobsError'
   readonly id: string
   readonly loc: Place
@@ -14,8 +24,6 @@ export class JobsError extends Error {
 
   constructor(message: string, place: Place, source: string) {
     super(message)
-    // The trace of a fault in Python leads nowhere.
-    this.stack = ''
     this.id = place.file
     this.loc = place
     this.frame = codeFrame(source, place)
