@@ -99,7 +99,10 @@ async def call(durably: Durably, operation: str, body: str | bytes) -> Any:
 
 
 async def _jobs(durably: Durably, _body: Empty) -> Any:
-    return [handle.job.to_wire() for handle in durably.jobs]
+    keys: dict[str, list[str]] = {}
+    for key, handle in durably.jobs.items():
+        keys.setdefault(handle.name, []).append(key)
+    return [{**_handle(durably, name).job.to_wire(), "keys": found} for name, found in keys.items()]
 
 
 async def _trigger(durably: Durably, body: Trigger) -> Any:
@@ -119,7 +122,7 @@ async def _get_run(durably: Durably, body: OneRun) -> Any:
 async def _get_runs(durably: Durably, body: RunQuery) -> Any:
     summary = body.view == "summary"
     runs = await durably.get_runs(
-        job_name=body.job_name,
+        job_name=_job_names(durably, body.job_name),
         status=body.status,
         labels=body.labels,
         limit=body.limit,
@@ -131,7 +134,8 @@ async def _get_runs(durably: Durably, body: RunQuery) -> Any:
 
 
 async def _count_runs(durably: Durably, body: RunFilter) -> Any:
-    return await durably.count_runs(job_name=body.job_name, status=body.status, labels=body.labels)
+    job_name = _job_names(durably, body.job_name)
+    return await durably.count_runs(job_name=job_name, status=body.status, labels=body.labels)
 
 
 async def _get_events(durably: Durably, body: EventQuery) -> Any:
@@ -209,6 +213,14 @@ def _item(body: TriggerItem) -> BatchItem[Any]:
         coalesce=body.coalesce,
         labels=body.labels,
     )
+
+
+def _job_names(durably: Durably, named: str | list[str] | None) -> str | list[str] | None:
+    """The names of jobs for names or registration keys. Runs of jobs that are no longer known keep theirs."""
+    if named is None:
+        return None
+    handles = {name: durably.get_job(name) for name in ([named] if isinstance(named, str) else named)}
+    return [name if handle is None else handle.name for name, handle in handles.items()]
 
 
 def _handle(durably: Durably, job_name: str) -> JobHandle[Any, Any]:

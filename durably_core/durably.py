@@ -214,8 +214,9 @@ class Durably:
         return self
 
     def get_job(self, name: str) -> JobHandle[Any, Any] | None:
-        """The job of that job name."""
-        return next((handle for handle in self.jobs if handle.name == name), None)
+        """The job of that name, or the one that was registered as ``name``."""
+        named = next((handle for handle in self.jobs if handle.name == name), None)
+        return named or self._handles.get(name)
 
     def use(self, plugin: Plugin) -> "Durably":
         """Install a plugin: its ``install`` is called with this engine at once. Returns the engine."""

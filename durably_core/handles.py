@@ -1,6 +1,6 @@
 """Registered jobs, as an application triggers them, and what it gets back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -178,3 +178,7 @@ class Jobs:
 
     def __iter__(self) -> Iterator[JobHandle[Any, Any]]:
         return iter(self._handles.values())
+
+    def items(self) -> ItemsView[str, JobHandle[Any, Any]]:
+        """Each job with the name that it was registered with."""
+        return self._handles.items()

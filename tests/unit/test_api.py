@@ -56,7 +56,25 @@ async def test_run_is_cancelled_by_operation(engine: Durably) -> None:
 
 async def test_jobs_describe_themselves(engine: Durably) -> None:
     [job] = await call(engine, "jobs")
-    assert (job["name"], sorted(job)) == ("work", ["description", "inputSchema", "name", "outputSchema"])
+    assert sorted(job) == ["description", "inputSchema", "keys", "name", "outputSchema"]
+    assert job["name"] == "work"
+
+
+async def test_job_goes_by_its_name_and_by_its_registration_key(engine: Durably) -> None:
+    engine.register({"other_key": make_job(body, name="other-name", output=Total)})
+    named = await call(engine, "trigger", jobName="other-name", input={})
+    keyed = await call(engine, "trigger", jobName="other_key", input={})
+    for job_name in ("other-name", "other_key", ["other_key", "gone"]):
+        runs = await call(engine, "getRuns", jobName=job_name)
+        assert [run["id"] for run in runs] == [keyed["runId"], named["runId"]]
+        assert (await call(engine, "countRuns", jobName=job_name))["pending"] == 2
+    assert [job["keys"] for job in await call(engine, "jobs") if job["name"] == "other-name"] == [["other_key"]]
+
+
+async def test_job_under_two_keys_is_listed_once(engine: Durably) -> None:
+    job = make_job(body, name="twice", output=Total)
+    engine.register({"one": job, "two": job})
+    assert [job["keys"] for job in await call(engine, "jobs") if job["name"] == "twice"] == [["one", "two"]]
 
 
 @pytest.mark.parametrize(
