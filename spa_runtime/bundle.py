@@ -13,6 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def plan_runtime(sources: RuntimeSources) -> Plan:
     app_name = f"app-{_hash(app)}.zip"
     manifest: dict[str, Any] = {
         "manifestVersion": 1,
+        "engine": version("durably"),
         "build": _hash(pyodide_folder.encode(), app),
         "pyodide": {
             "version": json.loads((sources.pyodide / "package.json").read_text("utf-8"))["version"],

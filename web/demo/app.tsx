@@ -11,7 +11,7 @@ import { StartJob } from './start/start-job'
 export function App(): ReactNode {
   const status = useEngineStatus()
   const jobs = useJobs()
-  const runs = useRuns({ limit: 50 })
+  const runs = useRuns({ pageSize: 50, view: 'summary' })
   const selectedId = useSelectedRun()
   useNewestRunAtFirst(runs, selectedId)
   return (

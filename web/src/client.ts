@@ -1,58 +1,119 @@
+import { asError, isNotFound, reportFault } from './errors'
+import { JobNames } from './job-names'
+import type { AnyJobs, InputOf, OutputOf, RegisteredJobs } from './job-types'
 import type {
   ClientRun,
   EngineEvent,
+  EngineEventType,
   EngineStatus,
+  EventFilter,
   JobInfo,
-  Json,
   LogEntry,
   QueryParameters,
   QueryResult,
   RunFilter,
+  RunStatus,
   Step,
   StorageInfo,
   TriggerOptions,
   TriggerResult,
 } from './protocol'
 import type { Transport } from './transport'
+import { HttpTransport, type HttpOptions } from './transports/http'
 import { WorkerPort, type WorkerPortOptions } from './transports/worker-port'
+import { waitForRun, withCallbacks, type WaitOptions } from './waiting'
 
-/** Inputs and outputs by job name. `durably types` writes such an interface from the Python models. */
-export type JobTypes = Record<string, { input: unknown; output: unknown }>
-export type AnyJobs = Record<string, { input: Json; output: Json }>
-
-export interface JobHandle<Input> {
-  readonly name: string
-  trigger(input: Input, options?: TriggerOptions): Promise<TriggerResult>
+export interface CallOptions {
+  /** Aborting gives up the answer. What was asked for may be done all the same. */
+  signal?: AbortSignal | undefined
 }
 
-export interface Durably<Jobs extends JobTypes = AnyJobs> {
-  /** `durably.jobs['import-csv'].trigger({ … })` */
-  readonly jobs: { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }
-  readonly status: EngineStatus
+export interface TriggerCallOptions extends TriggerOptions, CallOptions {}
+export interface TriggerAndWaitOptions extends TriggerOptions, WaitOptions {}
 
-  /** The same as `jobs[jobName].trigger`, for names that are known only at run time. */
-  trigger(jobName: string, input: unknown, options?: TriggerOptions): Promise<TriggerResult>
-  getJobs(): Promise<JobInfo[]>
-  getRun(runId: string): Promise<ClientRun>
+export interface BatchItem<Input> extends TriggerOptions {
+  input: Input
+}
+
+/** What a run returned. */
+export interface RunResult<Output> extends TriggerResult {
+  output: Output
+}
+
+export interface SubscribeOptions extends EventFilter, CallOptions {
+  /**
+   * From here on nothing is missed: what was before has to be asked for. Called again after each gap,
+   * when the engine was started anew or the connection was lost.
+   */
+  onOpen?: () => void
+  /** Nothing is heard at the moment. It is tried again, unless the client was closed. */
+  onError?: (error: Error) => void
+}
+
+/** A job, ready to be triggered. */
+export interface JobHandle<Input = unknown, Output = unknown> {
+  readonly name: string
+  trigger(input: Input, options?: TriggerCallOptions): Promise<TriggerResult>
+  /** Rejects with a `RunFailedError`, or a `DurablyError` with the code `cancelled` or `timeout`. */
+  triggerAndWait(input: Input, options?: TriggerAndWaitOptions): Promise<RunResult<Output>>
+  /** Many runs in one transaction: all or none. */
+  batchTrigger(items: readonly BatchItem<Input>[], options?: CallOptions): Promise<TriggerResult[]>
+  /** The run, if it is one of this job. */
+  getRun(runId: string, options?: CallOptions): Promise<ClientRun<Input, Output> | null>
   /** Newest first. */
-  getRuns(filter?: RunFilter): Promise<ClientRun[]>
-  getSteps(runId: string): Promise<Step[]>
-  getLogs(runId: string): Promise<LogEntry[]>
-  /** What one SELECT finds in the engine's database. One that would write is refused. */
-  query(sql: string, parameters?: QueryParameters): Promise<QueryResult>
-  cancel(runId: string): Promise<void>
-  /** Starts a new run with the input of a finished one. */
-  retrigger(runId: string): Promise<{ runId: string }>
-  deleteRun(runId: string): Promise<void>
-  /** The database as a whole. */
+  getRuns(filter?: Omit<RunFilter, 'jobName'>, options?: CallOptions): Promise<ClientRun<Input, Output>[]>
+}
+
+export type JobHandles<Jobs> = {
+  readonly [Name in keyof Jobs]: JobHandle<InputOf<Name, Jobs>, OutputOf<Name, Jobs>>
+}
+
+/** The client of an engine: in a worker of this page, or on a server. */
+export interface Durably<Jobs extends object = AnyJobs> {
+  /** `durably.jobs['import-csv'].trigger({ … })`. A job goes by its name and by its registration key. */
+  readonly jobs: JobHandles<Jobs>
+  readonly status: EngineStatus
+  /** The database as a whole. Only where the engine is in this browser. */
   readonly storage: DatabaseStorage
 
-  /** Hears every event of the engine, in batches, oldest first. Returns the way to stop. */
-  subscribe(listener: (events: readonly EngineEvent[]) => void): () => void
+  /** The same as `jobs[jobName].trigger`, for names that are known only at run time. */
+  trigger(jobName: string, input: unknown, options?: TriggerCallOptions): Promise<TriggerResult>
+  getJobs(options?: CallOptions): Promise<JobInfo[]>
+  getRun(runId: string, options?: CallOptions): Promise<ClientRun | null>
+  /** Newest first. */
+  getRuns(filter?: RunFilter, options?: CallOptions): Promise<ClientRun[]>
+  countRuns(filter?: RunCountFilter, options?: CallOptions): Promise<Record<RunStatus, number>>
+  getSteps(runId: string, options?: CallOptions): Promise<Step[]>
+  getLogs(runId: string, options?: CallOptions): Promise<LogEntry[]>
+  /** What is in the log of events, oldest first. */
+  getEvents(query?: EventQuery, options?: CallOptions): Promise<EngineEvent[]>
+  /** The run, once it has completed; rejects as `triggerAndWait` does. */
+  waitForRun(runId: string, options?: WaitOptions): Promise<ClientRun>
+  /** What one SELECT finds in the engine's database. One that would write is refused. Only in this browser. */
+  query(sql: string, parameters?: QueryParameters, options?: CallOptions): Promise<QueryResult>
+  cancel(runId: string, options?: CallOptions): Promise<void>
+  /** Starts a new run with the input of a finished one. */
+  retrigger(runId: string, options?: CallOptions): Promise<{ runId: string }>
+  deleteRun(runId: string, options?: CallOptions): Promise<void>
+  /** Deletes runs that ended before that time, those that ended first; tells how many. */
+  purgeRuns(purge: { olderThan: Date; limit?: number }, options?: CallOptions): Promise<number>
+
+  /** Hears events of the engine, in batches, oldest first. Returns the way to stop. */
+  subscribe(listener: (events: readonly EngineEvent[]) => void, options?: SubscribeOptions): () => void
   onStatus(listener: (status: EngineStatus) => void): () => void
   /** Settles when the engine is ready; rejects when it can't start. */
-  ready(): Promise<void>
+  ready(options?: CallOptions): Promise<void>
   close(): void
+}
+
+export type RunCountFilter = Pick<RunFilter, 'jobName' | 'status' | 'labels'>
+
+export interface EventQuery {
+  /** The number of the last event that is known already. */
+  after?: number
+  runId?: string
+  types?: EngineEventType[]
+  limit?: number
 }
 
 /** What can be done with the database as a whole. Works also when the engine could not be started. */
@@ -75,102 +136,221 @@ export interface DatabaseStorage {
   deleteSetAside(generation: number): Promise<void>
 }
 
-export interface DurablyOptions {
+export interface SpaOptions {
   /** Run the engine in this browser. */
   spa: WorkerPortOptions
 }
 
+export type DurablyOptions = SpaOptions | HttpOptions
+
 /** Connects to an engine. The same client for every transport. */
-export function createDurably<Jobs extends JobTypes = AnyJobs>(options: DurablyOptions): Durably<Jobs> {
-  return new Client<Jobs>(new WorkerPort(options.spa))
+export function createDurably<Jobs extends object = RegisteredJobs>(options: DurablyOptions): Durably<Jobs> {
+  return new Client<Jobs>('spa' in options ? new WorkerPort(options.spa) : new HttpTransport(options))
 }
 
-class Client<Jobs extends JobTypes> implements Durably<Jobs> {
-  readonly jobs: { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }
+class Client<Jobs extends object> implements Durably<Jobs> {
+  readonly jobs: JobHandles<Jobs>
   readonly storage: DatabaseStorage
   readonly #transport: Transport
-  readonly #eventListeners = new Set<(events: readonly EngineEvent[]) => void>()
+  readonly #jobNames = new JobNames(() => this.getJobs())
   readonly #statusListeners = new Set<(status: EngineStatus) => void>()
 
   constructor(transport: Transport) {
     this.#transport = transport
-    this.jobs = jobHandles(transport)
+    this.jobs = jobHandles<Jobs>((name) => this.#handle(name))
     this.storage = databaseStorage(transport)
-    transport.connect({
-      status: (status) => notify(this.#statusListeners, status),
-      events: (events) => notify(this.#eventListeners, events),
-    })
+    transport.connect((status) => notify(this.#statusListeners, status))
   }
 
   get status(): EngineStatus {
     return this.#transport.status
   }
 
-  trigger(jobName: string, input: unknown, options?: TriggerOptions): Promise<TriggerResult> {
-    return this.#transport.request('trigger', { ...options, jobName, input })
+  // ---------------------------------------------------------------- requests
+
+  trigger(
+    jobName: string,
+    input: unknown,
+    { signal, ...options }: TriggerCallOptions = {},
+  ): Promise<TriggerResult> {
+    return this.#transport.request('trigger', { ...options, jobName, input }, { signal })
   }
 
-  getJobs(): Promise<JobInfo[]> {
-    return this.#transport.request('jobs', {})
+  getJobs(options?: CallOptions): Promise<JobInfo[]> {
+    return this.#transport.request('jobs', {}, options)
   }
 
-  getRun(runId: string): Promise<ClientRun> {
-    return this.#transport.request('getRun', { runId })
+  getRun(runId: string, options?: CallOptions): Promise<ClientRun | null> {
+    return orNull(this.#transport.request('getRun', { runId }, options))
   }
 
-  getRuns(filter: RunFilter = {}): Promise<ClientRun[]> {
-    return this.#transport.request('getRuns', filter)
+  getRuns(filter: RunFilter = {}, options?: CallOptions): Promise<ClientRun[]> {
+    return this.#transport.request('getRuns', filter, options)
   }
 
-  getSteps(runId: string): Promise<Step[]> {
-    return this.#transport.request('getSteps', { runId })
+  countRuns(filter: RunCountFilter = {}, options?: CallOptions): Promise<Record<RunStatus, number>> {
+    return this.#transport.request('countRuns', filter, options)
   }
 
-  getLogs(runId: string): Promise<LogEntry[]> {
-    return this.#transport.request('getLogs', { runId })
+  getSteps(runId: string, options?: CallOptions): Promise<Step[]> {
+    return this.#transport.request('getSteps', { runId }, options)
   }
 
-  query(sql: string, parameters: QueryParameters = []): Promise<QueryResult> {
-    return this.#transport.request('query', { sql, parameters })
+  getLogs(runId: string, options?: CallOptions): Promise<LogEntry[]> {
+    return this.#transport.request('getLogs', { runId }, options)
   }
 
-  async cancel(runId: string): Promise<void> {
-    await this.#transport.request('cancel', { runId })
+  getEvents(query: EventQuery = {}, options?: CallOptions): Promise<EngineEvent[]> {
+    return this.#transport.request('getEvents', query, options)
   }
 
-  async retrigger(runId: string): Promise<{ runId: string }> {
-    const { runId: newRunId } = await this.#transport.request('retrigger', { runId })
+  query(sql: string, parameters: QueryParameters = [], options?: CallOptions): Promise<QueryResult> {
+    return this.#transport.request('query', { sql, parameters }, options)
+  }
+
+  async cancel(runId: string, options?: CallOptions): Promise<void> {
+    await this.#transport.request('cancel', { runId }, options)
+  }
+
+  async retrigger(runId: string, options?: CallOptions): Promise<{ runId: string }> {
+    const { runId: newRunId } = await this.#transport.request('retrigger', { runId }, options)
     return { runId: newRunId }
   }
 
-  async deleteRun(runId: string): Promise<void> {
-    await this.#transport.request('deleteRun', { runId })
+  async deleteRun(runId: string, options?: CallOptions): Promise<void> {
+    await this.#transport.request('deleteRun', { runId }, options)
   }
 
-  subscribe(listener: (events: readonly EngineEvent[]) => void): () => void {
-    return register(this.#eventListeners, listener)
+  async purgeRuns(
+    { olderThan, ...purge }: { olderThan: Date; limit?: number },
+    options?: CallOptions,
+  ): Promise<number> {
+    const body = { olderThan: olderThan.toISOString(), ...purge }
+    return (await this.#transport.request('purgeRuns', body, options)).deleted
+  }
+
+  async ready(options?: CallOptions): Promise<void> {
+    // The engine answers requests once it is up, and rejects them when it can't start.
+    await this.#transport.request('jobs', {}, options)
+  }
+
+  waitForRun(runId: string, options: WaitOptions = {}): Promise<ClientRun> {
+    return waitForRun(this, runId, options)
+  }
+
+  // ---------------------------------------------------------------- events and status
+
+  subscribe(
+    listener: (events: readonly EngineEvent[]) => void,
+    { signal, onOpen = ignore, onError = ignore, ...filter }: SubscribeOptions = {},
+  ): () => void {
+    if (signal?.aborted === true) return ignore
+    const ended = new AbortController()
+    const stop = (): void => ended.abort()
+    signal?.addEventListener('abort', stop, { once: true, signal: ended.signal })
+    void this.#listen(filter, { open: onOpen, events: listener, failed: onError }, ended.signal)
+    return stop
+  }
+
+  async #listen(
+    filter: EventFilter,
+    listener: Parameters<Transport['subscribe']>[1],
+    ended: AbortSignal,
+  ): Promise<void> {
+    let resolved = filter
+    if (filter.jobName !== undefined) {
+      const jobName = await this.#resolveJobs([filter.jobName].flat(), listener.failed, ended)
+      resolved = { ...filter, jobName }
+    }
+    if (ended.aborted) return
+    const stop = this.#transport.subscribe(resolved, listener)
+    ended.addEventListener('abort', stop)
+  }
+
+  /** Events name jobs by their names. Tried until the engine can tell them. */
+  async #resolveJobs(
+    names: readonly string[],
+    failed: (error: Error) => void,
+    ended: AbortSignal,
+  ): Promise<string[]> {
+    for (;;) {
+      try {
+        return await Promise.all(names.map((name) => this.#jobNames.resolve(name)))
+      } catch (error) {
+        if (ended.aborted) return []
+        failed(asError(error))
+        await this.#nextReady(ended)
+      }
+    }
+  }
+
+  #nextReady(ended: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        stop()
+        ended.removeEventListener('abort', done)
+        resolve()
+      }
+      const stop = this.onStatus(({ state }) => state === 'ready' && done())
+      ended.addEventListener('abort', done)
+    })
   }
 
   onStatus(listener: (status: EngineStatus) => void): () => void {
-    return register(this.#statusListeners, listener)
-  }
-
-  async ready(): Promise<void> {
-    // The engine answers requests once it is up, and rejects them when it can't start.
-    await this.#transport.request('jobs', {})
+    this.#statusListeners.add(listener)
+    return () => this.#statusListeners.delete(listener)
   }
 
   close(): void {
     this.#transport.close()
-    this.#eventListeners.clear()
     this.#statusListeners.clear()
   }
+
+  // ---------------------------------------------------------------- jobs
+
+  #handle(name: string): JobHandle {
+    return {
+      name,
+      trigger: (input, options) => this.trigger(name, input, options),
+      triggerAndWait: (input, options) => this.#triggerAndWait(name, input, options),
+      batchTrigger: (items, options) =>
+        this.#transport.request('batchTrigger', { jobName: name, items: [...items] }, options),
+      getRun: async (runId, options) => {
+        const run = await this.getRun(runId, options)
+        if (run === null || run.jobName === name) return run
+        return run.jobName === (await this.#jobNames.resolve(name)) ? run : null
+      },
+      getRuns: (filter, options) => this.getRuns({ ...filter, jobName: name }, options),
+    }
+  }
+
+  #triggerAndWait(
+    name: string,
+    input: unknown,
+    { timeoutMs, onProgress, onLog, ...options }: TriggerAndWaitOptions = {},
+  ): Promise<RunResult<unknown>> {
+    return withCallbacks(
+      this,
+      name,
+      { onProgress, onLog },
+      () => this.trigger(name, input, options),
+      async (triggered) => {
+        const run = await this.waitForRun(triggered.runId, { timeoutMs, signal: options.signal })
+        return { ...triggered, output: run.output ?? null }
+      },
+    )
+  }
+}
+
+function ignore(): void {
+  // Nobody wants to hear of it.
 }
 
 function databaseStorage(transport: Transport): DatabaseStorage {
   return {
     getInfo: () => transport.request('storage', {}),
     persist: async () => {
+      await transport.request('storage', {})
       const isPersisted = await navigator.storage.persist()
       await transport.request('storage', {})
       return isPersisted
@@ -180,7 +360,7 @@ function databaseStorage(transport: Transport): DatabaseStorage {
       return file ?? new Blob()
     },
     import: async (file) => {
-      await transport.request('importDatabase', {}, file)
+      await transport.request('importDatabase', {}, { file })
     },
     clear: async () => {
       await transport.request('clearStorage', {})
@@ -193,30 +373,26 @@ function databaseStorage(transport: Transport): DatabaseStorage {
 }
 
 /** Any name is a handle: whether the engine knows the job is the engine's answer to give. */
-function jobHandles<Jobs extends JobTypes>(
-  transport: Transport,
-): { readonly [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> } {
-  const handles = new Map<string, JobHandle<unknown>>()
-  const handle = (name: string): JobHandle<unknown> => {
-    let found = handles.get(name)
-    if (found === undefined) {
-      found = {
-        name,
-        trigger: (input, options) => transport.request('trigger', { ...options, jobName: name, input }),
-      }
-      handles.set(name, found)
-    }
+function jobHandles<Jobs extends object>(make: (name: string) => JobHandle): JobHandles<Jobs> {
+  const handles = new Map<string, JobHandle>()
+  const handle = (name: string): JobHandle => {
+    const found = handles.get(name) ?? make(name)
+    handles.set(name, found)
     return found
   }
   // `then` must stay undefined, or awaiting the object would call it as a promise.
-  return new Proxy(Object.create(null) as { [Name in keyof Jobs]: JobHandle<Jobs[Name]['input']> }, {
+  return new Proxy(Object.create(null) as JobHandles<Jobs>, {
     get: (_target, key) => (typeof key === 'string' && key !== 'then' ? handle(key) : undefined),
   })
 }
 
-function register<Listener>(listeners: Set<Listener>, listener: Listener): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
+async function orNull<Value>(found: Promise<Value>): Promise<Value | null> {
+  try {
+    return await found
+  } catch (error) {
+    if (isNotFound(error)) return null
+    throw error
+  }
 }
 
 function notify<Value>(listeners: ReadonlySet<(value: Value) => void>, value: Value): void {
@@ -224,8 +400,7 @@ function notify<Value>(listeners: ReadonlySet<(value: Value) => void>, value: Va
     try {
       listener(value)
     } catch (error) {
-      // A listener's fault is its own: the others still hear the event.
-      reportError(error)
+      reportFault(error)
     }
   }
 }

@@ -1,8 +1,8 @@
-import type { Issue, WireError } from './protocol'
+import type { ClientRun, Issue, WireError } from './protocol'
 
 /** An error of the engine. `code` is stable, `message` a sentence for people. */
 export class DurablyError extends Error {
-  override readonly name = 'DurablyError'
+  override readonly name: string = 'DurablyError'
   readonly code: string
   /** The HTTP status that the error has on a server. */
   readonly status: number
@@ -15,4 +15,40 @@ export class DurablyError extends Error {
     this.status = wire.status
     this.issues = wire.issues ?? []
   }
+}
+
+/** What was waited for failed. `run` tells what is known of it. */
+export class RunFailedError extends DurablyError {
+  override readonly name = 'RunFailedError'
+  readonly run: ClientRun
+
+  constructor(run: ClientRun) {
+    super({ code: 'run_failed', status: 500, message: run.error ?? 'The run failed.' })
+    this.run = run
+  }
+}
+
+/** What to make of anything that was thrown. */
+export function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason))
+}
+
+/** For the fault of a listener or callback, which is nothing to the one who calls it: as if no one had caught it. */
+export function reportFault(error: unknown): void {
+  if (typeof reportError === 'function') reportError(error)
+  else
+    queueMicrotask(() => {
+      throw error
+    })
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof DurablyError && error.code === 'not_found'
+}
+
+export const CLOSED: WireError = { code: 'closed', status: 503, message: 'This client was closed.' }
+
+export function notJson(error: unknown): WireError {
+  const { message } = asError(error)
+  return { code: 'validation', status: 400, message: `The request can’t be written as JSON: ${message}` }
 }

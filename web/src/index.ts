@@ -1,6 +1,31 @@
 export { createDurably } from './client'
-export type { AnyJobs, DatabaseStorage, Durably, DurablyOptions, JobHandle, JobTypes } from './client'
-export { DurablyError } from './errors'
+export type {
+  BatchItem,
+  CallOptions,
+  DatabaseStorage,
+  Durably,
+  DurablyOptions,
+  EventQuery,
+  JobHandle,
+  JobHandles,
+  RunCountFilter,
+  RunResult,
+  SpaOptions,
+  SubscribeOptions,
+  TriggerAndWaitOptions,
+  TriggerCallOptions,
+} from './client'
+export { DurablyError, RunFailedError } from './errors'
+export type {
+  AnyJobs,
+  InputOf,
+  JobName,
+  JobType,
+  OutputOf,
+  Register,
+  RegisteredJobs,
+  RunOf,
+} from './job-types'
 export { BOOT_PHASES } from './protocol'
 export type {
   BootPhase,
@@ -9,6 +34,7 @@ export type {
   EngineEvent,
   EngineEventType,
   EngineStatus,
+  EventFilter,
   Issue,
   JobInfo,
   Json,
@@ -16,13 +42,18 @@ export type {
   Progress,
   QueryParameters,
   QueryResult,
+  RunEvent,
   RunFilter,
   RunStatus,
-  Step,
   SetAsideDatabase,
+  Step,
   StorageInfo,
   StorageKind,
   StorageStatus,
   TriggerOptions,
   TriggerResult,
+  Versions,
 } from './protocol'
+export type { HttpOptions } from './transports/http'
+export type { WorkerPortOptions } from './transports/worker-port'
+export type { RunCallbacks, WaitOptions } from './waiting'

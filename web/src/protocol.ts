@@ -5,6 +5,8 @@
  * converted twice on the way.
  */
 
+import { version } from '../package.json'
+
 /** Raised when a message changes its shape; a page never talks to a worker of another version. */
 export const PROTOCOL_VERSION = 1
 
@@ -22,15 +24,15 @@ export interface Progress {
 }
 
 /** A run as its clients see it. Times are ISO 8601 in UTC. */
-export interface ClientRun {
+export interface ClientRun<Input = Json, Output = Json> {
   id: string
   jobName: string
   status: RunStatus
   labels: Record<string, string>
   /** Absent in summaries (`view: 'summary'`). */
-  input?: Json
-  /** Absent in summaries. */
-  output?: Json
+  input?: Input
+  /** Absent in summaries; null until the run has completed. */
+  output?: Output | null
   /** The message of the error that ended the run. */
   error: string | null
   errorType: string | null
@@ -74,6 +76,8 @@ export interface LogEntry {
 
 export interface JobInfo {
   name: string
+  /** What the job was registered as: each of them is as good as its name. */
+  keys: string[]
   description: string | null
   inputSchema: { [key: string]: Json }
   outputSchema: { [key: string]: Json } | null
@@ -139,6 +143,15 @@ export type EngineEvent =
   | (EventBase & { type: 'worker:unknown-job'; jobName: string; waiting: number })
 
 export type EngineEventType = EngineEvent['type']
+/** What happened to a run. */
+export type RunEvent = Extract<EngineEvent, { runId: string; jobName: string }>
+
+/** Which events are heard. All that is given must match. */
+export interface EventFilter {
+  runId?: string
+  jobName?: string | readonly string[]
+  labels?: Record<string, string>
+}
 
 // ---------------------------------------------------------------- status of the engine
 
@@ -149,9 +162,13 @@ export type BootPhase = (typeof BOOT_PHASES)[number]
 export interface EngineStatus {
   /**
    * `starting`: booting; `waiting`: another tab holds the database, this one takes over when it
-   * goes; `ready`; `failed`: see `error`; `closed`: the client was closed.
+   * goes; `ready`; `offline`: the server can't be reached, which is tried again and again; `failed`:
+   * see `error`; `closed`: the client was closed.
    */
-  state: 'starting' | 'waiting' | 'ready' | 'failed' | 'closed'
+  state: 'starting' | 'waiting' | 'ready' | 'offline' | 'failed' | 'closed'
+  /** `leader`: this tab's worker is the engine; `remote`: a server is. Null until that is known. */
+  role: 'leader' | 'remote' | null
+  versions: Versions
   phase: BootPhase
   /** 0 to 100. */
   percent: number
@@ -166,9 +183,20 @@ export interface EngineStatus {
   epoch: number
 }
 
+/** What talks to what; null as long as that is not known. */
+export interface Versions {
+  client: string
+  engine: string | null
+  /** Hash over the Python runtime that the page loads, the jobs included. */
+  build: string | null
+  pyodide: string | null
+}
+
 /** The status of an engine that begins to boot. */
 export const BOOTING: EngineStatus = {
   state: 'starting',
+  role: null,
+  versions: { client: version, engine: null, build: null, pyodide: null },
   phase: 'lock',
   percent: 0,
   timings: {},
@@ -218,8 +246,8 @@ export interface TriggerResult {
 }
 
 export interface RunFilter {
-  jobName?: string | string[]
-  status?: RunStatus | RunStatus[]
+  jobName?: string | readonly string[]
+  status?: RunStatus | readonly RunStatus[]
   /** All of them must match. */
   labels?: Record<string, string>
   limit?: number

@@ -9,7 +9,7 @@ export interface EngineProblem {
 
 /** Why the engine begins no run, or its last error outside of job code until something is finished again. */
 export function useEngineProblem({ pause }: Pick<EngineStatus, 'pause'>): EngineProblem | null {
-  const durably = useDurably()
+  const { durably } = useDurably()
   const [problem, setProblem] = useState<EngineProblem | null>(null)
   useEffect(
     () =>

@@ -1,5 +1,5 @@
 import { useEffect, useRef, type ReactNode } from 'react'
-import { useRun } from '../../src/react'
+import { useJobRun } from '../../src/react'
 import { shortId } from '../lib/format'
 import { LoadFailure } from '../shell/load-failure'
 import { Skeleton } from '../shell/skeleton'
@@ -10,19 +10,21 @@ const ONE_COLUMN = '(max-width: 899px)'
 
 /** Rendered anew for each run, so that nothing of one run shows in the next. */
 export function RunDetail({ runId }: { runId: string | null }): ReactNode {
-  const state = useRun(runId)
+  const state = useJobRun({ runId })
   const section = useScrolledTo(runId)
   return (
     <section className="card detail" ref={section} tabIndex={-1} aria-label="Selected run">
-      {state.status === 'idle' && <RunIntro />}
-      {state.status === 'loading' && <Skeleton rows={5} />}
-      {state.status === 'not-found' && (
+      {runId === null && <RunIntro />}
+      {state.isLoading && <Skeleton rows={5} />}
+      {state.isNotFound && (
         <div className="detail-empty">
           <h2>There is no run {runId === null ? '' : shortId(runId)}.</h2>
           <p>It was deleted, or it belongs to the database of another browser.</p>
         </div>
       )}
-      {state.error !== null && <LoadFailure what="run" error={state.error} />}
+      {state.error !== null && state.error !== state.run?.error && (
+        <LoadFailure what="run" error={state.error} />
+      )}
       {state.run !== null && <RunView state={state} run={state.run} />}
     </section>
   )

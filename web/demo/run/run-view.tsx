@@ -1,6 +1,6 @@
 import { Suspense, type ReactNode } from 'react'
 import type { ClientRun } from '../../src'
-import type { RunState } from '../../src/react'
+import type { RunFacts as Facts } from '../../src/react'
 import { RESULT_VIEWS } from '../jobs/registry'
 import { shortId } from '../lib/format'
 import { ProgressBar } from '../runs/progress-bar'
@@ -16,7 +16,7 @@ import { RunFacts } from './run-facts'
 import { RunFault } from './run-fault'
 import { StepTimeline } from './step-timeline'
 
-export function RunView({ state, run }: { state: RunState; run: ClientRun }): ReactNode {
+export function RunView({ state, run }: { state: Facts; run: ClientRun }): ReactNode {
   return (
     <>
       <header className="detail-header">

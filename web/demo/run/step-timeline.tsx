@@ -1,12 +1,12 @@
 import type { ReactNode } from 'react'
 import type { ClientRun } from '../../src'
-import type { RunState } from '../../src/react'
+import type { RunFacts } from '../../src/react'
 import { formatDuration, plural } from '../lib/format'
 import { useNow } from '../lib/use-now'
 import { useStickToEnd } from '../lib/use-stick-to-end'
 import { layoutSteps, type StepRow } from './step-layout'
 
-export function StepTimeline({ state, run }: { state: RunState; run: ClientRun }): ReactNode {
+export function StepTimeline({ state, run }: { state: RunFacts; run: ClientRun }): ReactNode {
   const now = useNow(state.runningSteps.length > 0 ? 250 : null)
   const rows = layoutSteps(state.steps, state.runningSteps, now)
   const list = useStickToEnd<HTMLOListElement>(rows.length, !run.isTerminal)

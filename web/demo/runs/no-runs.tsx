@@ -7,7 +7,7 @@ import { selectRun } from '../lib/use-selected-run'
 
 /** Invites to the first run, with the sample of a job that has one. */
 export function NoRuns({ jobs }: { jobs: readonly JobInfo[] }): ReactNode {
-  const durably = useDurably()
+  const { durably } = useDurably()
   const { isBusy, error, perform } = useAction()
   const name = jobs.find((job) => SAMPLES[job.name] !== undefined)?.name
   const sample = name === undefined ? undefined : SAMPLES[name]

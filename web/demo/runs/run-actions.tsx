@@ -14,7 +14,7 @@ interface RunActionsProps {
 }
 
 export function RunActions({ run, compact = false }: RunActionsProps): ReactNode {
-  const durably = useDurably()
+  const { durably } = useDurably()
   const selectedId = useSelectedRun()
   const { isBusy, error, perform } = useAction()
   const confirmation = useRef<HTMLDialogElement>(null)

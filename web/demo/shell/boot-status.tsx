@@ -39,6 +39,8 @@ function wordsFor(status: EngineStatus): string {
       return status.phase === 'lock' ? 'Waiting for the other tab' : 'Waiting for the database’s files'
     case 'ready':
       return 'Ready'
+    case 'offline':
+      return 'The server can’t be reached'
     case 'failed':
       return 'Stopped'
     case 'closed':

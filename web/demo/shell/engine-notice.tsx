@@ -12,6 +12,7 @@ export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
     case 'failed':
     case 'closed':
       return <FailureNotice status={status} />
+    case 'offline':
     case 'starting':
     case 'ready':
       return <ProblemNotice key={status.epoch} pause={status.pause} />

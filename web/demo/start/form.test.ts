@@ -7,6 +7,7 @@ import { decodedSize } from './read-file'
 function job(properties: Record<string, Json>): JobInfo {
   return {
     name: 'job',
+    keys: [],
     description: null,
     inputSchema: { type: 'object', title: 'Input', properties },
     outputSchema: null,

@@ -19,7 +19,7 @@ const NO_OUTCOME: Outcome = { kind: 'none', sentence: '', issues: [] }
 
 /** What somebody fills in to start a job, and what came of it. The draft survives a rejection. */
 export function useJobDraft(job: JobInfo) {
-  const durably = useDurably()
+  const { durably } = useDurably()
   const [data, setData] = useState<Draft>({})
   const [outcome, setOutcome] = useState(NO_OUTCOME)
   const [isBusy, setIsBusy] = useState(false)

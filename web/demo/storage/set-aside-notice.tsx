@@ -10,7 +10,7 @@ import { Notice } from '../shell/notice'
 /** Stays until the person has dealt with the database. */
 export function SetAsideNotice({ database }: { database: SetAsideDatabase }): ReactNode {
   const { generation, at, reason, bytes } = database
-  const durably = useDurably()
+  const { durably } = useDurably()
   const { isBusy, error, said, perform } = useAction()
   const confirmation = useRef<HTMLDialogElement>(null)
   const save = async (): Promise<string> => {

@@ -15,7 +15,7 @@ import { useStorageWork } from './use-storage-work'
 
 /** How much is stored, for how long, and what can be done with all of it. */
 export function StorageControl({ status }: { status: EngineStatus }): ReactNode {
-  const durably = useDurably()
+  const { durably } = useDurably()
   const details = useDismissable()
   const clearing = useRef<HTMLDialogElement>(null)
   const work = useStorageWork()

@@ -14,7 +14,7 @@ export interface StorageWork extends Omit<Action, 'perform'> {
 
 /** What can be done with the database as a whole, one thing at a time, and what came of it in a sentence. */
 export function useStorageWork(): StorageWork {
-  const durably = useDurably()
+  const { durably } = useDurably()
   const { perform, ...state } = useAction()
   return {
     ...state,

@@ -1,99 +1,139 @@
 import { expect, test } from 'vitest'
-import type { Durably } from '../client'
-import type { EngineEvent, EngineStatus } from '../protocol'
+import { BOOTING, type EngineEvent, type EngineStatus } from '../protocol'
+import { fakeEvents, turn } from './fake-events'
 import { LiveStore } from './live-store'
 
 interface Pending {
-  resolve(value: string): void
+  resolve: (value: string) => void
+  reject: (error: Error) => void
 }
 
-/** A client of which only the parts that a store uses exist; its answers are given by hand. */
-function setup({ epoch = 1 } = {}) {
-  const listeners = new Set<(events: readonly EngineEvent[]) => void>()
-  const statusListeners = new Set<(status: EngineStatus) => void>()
+/** A store whose answers are given by hand. */
+function setup({ live = true } = {}) {
+  const client = fakeEvents()
   const pending: Pending[] = []
-  const status: EngineStatus = {
-    state: 'ready',
-    phase: 'ready',
-    percent: 100,
-    timings: {},
-    error: null,
-    pause: null,
-    storage: null,
-    epoch,
-  }
-  const client = {
-    status,
-    subscribe: (listener: (events: readonly EngineEvent[]) => void) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    onStatus: (listener: (status: EngineStatus) => void) => {
-      statusListeners.add(listener)
-      return () => statusListeners.delete(listener)
-    },
-  } as unknown as Durably
   const store = new LiveStore<string, string>(client, {
     initial: '',
-    load: () => new Promise((resolve) => pending.push({ resolve })),
+    filter: live ? {} : undefined,
+    load: () => new Promise((resolve, reject) => pending.push({ resolve, reject })),
     reduce: (state, action) => {
-      if (action.type === 'loaded')
-        return [action.snapshot, ...action.since.map(({ type }) => type)].join('+')
-      return action.type === 'heard' ? `${state}+${action.events.map(({ type }) => type).join('+')}` : state
+      switch (action.type) {
+        case 'loaded':
+          return [action.snapshot, ...action.since.map(({ type }) => type)].join('+')
+        case 'load-failed':
+          return `failed: ${action.error.message}`
+        case 'heard':
+          return `${state}+${action.events.map(({ type }) => type).join('+')}`
+      }
     },
     outdates: (_state, events) => events.some(({ type }) => type === 'run:complete'),
   })
   return {
     store,
     pending,
-    listeners,
-    hear: (type: EngineEvent['type']) => {
-      for (const listener of listeners) listener([{ type } as EngineEvent])
-    },
-    restart: (next: number) => {
-      for (const listener of statusListeners) listener({ ...status, epoch: next })
-    },
+    client,
+    hear: (type: EngineEvent['type']) => client.hear([{ type } as EngineEvent]),
     answer: async (load: number, value: string) => {
       pending[load]?.resolve(value)
-      await Promise.resolve()
-      await Promise.resolve()
+      await turn()
     },
   }
 }
 
-test('replays on the answer what was heard meanwhile', async () => {
-  const { store, hear, answer } = setup()
+function status(change: Partial<EngineStatus>): EngineStatus {
+  return { ...BOOTING, ...change }
+}
+
+test('asks nothing before it can hear', () => {
+  const { store, client, pending } = setup()
   store.subscribe(() => undefined)
+  expect(pending).toHaveLength(0)
+  client.open()
+  expect(pending).toHaveLength(1)
+})
+
+test('replays on the answer what was heard meanwhile', async () => {
+  const { store, client, hear, answer } = setup()
+  store.subscribe(() => undefined)
+  client.open()
   hear('run:trigger')
   await answer(0, 'one')
   expect(store.getSnapshot()).toBe('one+run:trigger')
 })
 
-test('ignores the older of two answers that come out of order', async () => {
-  const { store, hear, answer } = setup()
+test('asks again after a gap and ignores the answer from before', async () => {
+  const { store, client, answer } = setup()
   store.subscribe(() => undefined)
-  hear('run:complete')
+  client.open()
+  client.open()
   await answer(1, 'new')
   await answer(0, 'old')
   expect(store.getSnapshot()).toBe('new')
 })
 
-test('loads again after a restart of the engine but not at its first boot', () => {
-  const { store, pending, restart } = setup({ epoch: 0 })
+test('asks once more however often it is outdated while it waits', async () => {
+  const { store, client, hear, answer, pending } = setup()
   store.subscribe(() => undefined)
-  restart(1)
+  client.open()
+  for (let time = 0; time < 5; time++) hear('run:complete')
   expect(pending).toHaveLength(1)
-  restart(2)
+  await answer(0, 'one')
   expect(pending).toHaveLength(2)
+  await answer(1, 'two')
+  expect(pending).toHaveLength(2)
+  expect(store.getSnapshot()).toBe('two')
+})
+
+test('shows what there is also when it can hear nothing', async () => {
+  const { store, client, answer } = setup()
+  store.subscribe(() => undefined)
+  client.fail(new Error('offline'))
+  await answer(0, 'one')
+  expect(store.getSnapshot()).toBe('one')
+})
+
+test('tells an answer that can not be had and goes on', async () => {
+  const { store, client, pending, answer } = setup()
+  store.subscribe(() => undefined)
+  client.open()
+  pending[0]?.reject(new Error('no'))
+  await turn()
+  expect(store.getSnapshot()).toBe('failed: no')
+  client.open()
+  await answer(1, 'yes')
+  expect(store.getSnapshot()).toBe('yes')
 })
 
 test('survives unsubscribing and subscribing again', async () => {
-  const { store, listeners, answer } = setup()
+  const { store, client, answer } = setup()
   store.subscribe(() => undefined)()
-  expect(listeners.size).toBe(0)
+  expect(client.count()).toBe(0)
   store.subscribe(() => undefined)
-  await answer(0, 'dropped')
-  expect(store.getSnapshot()).toBe('')
-  await answer(1, 'kept')
+  client.open()
+  await answer(0, 'kept')
   expect(store.getSnapshot()).toBe('kept')
+})
+
+test('hears no answer after the last subscriber is gone', async () => {
+  const { store, client, answer } = setup()
+  const stop = store.subscribe(() => undefined)
+  client.open()
+  stop()
+  await answer(0, 'late')
+  expect(store.getSnapshot()).toBe('')
+})
+
+test('what needs no events is asked at once, and again by a new engine', async () => {
+  const { store, client, pending, answer } = setup({ live: false })
+  store.subscribe(() => undefined)
+  await turn()
+  expect(client.count()).toBe(0)
+  client.tell(status({ state: 'ready' }))
+  expect(pending).toHaveLength(1)
+  await answer(0, 'one')
+  client.tell(status({ state: 'ready', percent: 100 }))
+  expect(pending).toHaveLength(1)
+  client.tell(status({ state: 'starting' }))
+  client.tell(status({ state: 'ready' }))
+  expect(pending).toHaveLength(2)
 })

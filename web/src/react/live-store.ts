@@ -1,5 +1,6 @@
-import type { Durably } from '../client'
-import type { EngineEvent } from '../protocol'
+import type { Durably, SubscribeOptions } from '../client'
+import { asError } from '../errors'
+import type { EngineEvent, EventFilter } from '../protocol'
 
 export type LiveAction<Snapshot> =
   /** `since`: what was heard between question and answer; the answer may contain some of it already. */
@@ -9,26 +10,32 @@ export type LiveAction<Snapshot> =
 
 export interface LiveSpec<State, Snapshot> {
   readonly initial: State
-  load(client: Durably): Promise<Snapshot>
+  /** Which events matter; undefined for none: it only changes with the engine. */
+  readonly filter: EventFilter | undefined
+  load(): Promise<Snapshot>
   reduce(state: State, action: LiveAction<Snapshot>): State
   /** Whether these events say that something changed which they do not carry. */
-  outdates(state: State, events: readonly EngineEvent[]): boolean
+  outdates?(state: State, events: readonly EngineEvent[]): boolean
 }
+
+/** What a store needs of a client. */
+export type LiveClient = Pick<Durably, 'subscribe' | 'status' | 'onStatus'>
 
 /** Something of the engine, loaded once and kept current by its events. For `useSyncExternalStore`. */
 export class LiveStore<State, Snapshot> {
-  readonly #client: Durably
+  readonly #client: LiveClient
   readonly #spec: LiveSpec<State, Snapshot>
   readonly #listeners = new Set<() => void>()
   #state: State
   #disconnect: (() => void) | null = null
-  /** Only the answer to the newest load counts; answers may come out of order. */
-  #newestLoad = 0
-  /** What was heard since the newest load began; null when none is under way. */
+  /** What was heard since the load that is under way began; null when none is. */
   #since: EngineEvent[] | null = null
-  #epoch = 0
+  /** Only the answer to this load counts: one that was begun before may still come. */
+  #newestLoad = 0
+  /** What is loaded is outdated already: it is loaded once more after the answer. */
+  #isOutdated = false
 
-  constructor(client: Durably, spec: LiveSpec<State, Snapshot>) {
+  constructor(client: LiveClient, spec: LiveSpec<State, Snapshot>) {
     this.#client = client
     this.#spec = spec
     this.#state = spec.initial
@@ -47,60 +54,86 @@ export class LiveStore<State, Snapshot> {
     }
   }
 
+  /** Asks for all of it; an answer that is still under way counts no more. */
+  load(): void {
+    if (this.#disconnect !== null) this.#load()
+  }
+
+  /** Asks for all of it, once what is under way has been answered. */
+  refresh(): void {
+    if (this.#since === null) this.load()
+    else this.#isOutdated = true
+  }
+
+  /** Changes the state by an action of a store's own. */
+  protected change(change: (state: State) => State): void {
+    const state = change(this.#state)
+    if (state === this.#state) return
+    this.#state = state
+    for (const listener of [...this.#listeners]) listener()
+  }
+
   #connect(): () => void {
-    this.#epoch = this.#client.status.epoch
-    // Listening begins before the question is asked, so that nothing falls between them.
-    const unsubscribe = this.#client.subscribe((events) => this.#hear(events))
-    const offStatus = this.#client.onStatus(({ epoch }) => this.#followEpoch(epoch))
-    this.#load()
+    const stop =
+      this.#spec.filter === undefined ? this.#followStatus() : this.#followEvents(this.#spec.filter)
     return () => {
-      unsubscribe()
-      offStatus()
+      stop()
       this.#newestLoad++
       this.#since = null
     }
   }
 
-  /** A restarted engine may have lost the question, and events happened that nobody heard. */
-  #followEpoch(epoch: number): void {
-    if (epoch <= this.#epoch) return
-    const restarted = this.#epoch > 0
-    this.#epoch = epoch
-    if (restarted) this.#load()
+  #followEvents(filter: EventFilter): () => void {
+    // Listening begins before the question is asked, so that nothing falls between them.
+    const options: SubscribeOptions = {
+      ...filter,
+      onOpen: () => this.#load(),
+      // What can't be kept current can still be shown.
+      onError: () => this.#load(),
+    }
+    return this.#client.subscribe((events) => this.#hear(events), options)
+  }
+
+  #followStatus(): () => void {
+    let wasReady = this.#client.status.state === 'ready'
+    queueMicrotask(() => this.load())
+    return this.#client.onStatus(({ state }) => {
+      const isReady = state === 'ready'
+      if (isReady && !wasReady && this.#since === null) this.#load()
+      wasReady = isReady
+    })
   }
 
   #hear(events: readonly EngineEvent[]): void {
     // Not spread into arguments: a batch may hold more than a call can take.
     if (this.#since !== null) for (const event of events) this.#since.push(event)
     this.#dispatch({ type: 'heard', events })
-    if (this.#spec.outdates(this.#state, events)) this.#load()
+    if (this.#spec.outdates?.(this.#state, events) === true) this.refresh()
   }
 
   #load(): void {
     const load = ++this.#newestLoad
     const since: EngineEvent[] = []
     this.#since = since
+    this.#isOutdated = false
     this.#spec
-      .load(this.#client)
+      .load()
       .then((snapshot) => {
         if (load === this.#newestLoad) this.#settle({ type: 'loaded', snapshot, since })
       })
       // After `then`: an answer that cannot be understood is a load that failed, too.
       .catch((reason: unknown) => {
-        const error = reason instanceof Error ? reason : new Error(String(reason))
-        if (load === this.#newestLoad) this.#settle({ type: 'load-failed', error })
+        if (load === this.#newestLoad) this.#settle({ type: 'load-failed', error: asError(reason) })
       })
   }
 
   #settle(action: LiveAction<Snapshot>): void {
     this.#since = null
     this.#dispatch(action)
+    if (this.#isOutdated) this.#load()
   }
 
   #dispatch(action: LiveAction<Snapshot>): void {
-    const state = this.#spec.reduce(this.#state, action)
-    if (state === this.#state) return
-    this.#state = state
-    for (const listener of [...this.#listeners]) listener()
+    this.change((state) => this.#spec.reduce(state, action))
   }
 }

@@ -1,11 +1,14 @@
 import { useCallback, useSyncExternalStore } from 'react'
-import type { EngineStatus } from '../protocol'
-import { useDurably } from './context'
+import { BOOTING, type EngineStatus } from '../protocol'
+import { useClient } from './context'
 
-/** The state of the engine: booting, waiting for another tab, ready, failed or closed. */
+/** The state of the engine: booting, waiting for another tab, ready, offline, failed or closed. */
 export function useEngineStatus(): EngineStatus {
-  const durably = useDurably()
+  const durably = useClient()
   const subscribe = useCallback((listener: () => void) => durably.onStatus(listener), [durably])
-  const getSnapshot = (): EngineStatus => durably.status
-  return useSyncExternalStore(subscribe, getSnapshot, getSnapshot)
+  return useSyncExternalStore(
+    subscribe,
+    () => durably.status,
+    () => BOOTING,
+  )
 }

@@ -1,33 +1,82 @@
 import { useMemo, useSyncExternalStore } from 'react'
-import type { ClientRun, EngineEvent } from '../protocol'
-import { useDurably } from './context'
-import { LiveStore } from './live-store'
-import { NO_RUNS, reduceRuns, type RunsState } from './reducer'
+import type { JobName, RunOf } from '../job-types'
+import type { RunStatus } from '../protocol'
+import { useClient } from './context'
+import { NO_RUNS } from './runs-state'
+import { hasMore, RunsStore } from './runs-store'
 
-export interface UseRunsOptions {
-  /** Default: 50. */
-  limit?: number
+export interface UseRunsOptions<Name extends JobName = JobName> {
+  /** Of this job, or of one of these. None given, or none in the list: of any. */
+  jobName?: Name | readonly Name[] | undefined
+  /** In this status, or in one of these. None given, or none in the list: in any. */
+  status?: RunStatus | readonly RunStatus[] | undefined
+  /** All of them must match. */
+  labels?: Record<string, string> | undefined
+  /** Default: 10. */
+  pageSize?: number
+  /** Keep the list current. Default: true. */
+  realtime?: boolean
+  /** `summary` leaves out inputs and outputs, for lists that don't show them. Default: `full`. */
+  view?: 'full' | 'summary'
 }
 
-/** The newest runs without their inputs and outputs, kept current. */
-export function useRuns({ limit = 50 }: UseRunsOptions = {}): RunsState {
-  const durably = useDurably()
-  const store = useMemo(
-    () =>
-      new LiveStore<RunsState, readonly ClientRun[]>(durably, {
-        initial: NO_RUNS,
-        load: (client) => client.getRuns({ view: 'summary', limit }),
-        reduce: (state, action) => reduceRuns(state, action, limit),
-        outdates: (state, events) => events.some((event) => opensGap(state, event, limit)),
-      }),
-    [durably, limit],
-  )
-  return useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot)
+export interface UseRunsResult<Name extends JobName = JobName> {
+  /** Newest first. */
+  runs: readonly RunOf<Name>[]
+  /** 0 is the newest. */
+  page: number
+  hasMore: boolean
+  /** At first, and whenever another page or a refresh was asked for. */
+  isLoading: boolean
+  error: string | null
+  nextPage: () => void
+  prevPage: () => void
+  goToPage: (page: number) => void
+  refresh: () => void
 }
 
-/** Whether a run may be missing: an older one moves up, or one is claimed that was never heard of. */
-function opensGap({ runs, status }: RunsState, event: EngineEvent, limit: number): boolean {
-  if (status !== 'ready') return false
-  if (event.type === 'run:delete') return runs.length === limit - 1
-  return event.type === 'run:leased' && runs.length < limit && !runs.some((run) => run.id === event.runId)
+/** A page of the list of runs, kept current in place. */
+export function useRuns<Name extends JobName = JobName>({
+  jobName,
+  status,
+  labels,
+  pageSize = 10,
+  realtime = true,
+  view = 'full',
+}: UseRunsOptions<Name> = {}): UseRunsResult<Name> {
+  const durably = useClient()
+  // Lists and labels are mostly written where the hook is called: new objects that say the same.
+  const query = JSON.stringify({ jobName: given(jobName), labels, status: given(status) })
+  const store = useMemo(() => {
+    const { jobName, labels, status } = JSON.parse(query) as Query
+    return new RunsStore(
+      durably,
+      { ...(jobName && { jobName }), ...(labels && { labels }), realtime },
+      { pageSize, statuses: status, isSummary: view === 'summary' },
+    )
+  }, [durably, query, pageSize, realtime, view])
+  const state = useSyncExternalStore(store.subscribe, store.getSnapshot, () => NO_RUNS)
+  const runs = useMemo(() => state.listed.slice(0, pageSize) as RunOf<Name>[], [state.listed, pageSize])
+  return {
+    runs,
+    page: state.page,
+    hasMore: hasMore(state, { pageSize }),
+    isLoading: state.isLoading,
+    error: state.error?.message ?? null,
+    nextPage: store.nextPage,
+    prevPage: store.prevPage,
+    goToPage: store.goToPage,
+    refresh: store.refreshPage,
+  }
+}
+
+interface Query {
+  jobName?: string[]
+  labels?: Record<string, string>
+  status?: RunStatus[]
+}
+
+function given<Value>(value: Value | readonly Value[] | undefined): readonly Value[] | undefined {
+  const list = value === undefined ? [] : ([value].flat() as Value[])
+  return list.length === 0 ? undefined : list
 }

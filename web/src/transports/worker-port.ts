@@ -1,10 +1,12 @@
-import { DurablyError } from '../errors'
+import { abortable } from '../abort'
+import { CLOSED, DurablyError, notJson } from '../errors'
 import {
   BOOTING,
   PROTOCOL_VERSION,
   STORAGE_OPERATIONS,
   type EngineEvent,
   type EngineStatus,
+  type EventFilter,
   type FromWorker,
   type OperationName,
   type Operations,
@@ -14,7 +16,8 @@ import {
   type StorageKind,
   type WireError,
 } from '../protocol'
-import type { Transport, TransportListener } from '../transport'
+import { Subscribers } from '../subscribers'
+import type { EventListener, RequestOptions, Transport } from '../transport'
 
 /** Where `durably/vite` put the Python runtime; nothing defines it elsewhere. */
 declare const __DURABLY_RUNTIME_URL__: string | undefined
@@ -77,7 +80,8 @@ export class WorkerPort implements Transport {
   readonly #options: Required<WorkerPortOptions>
   #status: EngineStatus
   #worker: Worker | null = null
-  #listener: TransportListener | null = null
+  #onStatus: ((status: EngineStatus) => void) | null = null
+  readonly #subscribers = new Subscribers()
   /** Requests without an answer yet. They are sent once the page sees an engine that can answer. */
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
@@ -95,6 +99,8 @@ export class WorkerPort implements Transport {
       })
     }
     this.#status = BOOTING
+    // Rendered on a server: this client is replaced by the browser's own, and nobody asks it anything.
+    if (typeof Worker === 'undefined') return
     if (!isSecureContext) {
       this.#status = { ...this.#status, state: 'failed', error: INSECURE }
       return
@@ -108,15 +114,22 @@ export class WorkerPort implements Transport {
     return this.#status
   }
 
-  connect(listener: TransportListener): void {
-    this.#listener = listener
+  connect(listener: (status: EngineStatus) => void): void {
+    this.#onStatus = listener
+  }
+
+  subscribe(filter: EventFilter, listener: EventListener): () => void {
+    const subscriber = this.#subscribers.add(filter, listener)
+    queueMicrotask(() => this.#subscribers.open('new'))
+    return () => this.#subscribers.delete(subscriber)
   }
 
   request<Name extends OperationName>(
     operation: Name,
     body: Operations[Name]['in'],
-    file?: Blob,
+    { file, signal }: RequestOptions = {},
   ): Promise<Operations[Name]['out']> {
+    if (typeof Worker === 'undefined') return Promise.reject(new DurablyError(NO_BROWSER))
     if (!this.#canAnswer(operation) && this.#status.error !== null) {
       return Promise.reject(new DurablyError(this.#status.error))
     }
@@ -127,15 +140,19 @@ export class WorkerPort implements Transport {
       return Promise.reject(new DurablyError(notJson(error)))
     }
     const message: RequestMessage = { type: 'request', id: ++this.#lastId, operation, body: text, file }
-    return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error)
+    const answer = new Promise<Operations[Name]['out']>((resolve, reject) => {
       this.#waiting.set(message.id, {
         message,
         isSent: false,
         resolve: resolve as (body: unknown) => void,
         reject,
       })
-      this.#send()
     })
+    this.#send()
+    // What waits for the engine is not sent at all then; an answer that still comes finds no one.
+    signal?.addEventListener('abort', () => this.#waiting.delete(message.id), { once: true })
+    return abortable(answer, signal)
   }
 
   /** Whether there is someone to answer now. Storage is looked after also when the engine could not be started. */
@@ -154,9 +171,11 @@ export class WorkerPort implements Transport {
   }
 
   close(): void {
+    if (typeof Worker === 'undefined') return
     removeEventListener('pagehide', this.#onPageHide)
     removeEventListener('pageshow', this.#onPageShow)
     this.#end({ ...this.#status, state: 'closed', error: CLOSED })
+    this.#subscribers.failed(new DurablyError(CLOSED))
   }
 
   // ---------------------------------------------------------------- the worker's life
@@ -260,7 +279,7 @@ export class WorkerPort implements Transport {
       case 'events': {
         const events = JSON.parse(message.body) as EngineEvent[]
         if (events.some(({ type }) => type === 'step:complete' || type === 'run:complete')) this.#deaths = 0
-        this.#listener?.events(events)
+        this.#subscribers.events(events)
       }
     }
   }
@@ -294,9 +313,6 @@ export class WorkerPort implements Transport {
     }
     if (status.error !== null && this.#status.error === null) this.#rejectAll(status.error, isForEngine)
     if (status.state === 'ready' && this.#status.state !== 'ready') this.#readyAt = performance.now()
-    this.#status = status
-    // Before listeners hear of it: what they ask for is sent once, by `request`.
-    this.#send()
     this.#setStatus(status)
   }
 
@@ -320,8 +336,13 @@ export class WorkerPort implements Transport {
   }
 
   #setStatus(status: EngineStatus): void {
+    const isAnew = status.epoch > this.#status.epoch
     this.#status = status
-    this.#listener?.status(status)
+    // Before listeners hear of it: what they ask for is sent once, by `request`.
+    this.#send()
+    this.#onStatus?.(status)
+    // The engine that was there before may have told things that were lost with it.
+    if (isAnew) this.#subscribers.open('all')
   }
 }
 
@@ -334,8 +355,6 @@ function isForEngine({ message }: Waiting): boolean {
   return !isStorageOperation(message.operation)
 }
 
-const CLOSED: WireError = { code: 'closed', status: 503, message: 'This client was closed.' }
-
 const INSECURE: WireError = {
   code: 'storage_unavailable',
   status: 503,
@@ -343,9 +362,10 @@ const INSECURE: WireError = {
     'Browsers keep a database only for pages that come over https or from localhost. Open the page there.',
 }
 
-function notJson(error: unknown): WireError {
-  const reason = error instanceof Error ? error.message : String(error)
-  return { code: 'validation', status: 400, message: `The request can’t be written as JSON: ${reason}` }
+const NO_BROWSER: WireError = {
+  code: 'unsupported',
+  status: 501,
+  message: 'The engine runs in a browser. While a page is rendered on a server it can’t be asked anything.',
 }
 
 const INTERRUPTED: WireError = {

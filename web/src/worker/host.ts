@@ -104,6 +104,7 @@ export class EngineHost {
     this.#enter('lock')
     // What is in memory is this worker's alone.
     if (message.storage === 'opfs') await this.#patiently(takeTabLock(message.database))
+    this.#report({ role: 'leader' })
     this.#enter('storage')
     // Python is loaded meanwhile: the files are nothing that it needs to start.
     const loading = fetchManifest(message.runtimeUrl).then(async (manifest) => ({
@@ -114,6 +115,7 @@ export class EngineHost {
     const storage = await this.#patiently(openStorage(message))
     this.#enter('python')
     const { manifest, python } = await loading
+    this.#tellVersions(manifest)
     this.#enter('engine')
     this.#parts = { storage, python, manifest, tools: new DatabaseTools(python) }
     setInterval(() => void this.#lookUpFigures(), FIGURES_INTERVAL_MS)
@@ -288,6 +290,10 @@ export class EngineHost {
       percent: BEGINS_AT[phase],
       timings,
     })
+  }
+
+  #tellVersions({ engine, build, pyodide }: Manifest): void {
+    this.#report({ versions: { ...this.#status.versions, engine, build, pyodide: pyodide.version } })
   }
 
   /** `part` of a phase is done, from 0 to 1; said only while that phase is the current one. */

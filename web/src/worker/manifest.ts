@@ -1,6 +1,8 @@
 /** What the bundler wrote: `manifest.json` in the runtime folder. Addresses are relative to it. */
 export interface Manifest {
   manifestVersion: 1
+  /** Version of the Python package. */
+  engine: string
   /** Hash over Pyodide and the app. */
   build: string
   pyodide: { version: string; url: string }

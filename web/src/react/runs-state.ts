@@ -1,0 +1,145 @@
+import { isRunEvent } from '../events'
+import type { ClientRun, EngineEvent, RunEvent, RunStatus } from '../protocol'
+import type { LiveAction } from './live-store'
+import { isOlderProgress, moveRun, triggeredRun } from './move-run'
+
+export interface RunsState {
+  /** Newest first; one more than a page holds, if there is one more. */
+  listed: readonly ClientRun[]
+  page: number
+  isLoading: boolean
+  /** A run was taken off this page, and another may follow that is not known yet. */
+  isShort: boolean
+  error: Error | null
+}
+
+export interface RunsView {
+  pageSize: number
+  /** Undefined: in any. */
+  statuses: readonly RunStatus[] | undefined
+  /** Whether runs are shown without their inputs and outputs, which events don't carry. */
+  isSummary: boolean
+}
+
+export type RunsAction =
+  | LiveAction<readonly ClientRun[]>
+  | { type: 'turned'; page: number }
+  | { type: 'refreshed' }
+  /** A run that an event told of. Null: it is gone. */
+  | { type: 'fetched'; runId: string; run: ClientRun | null; since: readonly RunEvent[] }
+
+export const NO_RUNS: RunsState = { listed: [], page: 0, isLoading: true, isShort: false, error: null }
+
+export function reduceRuns(state: RunsState, action: RunsAction, view: RunsView): RunsState {
+  switch (action.type) {
+    case 'turned':
+      return { ...state, page: action.page, isLoading: true }
+    case 'refreshed':
+      return { ...state, isLoading: true }
+    case 'loaded': {
+      const since = action.since.filter((event) => !isOlder(action.snapshot, event))
+      const loaded: RunsState = {
+        ...state,
+        listed: action.snapshot,
+        isLoading: false,
+        isShort: false,
+        error: null,
+      }
+      return since.reduce((current, event) => moveList(current, event, view), loaded)
+    }
+    case 'load-failed':
+      return { ...state, isLoading: false, error: action.error }
+    case 'heard':
+      return action.events.reduce((current, event) => moveList(current, event, view), state)
+    case 'fetched':
+      return action.since.reduce(
+        (current, event) => moveList(current, event, view),
+        place(state, action.runId, action.run, view),
+      )
+  }
+}
+
+/** The runs that have to be asked for one by one, because events don't tell enough of them. */
+export function wantedRuns(
+  { listed, page }: RunsState,
+  events: readonly EngineEvent[],
+  { statuses, isSummary }: RunsView,
+): ReadonlySet<string> {
+  const wanted = new Set<string>()
+  for (const event of events) {
+    const after = STATUS_AFTER[event.type]
+    if (!isRunEvent(event) || event.type === 'run:delete') continue
+    const isListed = listed.some(({ id }) => id === event.runId)
+    const lacksValues = isListed && !isSummary && CARRIES_VALUES.has(event.type)
+    const enters = !isListed && page === 0 && after !== undefined && statuses?.includes(after) === true
+    if (lacksValues || enters) wanted.add(event.runId)
+  }
+  return wanted
+}
+
+/** Whether runs may be missing, or others stand on this page now. */
+export function outdatesPage(
+  { listed, page, isShort }: RunsState,
+  event: EngineEvent,
+  view: RunsView,
+): boolean {
+  if (isShort) return true
+  if (page > 0) return event.type === 'run:trigger' || event.type === 'run:delete'
+  if (event.type !== 'run:leased' || view.statuses !== undefined) return false
+  // The page is not full, and still here is one that it lacks.
+  return listed.length <= view.pageSize && !listed.some(({ id }) => id === event.runId)
+}
+
+const CARRIES_VALUES: ReadonlySet<string> = new Set(['run:trigger', 'run:coalesced', 'run:complete'])
+
+const STATUS_AFTER: { [Type in EngineEvent['type']]?: RunStatus } = {
+  'run:trigger': 'pending',
+  'run:requeue': 'pending',
+  'run:leased': 'leased',
+  'run:complete': 'completed',
+  'run:fail': 'failed',
+  'run:cancel': 'cancelled',
+}
+
+function moveList(state: RunsState, event: EngineEvent, view: RunsView): RunsState {
+  if (!isRunEvent(event)) return state
+  const known = state.listed.find(({ id }) => id === event.runId)
+  if (known === undefined) {
+    return event.type === 'run:trigger' ? place(state, event.runId, triggeredRun(event), view) : state
+  }
+  if (event.type === 'run:delete') return place(state, known.id, null, view)
+  // Where outputs are shown, a run is seen to have completed together with its output.
+  const moved = event.type === 'run:complete' && !view.isSummary ? known : moveRun(known, event)
+  return moved === known ? state : place(state, known.id, moved, view)
+}
+
+/** Puts the run where it belongs, or takes it off the page. Only the first page takes in new ones. */
+function place(state: RunsState, runId: string, run: ClientRun | null, view: RunsView): RunsState {
+  const known = state.listed.find(({ id }) => id === runId)
+  const belongs = run !== null && (view.statuses?.includes(run.status) ?? true)
+  if (!belongs) {
+    if (known === undefined) return state
+    const isShort = state.isShort || state.listed.length > view.pageSize
+    return { ...state, isShort, listed: state.listed.filter((other) => other !== known) }
+  }
+  if (known !== undefined) {
+    return { ...state, listed: state.listed.map((other) => (other === known ? run : other)) }
+  }
+  return state.page === 0 ? { ...state, listed: inserted(state.listed, run, view.pageSize + 1) } : state
+}
+
+/** By time, not simply in front: a replayed trigger may be older than the runs of the snapshot. */
+function inserted(runs: readonly ClientRun[], run: ClientRun, most: number): readonly ClientRun[] {
+  const older = runs.findIndex((other) => isOlderRun(other, run))
+  const at = older === -1 ? runs.length : older
+  return [...runs.slice(0, at), run, ...runs.slice(at)].slice(0, most)
+}
+
+function isOlderRun(a: ClientRun, b: ClientRun): boolean {
+  return a.createdAt === b.createdAt ? a.id < b.id : a.createdAt < b.createdAt
+}
+
+function isOlder(snapshot: readonly ClientRun[], event: EngineEvent): boolean {
+  const run = event.type === 'run:progress' ? snapshot.find(({ id }) => id === event.runId) : undefined
+  return run !== undefined && isOlderProgress(run, event)
+}

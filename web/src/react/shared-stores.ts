@@ -1,0 +1,45 @@
+import { useCallback, useSyncExternalStore } from 'react'
+import type { Durably } from '../client'
+import type { LiveStore } from './live-store'
+
+type Store<State> = Pick<LiveStore<State, never>, 'subscribe' | 'getSnapshot'>
+
+/** By client and key: components that look at the same thing ask for it once. */
+const STORES = new WeakMap<Durably, Map<string, { store: Store<unknown>; users: number }>>()
+
+/** What the store under `key` holds; made by the first component that looks, dropped after the last. */
+export function useShared<State>(
+  durably: Durably,
+  key: string,
+  initial: State,
+  make: () => Store<State>,
+): State {
+  // Not made while rendering: what React renders and throws away would leave its store behind.
+  const subscribe = useCallback(
+    (listener: () => void) => acquire(durably, key, make, listener),
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the key says all that `make` depends on
+    [durably, key],
+  )
+  const getSnapshot = (): State =>
+    (STORES.get(durably)?.get(key)?.store as Store<State> | undefined)?.getSnapshot() ?? initial
+  return useSyncExternalStore(subscribe, getSnapshot, () => initial)
+}
+
+function acquire(
+  durably: Durably,
+  key: string,
+  make: () => Store<unknown>,
+  listener: () => void,
+): () => void {
+  const stores = STORES.get(durably) ?? new Map<string, { store: Store<unknown>; users: number }>()
+  STORES.set(durably, stores)
+  const shared = stores.get(key) ?? { store: make(), users: 0 }
+  stores.set(key, shared)
+  shared.users += 1
+  const unsubscribe = shared.store.subscribe(listener)
+  return () => {
+    unsubscribe()
+    shared.users -= 1
+    if (shared.users === 0) stores.delete(key)
+  }
+}
