@@ -21,8 +21,9 @@ S = TypeVar("S", core_schema.ModelSchema, core_schema.DataclassSchema, core_sche
 class WireSchema(GenerateJsonSchema):
     """Schemas of what clients send and receive.
 
-    They receive fields by their names unless a model says ``serialize_by_alias``, as the engine
-    stores them; pydantic's own schema has the aliases in both directions.
+    They receive what the engine stores: every field, by its name unless a model says
+    ``serialize_by_alias``. pydantic's own schemas have the aliases in both directions, and fields with
+    a default as if they might be missing.
     """
 
     ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - as pydantic has it
@@ -36,6 +37,23 @@ class WireSchema(GenerateJsonSchema):
     def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> dict[str, Any]:
         return self._named(super().typed_dict_schema, schema)
 
+    def field_is_required(
+        self,
+        field: core_schema.ModelField | core_schema.DataclassField | core_schema.TypedDictField,
+        total: bool,
+    ) -> bool:
+        if self.mode == "validation" or field["type"] == "typed-dict-field":
+            return super().field_is_required(field, total)
+        return field.get("serialization_exclude_if") is None
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> dict[str, Any]:
+        generated = super().decimal_schema(schema)
+        text = generated["anyOf"][-1] if "anyOf" in generated else generated
+        # Like that of a date, its form has a name; some versions of pydantic write a long pattern.
+        text.pop("pattern", None)
+        text["format"] = "decimal"
+        return generated
+
     def _named(self, generate: Callable[[S], dict[str, Any]], schema: S) -> dict[str, Any]:
         if self.mode == "validation":
             return generate(schema)
@@ -47,7 +65,7 @@ class WireSchema(GenerateJsonSchema):
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """The jobs of a file: ``{"jobs": [{"key", "name", "description", "input", "output"}], "$defs"}``.
+    """The jobs of a file: ``{"file", "jobs": [{"key", "name", "description", "input", "output"}], "$defs"}``.
 
     Imports the file, as ``python jobs.py`` would find its modules. Raises ``DurablyError`` when there
     are no jobs to be had; see ``describe_failure``.
@@ -71,7 +89,7 @@ def describe(path: Path) -> dict[str, Any]:
         }
         for key, job in jobs.items()
     ]
-    return {"jobs": described, "$defs": schema.get("$defs", {})}
+    return {"file": path.name, "jobs": described, "$defs": schema.get("$defs", {})}
 
 
 def describe_failure(error: DurablyError, path: Path) -> dict[str, Any]:

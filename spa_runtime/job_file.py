@@ -68,7 +68,7 @@ def _is_of_project(file: Path, folder: Path, installed: set[str]) -> bool:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(getattr(error, "msg", None) or error)
+    text = str(getattr(error, "msg", None) or error).partition("\n\nFor further information visit")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

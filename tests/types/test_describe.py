@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+ROOT = Path(__file__).parent.parent.parent
+
 HEAD = """\
 from pydantic import BaseModel, ConfigDict, Field
 from durably_core import StepContext, job
@@ -151,3 +153,23 @@ def test_file_named_like_another_module_is_refused(jobs: Path) -> None:
     other = jobs.with_name("asyncio.py")
     other.write_text(HEAD + JOB)
     assert "another module named 'asyncio'" in failure(other)["message"]
+
+
+def test_engine_in_the_same_folder_is_not_the_jobs(jobs: Path) -> None:
+    """In the browser, engine, packages and jobs lie side by side."""
+    for package in ("durably_core", "spa_runtime"):
+        (jobs.parent / package).symlink_to(ROOT / package)
+    jobs.write_text(HEAD + JOB.replace("step: StepContext, ", ""))
+    program = (
+        f"import spa_runtime.job_file as j, pathlib; j.import_jobs('jobs', pathlib.Path({str(jobs.parent)!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=jobs.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "must be a function of two parameters" in done.stderr
+    assert done.stderr.endswith("input: MyInput) -> MyOutput (jobs.py, line 11)\n")

@@ -1,0 +1,7 @@
+import { text } from 'node:stream/consumers'
+import type { Description } from './description'
+import { generateTypes } from './generate'
+
+// Started by `durably types`: the description comes in, the TypeScript file goes out.
+const description = JSON.parse(await text(process.stdin)) as Description
+process.stdout.write(await generateTypes(description))
