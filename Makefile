@@ -12,7 +12,7 @@ WHEEL := build/durably-$(VERSION)-py3-none-any.whl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build package test test-unit test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth lock clean
+.PHONY: help demo build example package test test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -22,9 +22,12 @@ demo: build ## Set up everything, build, and serve the demo (PORT=8000)
 
 build: build/demo/index.html ## Build the demo into build/demo
 
+example: .setup-python examples/react_vite/node_modules/.installed ## Develop the React and Vite example
+	cd examples/react_vite && npm run dev
+
 package: $(NPM_PACKAGE) $(WHEEL) ## Build the npm package and the Python wheel into build
 
-test: check test-unit test-power-sample test-browser ## Set up everything and run all the tests
+test: check test-unit test-package test-power-sample test-browser ## Set up everything and run all the tests
 
 check: .setup-python .setup-web ## Linters and type checkers
 	$(BIN)/ruff check .
@@ -37,8 +40,11 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/types
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html ## The whole thing in a real browser
+test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
+
+test-package: package .setup-web ## The npm package and the wheel, as an application has them
+	$(BIN)/pytest tests/package
 
 test-power-sample: build/power/main.js build/wheels/.downloaded ## Simulated power cuts and failing files, a sample of them (SEED=1)
 	node --enable-source-maps build/power/main.js sample $(SEED)
@@ -76,7 +82,7 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
 
 clean: ## Remove everything that was built or installed
-	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules bench/spa/node_modules bench/spa/dist
+	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/react_vite/node_modules bench/spa/node_modules bench/spa/dist
 
 # ---------------------------------------------------------------- what the targets need
 
@@ -136,6 +142,10 @@ $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/
 
 $(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE | $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
+	@touch $@
+
+examples/react_vite/node_modules/.installed: $(NPM_PACKAGE) examples/react_vite/package.json examples/react_vite/package-lock.json
+	cd examples/react_vite && npm ci --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The page that runs the conformance suite in the browser. No bundle has it.

@@ -38,11 +38,13 @@ export default defineConfig([
   { input: { react: './src/react/index.ts' }, external, plugins: [typesOfClient, dts(page)], output },
   // By itself, and so whole: nothing is shared with the page.
   { input: { worker: './src/worker/entry.ts' }, external, output },
+  // Run in Node, each by itself.
+  { input: { vite: './src/vite/index.ts' }, external, platform: 'node', output },
+  { input: { 'types-cli': './src/types/cli.ts' }, external, platform: 'node', output },
   {
     input: { vite: './src/vite/index.ts' },
     external,
-    platform: 'node',
-    plugins: [dts({ tsconfig: 'tsconfig.node.json' })],
+    plugins: [dts({ tsconfig: 'tsconfig.node.json', emitDtsOnly: true })],
     output,
   },
 ])

@@ -3,5 +3,5 @@ import { durably } from 'durably/vite'
 import { defineConfig } from 'vite'
 
 export default defineConfig({
-  plugins: [react(), durably({ jobs: 'jobs.py' })],
+  plugins: [react(), durably({ jobs: 'jobs.py', types: 'src/jobs.gen.ts' })],
 })

@@ -13,6 +13,8 @@ export interface DurablyPluginOptions {
   jobs: string
   /** The Python that has Durably. Default: that of the active virtual environment, or of the nearest `.venv`, or `python3`. */
   python?: string
+  /** A TypeScript file to keep up to date with the types of the jobs, such as `src/jobs.gen.ts`. */
+  types?: string
   /** Options of the engine in the page. */
   options?: EngineOptions
   /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
@@ -68,6 +70,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
       project = new JobProject({
         python: options.python ?? findPython(dirname(jobs)),
         jobs,
+        types: options.types === undefined ? null : resolve(config.root, options.types),
         engine: options.options ?? {},
         output: join(config.cacheDir, 'durably', config.command),
         onProgress: (line) => config.logger.info(line),

@@ -1,16 +1,13 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
+import type { Description } from '../types/description'
 import { JobsError, PythonError } from './errors'
 import { runDurably } from './python'
+import { writeTypes } from './types-file'
 
 /** What `python -m spa_runtime describe` prints. */
 type Described = Description | { error: Fault }
-
-interface Description {
-  jobs: unknown[]
-  $defs: Record<string, unknown>
-}
 
 interface Fault {
   message: string
@@ -25,6 +22,8 @@ export interface JobProjectOptions {
   jobs: string
   /** Options of the engine, for the manifest. */
   engine: object
+  /** The TypeScript file for the types of the jobs, if there is to be one. */
+  types: string | null
   /** Where the runtime folder is made. */
   output: string
   onProgress: (line: string) => void
@@ -46,11 +45,13 @@ export class JobProject {
     return dirname(this.#options.jobs)
   }
 
-  /** Checks the jobs and makes the runtime folder anew. Throws a `JobsError` that leads to the line at fault. */
+  /** Checks the jobs, writes their types, and makes the runtime folder anew. Throws a `PythonError`. */
   async update(): Promise<RuntimeFiles> {
-    await this.#describe()
+    const { types, output } = this.#options
+    const description = await this.#describe()
+    if (types !== null) await writeTypes(types, description)
     await this.#pack()
-    return await filesBelow(this.#options.output)
+    return await filesBelow(output)
   }
 
   async #describe(): Promise<Description> {
