@@ -1,4 +1,4 @@
-import { useState, type FormEvent } from 'react'
+import { useState, type SubmitEvent } from 'react'
 
 interface CountFormProps {
   isBusy: boolean
@@ -9,7 +9,7 @@ export function CountForm({ isBusy, start }: CountFormProps) {
   const [text, setText] = useState(SAMPLE)
   const [refusal, setRefusal] = useState<string | null>(null)
 
-  const submit = (event: FormEvent) => {
+  const submit = (event: SubmitEvent) => {
     event.preventDefault()
     setRefusal(null)
     start(text).catch((error: unknown) => setRefusal(error instanceof Error ? error.message : String(error)))
