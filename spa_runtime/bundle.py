@@ -53,6 +53,8 @@ OPTION_NAMES = frozenset(
     }
 )
 """Options that can stand in a manifest: the others are the page's to decide, or no JSON."""
+MOST_WRITERS = 10
+"""So many builds may write one folder at the same moment."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip knows no earlier time: two builds of the same input are the same bytes."""
 
@@ -150,11 +152,23 @@ def write(plan: Plan, target: Path) -> None:
             else:
                 path.write_bytes(content)
         # A build that fails before this line leaves the old bundle as it was.
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
+        _replace(target, fresh)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _replace(target: Path, fresh: Path) -> None:
+    for attempts_left in reversed(range(MOST_WRITERS)):
+        shutil.rmtree(target, ignore_errors=True)
+        try:
+            fresh.rename(target)
+        except OSError:
+            # Another build wrote the same folder between the two lines: the last one stays.
+            if not attempts_left:
+                raise
+        else:
+            return
 
 
 def _is_replaceable(target: Path, manifest: str) -> bool:

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from spa_runtime.headers import ISOLATION_HEADERS
 from tests.browser.browser import Chromium
-from tests.browser.vite import Project, copy_example
+from tests.browser.vite import EXAMPLE, Project, copy_example
 
 FAULT = ("async def count_words(", "async def count_words((")
 OVERLAY = "vite-error-overlay"
@@ -91,6 +91,12 @@ def test_run_of_a_built_application_goes_on_after_a_reload(built: str, chromium:
     expect(page.get_by_role("heading", name="680 words")).to_be_visible()
     expect(page.get_by_label("Logs")).to_contain_text("Page 1:")
     expect_isolated(page, built)
+
+
+@pytest.mark.usefixtures("built")
+def test_types_that_a_build_writes_are_those_in_the_example_and_hold(project: Project) -> None:
+    assert project.read("src/jobs.gen.ts") == (EXAMPLE / "src/jobs.gen.ts").read_text("utf-8")
+    subprocess.run(["node", "node_modules/typescript/bin/tsc"], cwd=project.folder, check=True)
 
 
 def test_python_that_changes_reloads_the_page_and_its_types(

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.conftest import NODE_MODULES, VERSION, Consumer
+from spa_runtime import bundle
+from tests.package.conftest import NODE_MODULES, ROOT, VERSION, Consumer
 
-STATIC = r"""^(?:import|export)\b[^"';]*?["']([^"']+)["']"""
-DYNAMIC = r"""\bimport\(\s*["']([^"']+)["']"""
 REGISTERED = """
 export interface Jobs {
   'import-csv': { input: { filename: string }; output: { imported: number } }
@@ -51,11 +50,15 @@ export default defineConfig({ plugins: [durably({ jobs: 'jobs.py', options: { le
 
 def imports(consumer: Consumer, name: str) -> set[str]:
     """What a built file imports by name, itself or through files beside it."""
-    found: set[str] = set()
-    code = consumer.read(name)
-    for source in re.findall(STATIC, code, re.MULTILINE) + re.findall(DYNAMIC, code):
-        found |= imports(consumer, source[2:]) if source.startswith("./") else {source}
-    return found
+    program = f"""
+      import {{ rolldown }} from 'rolldown'
+      const found = new Set()
+      const external = (id) => /^[^./]/.test(id) && found.add(id) !== null
+      const bundle = await rolldown({{ input: './node_modules/durably/dist/{name}', external }})
+      await bundle.generate()
+      console.log(JSON.stringify([...found]))
+    """
+    return set(json.loads(node(consumer, program)))
 
 
 def node(consumer: Consumer, program: str) -> str:
@@ -149,3 +152,16 @@ def test_types_work_with_the_registered_jobs(consumer: Consumer, resolution: str
         check=False,
     )
     assert done.stdout == ""
+
+
+def test_options_of_the_plugin_are_documented(consumer: Consumer) -> None:
+    declared = consumer.read("vite.d.ts").split("interface DurablyPluginOptions {")[1].split("\n}")[0]
+    documented = (ROOT / "docs" / "vite.md").read_text("utf-8")
+    options = re.findall(r"^  (\w+)\??:", declared, re.MULTILINE)
+    assert len(options) >= 6
+    assert [option for option in options if f"| `{option}` |" not in documented] == []
+
+
+def test_options_of_the_engine_are_those_of_python(consumer: Consumer) -> None:
+    declared = consumer.read("vite.d.ts").split("interface EngineOptions {")[1].split("\n}")[0]
+    assert set(re.findall(r"^  (\w+)\?:", declared, re.MULTILINE)) == bundle.OPTION_NAMES

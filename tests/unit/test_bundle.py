@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -202,6 +203,15 @@ def test_writing_replaces_the_old_bundle(sources: Sources, tmp_path: Path) -> No
     put(target / "durably/app-old.zip")
     bundle.write(bundle.plan(sources), target)
     assert not (target / "durably/app-old.zip").exists()
+    assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
+
+
+def test_builds_at_the_same_moment_leave_one_bundle(sources: Sources, tmp_path: Path) -> None:
+    plan = bundle.plan(sources)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda _: bundle.write(plan, tmp_path / "dist"), range(40)))
+    written = {path.relative_to(tmp_path / "dist").as_posix() for path in (tmp_path / "dist").rglob("*.*")}
+    assert plan.files.keys() <= written
     assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
 
 

@@ -42,7 +42,7 @@ export class DevRuntime {
   /** Answers requests for the files of the folder, which is at `path`; everything else goes on to Vite. */
   serveAt(path: string): void {
     this.#server.middlewares.use((request, response, next) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+      const [pathname = ''] = (request.url ?? '').split('?')
       if (!pathname.startsWith(path)) next()
       else this.#serve(pathname.slice(path.length), request, response).catch(next)
     })

@@ -77,6 +77,8 @@ export function durably(options: DurablyPluginOptions): Plugin {
       })
     },
     configureServer(server) {
+      // Vitest has a server, too, but no page.
+      if (process.env.VITEST !== undefined) return
       new DevRuntime(server, project).serveAt(config.base + path)
     },
     async buildStart() {
