@@ -45,7 +45,7 @@ def _describe(jobs: Path) -> int:
             answer, code = describe(jobs), 0
         except DurablyError as error:
             answer, code = describe_failure(error, jobs), 1
-        stdout.write(to_json(answer, inf_nan_mode="null"))
+        stdout.write(to_json(answer, inf_nan_mode="strings"))
     return code
 
 
