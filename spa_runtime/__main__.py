@@ -75,7 +75,7 @@ def _describe(arguments: argparse.Namespace) -> int:
             answer, code = describe(jobs), 0
         except DurablyError as error:
             answer, code = describe_failure(error, jobs), 1
-        stdout.write(to_json(answer, inf_nan_mode="null"))
+        stdout.write(to_json(answer, inf_nan_mode="strings"))
     return code
 
 

@@ -42,7 +42,7 @@ def check_types(jobs: Path, output: Path) -> None:
 
 
 def _make_types(jobs: Path, output: Path) -> str:
-    description = to_json(describe(jobs), inf_nan_mode="null")
+    description = to_json(describe(jobs), inf_nan_mode="strings")
     node = shutil.which("node")
     if node is None:
         raise NotFoundError(
@@ -51,7 +51,7 @@ def _make_types(jobs: Path, output: Path) -> str:
     command = [node, str(_find_converter(output))]
     done = subprocess.run(command, input=description, capture_output=True, check=False)  # noqa: S603
     if done.returncode != 0:
-        raise DurablyError(f"The types could not be made. Node says: {done.stderr.decode().strip()}")
+        raise DurablyError(f"The types could not be made, a fault to report: {done.stderr.decode().strip()}")
     return done.stdout.decode()
 
 

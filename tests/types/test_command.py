@@ -148,6 +148,17 @@ def test_missing_node_is_told(durably: Durably, jobs: Path, output: Path) -> Non
     )
 
 
+def test_failing_converter_leaves_the_file_alone(durably: Durably, jobs: Path, output: Path) -> None:
+    durably("types", jobs, "-o", output)
+    (jobs.parent / "node_modules").unlink()
+    converter = jobs.parent / "node_modules/durably/dist/types-cli.js"
+    converter.parent.mkdir(parents=True)
+    converter.write_text("process.stderr.write('It broke.'); process.exitCode = 1")
+    error = durably("types", jobs, "-o", output, code=1).stderr
+    assert error == "durably: The types could not be made, a fault to report: It broke.\n"
+    assert output.read_text() == WRITTEN
+
+
 def test_file_of_somebody_else_is_not_overwritten(durably: Durably, jobs: Path, output: Path) -> None:
     output.parent.mkdir()
     output.write_text("mine")
@@ -164,12 +175,3 @@ def test_place_that_takes_no_file_is_told(durably: Durably, jobs: Path, name: st
 
 def test_output_must_be_named(durably: Durably, jobs: Path) -> None:
     assert "Missing option '-o'" in durably("types", jobs, code=2).stderr
-
-
-def test_help_lists_the_commands(durably: Durably) -> None:
-    assert "types  Write TypeScript types" in durably("--help").stdout
-    assert "--check" in durably("types", "--help").stdout
-
-
-def test_version_is_printed(durably: Durably) -> None:
-    assert durably("--version").stdout == "0.1.0\n"

@@ -94,7 +94,7 @@ def test_outputs_have_the_names_that_clients_receive(jobs: Path) -> None:
 
 def test_infinite_default_does_not_break_the_json(jobs: Path) -> None:
     jobs.write_text(HEAD.replace("count: int = 3", "count: float = float('inf')") + JOB)
-    assert described(jobs)["$defs"]["In"]["properties"]["count"]["default"] is None
+    assert described(jobs)["$defs"]["In"]["properties"]["count"]["default"] == "Infinity"
 
 
 @pytest.mark.parametrize(
@@ -161,15 +161,9 @@ def test_engine_in_the_same_folder_is_not_the_jobs(jobs: Path) -> None:
         (jobs.parent / package).symlink_to(ROOT / package)
     jobs.write_text(HEAD + JOB.replace("step: StepContext, ", ""))
     program = (
-        f"import spa_runtime.job_file as j, pathlib; j.import_jobs('jobs', pathlib.Path({str(jobs.parent)!r}))"
+        "from pathlib import Path; from spa_runtime import job_file; job_file.import_jobs('jobs', Path.cwd())"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=jobs.parent,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=jobs.parent, capture_output=True, text=True, timeout=60, check=False)
     assert "must be a function of two parameters" in done.stderr
     assert done.stderr.endswith("input: MyInput) -> MyOutput (jobs.py, line 11)\n")
