@@ -30,7 +30,7 @@ check: .setup-python .setup-web ## Linters and type checkers
 
 test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
-	$(BIN)/coverage run -m pytest tests/unit tests/conformance
+	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/types
 	$(BIN)/coverage report
 
 test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html ## The whole thing in a real browser

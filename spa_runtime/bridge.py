@@ -5,30 +5,23 @@ infinity: both arrive there as null.
 """
 
 import asyncio
-import importlib
 import json
-import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic_core import to_json
 
 from durably_core import api, tasks
 from durably_core.durably import Durably, create_durably
-from durably_core.errors import (
-    DurablyError,
-    StorageDamagedError,
-    StorageError,
-    StorageFullError,
-    ValidationError,
-)
+from durably_core.errors import DurablyError, StorageDamagedError, StorageError, StorageFullError
 from durably_core.events import Event, WorkerError, WorkerPause, to_wire
-from durably_core.job import Job, collect_jobs
 from durably_core.plugins import with_log_persistence
 from durably_core.store.sqlite import SQLiteStore
+from spa_runtime.job_file import import_jobs
 from spa_runtime.storage import RESERVE_BYTES
 
-APP = "/app/"
+APP = Path("/app")
 """Where the worker unpacks engine and jobs."""
 
 
@@ -59,7 +52,7 @@ async def start(database: str, jobs_module: str, options: str, host: Host) -> "B
     """
     durably: Durably | None = None
     try:
-        jobs = _import_jobs(jobs_module)
+        jobs = import_jobs(jobs_module, APP)
         # The worker holds the tab lock, so no one else has this database open.
         store = SQLiteStore(database, exclusive=True, reserve_bytes=RESERVE_BYTES)
         durably = create_durably(database=store, jobs=jobs, exclusive=True, **json.loads(options))
@@ -91,23 +84,6 @@ async def _expect_durable(store: SQLiteStore, count_flushes: Callable[[], int]) 
             "This browser does not write to its disk what it is told to: finished steps could be lost. "
             "Use a recent Chrome, Edge, Firefox or Safari."
         )
-
-
-def _import_jobs(module: str) -> dict[str, Job[Any, Any]]:
-    try:
-        return collect_jobs(importlib.import_module(module))
-    except DurablyError:
-        raise
-    except Exception as error:
-        # The innermost line of the job project: where its author has to look.
-        frames = [
-            frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.startswith(APP)
-        ]
-        place = f" ({frames[-1].filename.removeprefix(APP)}, line {frames[-1].lineno})" if frames else ""
-        if isinstance(error, SyntaxError):
-            place = f" ({str(error.filename).removeprefix(APP)}, line {error.lineno})"
-        reason = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
-        raise ValidationError(f"The jobs could not be loaded. {reason}{place}") from error
 
 
 class Bridge:

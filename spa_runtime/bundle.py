@@ -20,7 +20,13 @@ from durably_core.errors import ConflictError, NotFoundError
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
 MANIFEST = "durably/manifest.json"
-ENGINE_PACKAGES = ("durably_core", "spa_runtime/__init__.py", "spa_runtime/bridge.py", "spa_runtime/storage.py")
+ENGINE_PACKAGES = (
+    "durably_core",
+    "spa_runtime/__init__.py",
+    "spa_runtime/bridge.py",
+    "spa_runtime/job_file.py",
+    "spa_runtime/storage.py",
+)
 SPA_OPTIONS = {
     "polling_interval_ms": 100,
     "lease_renew_interval_ms": 500,

@@ -1,0 +1,48 @@
+"""The command ``durably``. Whoever has commands of its own brings them by an entry point."""
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+
+from durably_core.errors import DurablyError
+
+COMMANDS = "durably.commands"
+"""The group of entry points. Each is a ``typer.Typer`` whose commands become commands of ``durably``."""
+
+
+def main() -> None:
+    """Run the command line. A ``DurablyError`` is one sentence on stderr and exit code 1."""
+    try:
+        make_app()()
+    except DurablyError as error:
+        print(f"durably: {error.message}", file=sys.stderr)  # noqa: T201
+        raise SystemExit(1) from None
+
+
+def make_app() -> typer.Typer:
+    """The command line with all commands that are installed."""
+    # What is not a DurablyError is a fault of ours: its plain traceback helps most.
+    app = typer.Typer(
+        no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    app.callback()(durably)
+    for commands in sorted(entry_points(group=COMMANDS), key=lambda entry: entry.name):
+        app.add_typer(commands.load())
+    return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(version("durably"))
+        raise typer.Exit
+
+
+def durably(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
+    ] = False,
+) -> None:
+    """Python jobs that survive closing, reloading and killing what runs them."""
