@@ -143,7 +143,7 @@ test('sends its headers with each request, asked for anew', async () => {
   expect(asked.map(({ headers }) => headers.authorization)).toEqual(['Bearer 1', 'Bearer 2'])
 })
 
-test.each([
+const FAULTS: [Answer, string, string | RegExp][] = [
   [
     json({ error: 'Bad label.', code: 'validation', issues: [{ path: ['a'], message: 'no' }] }, 400),
     'validation',
@@ -151,14 +151,16 @@ test.each([
   ],
   [json({ error: 'No such job.' }, 404), 'not_found', 'No such job.'],
   [json({ error: 'Sign in first.' }, 401), 'unauthorized', 'Sign in first.'],
-  [((_request, response) => response.writeHead(500).end('oops')), 'internal', 'oops'],
+  [(_request, response) => response.writeHead(500).end('oops'), 'internal', 'oops'],
   [
-    ((_request, response) => response.writeHead(502).end('<html>'.repeat(100))),
+    (_request, response) => response.writeHead(502).end('<html>'.repeat(100)),
     'internal',
     'HTTP 502 Bad Gateway',
   ],
-  [((_request, response) => response.end('<html>')), 'internal', /something else than JSON/],
-])('tells an error of the server as it is %#', async (answer, code, message) => {
+  [(_request, response) => response.end('<html>'), 'internal', /something else than JSON/],
+]
+
+test.each(FAULTS)('tells an error of the server as it is %#', async (answer, code, message) => {
   const { api } = await server(answer)
   const error = await client(api)
     .getJobs()
