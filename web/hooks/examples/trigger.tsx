@@ -11,11 +11,14 @@ export function CountButton() {
   return (
     <section>
       <input type="number" aria-label="To" value={to} onChange={({ target }) => setTo(+target.value)} />
-      <button onClick={() => void start().catch(() => undefined)}>Count</button>
+      <button disabled={job.isActive} onClick={() => void start().catch(() => undefined)}>
+        Count
+      </button>
       <button onClick={job.reset}>Reset</button>
       {job.isPending && <p>Waiting…</p>}
       {job.isLeased && <progress value={job.progress?.current ?? 0} max={job.progress?.total ?? 1} />}
       {job.isCompleted && <p>Total: {job.output?.total}</p>}
+      {job.isFailed && <p>Failed.</p>}
       {job.isCancelled && <p>Cancelled.</p>}
       {/* Also why a trigger was refused. */}
       {job.error !== null && <p role="alert">{job.error}</p>}
