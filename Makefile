@@ -40,7 +40,7 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/types
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
+test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
@@ -151,6 +151,11 @@ examples/react_vite/node_modules/.installed: $(NPM_PACKAGE) examples/react_vite/
 # The page that runs the conformance suite in the browser. No bundle has it.
 build/conformance/index.html: $(shell find web/conformance web/src/worker web/src/opfs -type f) web/package-lock.json | web/node_modules/.installed
 	cd web && npm run --silent build:conformance
+	@touch $@
+
+# The examples of the hooks, with React 19 and with React 18.
+build/hooks/react19/index.html: $(shell find web/hooks web/src -type f) web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:hooks
 	@touch $@
 
 # The simulation of power cuts: a program for Node, with the worker's own file system in it.

@@ -4,7 +4,7 @@ import reactHooks from 'eslint-plugin-react-hooks'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  globalIgnores(['dist', 'demo/public']),
+  globalIgnores(['dist', 'demo/public', '**/*.gen.ts']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   eslint.configs.recommended,
   tseslint.configs.strictTypeChecked,
@@ -27,7 +27,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/react/**', 'demo/**'],
+    files: ['src/react/**', 'demo/**', 'hooks/**'],
     extends: [reactHooks.configs.flat['recommended-latest']],
   },
 )

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import uvicorn
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright
+from starlette.types import ASGIApp
 
 from spa_runtime import serve
 
@@ -39,12 +40,18 @@ class Site:
     url: str
 
 
+def served(folder: Path) -> AbstractContextManager[Site]:
+    return app_served(serve.static_app(folder), folder)
+
+
 @contextmanager
-def served(folder: Path) -> Iterator[Site]:
+def app_served(app: ASGIApp, folder: Path) -> Iterator[Site]:
     with serve.bind("127.0.0.1", 0) as listener:
         # A page that is opened before the server runs waits for it, instead of being refused.
         listener.listen()
-        server = uvicorn.Server(uvicorn.Config(serve.static_app(folder), log_level="warning"))
+        # Streams of events end with the server, not with their pages.
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

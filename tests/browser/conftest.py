@@ -55,10 +55,10 @@ def demo_site() -> Iterator[Site]:
         yield site
 
 
-def sources(jobs: Path, options: dict[str, Any]) -> bundle.Sources:
+def sources(jobs: Path, options: dict[str, Any], *, page: Path = ROOT / "build" / "page") -> bundle.Sources:
     return bundle.Sources(
         jobs=jobs,
-        page=ROOT / "build" / "page",
+        page=page,
         pyodide=ROOT / "web" / "node_modules" / "pyodide",
         wheels=ROOT / "build" / "wheels",
         options=options,

@@ -29,7 +29,7 @@ export interface CallOptions {
 }
 
 export interface TriggerCallOptions extends TriggerOptions, CallOptions {}
-export interface TriggerAndWaitOptions extends TriggerOptions, WaitOptions {}
+export interface TriggerAndWaitOptions extends TriggerOptions, Omit<WaitOptions, 'jobName'> {}
 
 export interface BatchItem<Input> extends TriggerOptions {
   input: Input
@@ -231,7 +231,7 @@ class Client<Jobs extends object> implements Durably<Jobs> {
 
   async ready(options?: CallOptions): Promise<void> {
     // The engine answers requests once it is up, and rejects them when it can't start.
-    await this.#transport.request('jobs', {}, options)
+    await this.#transport.request('getRuns', { limit: 0 }, options)
   }
 
   waitForRun(runId: string, options: WaitOptions = {}): Promise<ClientRun> {
@@ -335,7 +335,8 @@ class Client<Jobs extends object> implements Durably<Jobs> {
       { onProgress, onLog },
       () => this.trigger(name, input, options),
       async (triggered) => {
-        const run = await this.waitForRun(triggered.runId, { timeoutMs, signal: options.signal })
+        const waiting = { jobName: name, timeoutMs, signal: options.signal }
+        const run = await this.waitForRun(triggered.runId, waiting)
         return { ...triggered, output: run.output ?? null }
       },
     )

@@ -4,6 +4,8 @@ import { endsRun, filterEvents, toLogEntry } from './events'
 import type { ClientRun, EngineEvent, LogEntry, Progress } from './protocol'
 
 export interface WaitOptions extends RunCallbacks {
+  /** The run's job, where it is known: a server is then spared the events of other jobs. */
+  jobName?: string | undefined
   /** How long to wait, in milliseconds; the run itself goes on. Default: as long as it takes. */
   timeoutMs?: number | undefined
   /** Ends the waiting; the run itself goes on. */
@@ -26,7 +28,7 @@ type Client = Pick<Durably, 'subscribe' | 'getRun'>
 export async function waitForRun(
   client: Client,
   runId: string,
-  { timeoutMs, signal, onProgress, onLog }: WaitOptions,
+  { jobName, timeoutMs, signal, onProgress, onLog }: WaitOptions,
 ): Promise<ClientRun> {
   signal?.throwIfAborted()
   const cleanUps: (() => void)[] = []
@@ -45,7 +47,9 @@ export async function waitForRun(
           if (endsRun(event)) look()
         }
       }
-      cleanUps.push(client.subscribe(hear, { runId, onOpen: look, onError: look }))
+      cleanUps.push(
+        client.subscribe(hear, { runId, ...(jobName && { jobName }), onOpen: look, onError: look }),
+      )
       if (signal !== undefined) {
         const onAbort = (): void => reject(signal.reason as Error)
         signal.addEventListener('abort', onAbort)

@@ -75,7 +75,7 @@ export class JobStore {
       { onProgress, onLog },
       () => this.trigger(input, options),
       async (triggered) => {
-        const waiting = { timeoutMs, signal: options.signal }
+        const waiting = { jobName: this.#jobName, timeoutMs, signal: options.signal }
         const run = await this.#client.waitForRun(triggered.runId, waiting)
         return { ...triggered, output: run.output ?? null }
       },

@@ -94,7 +94,10 @@ export class EventStream {
     if (response.body === null) throw new Error('The server sent no events.')
     this.#failures = 0
     this.#isOpen = true
-    this.#options.opened(this.#lastEventId !== null)
+    const isResumed = this.#lastEventId !== null
+    // Where the stream begins, so that one that hears nothing can be gone on with, too.
+    this.#lastEventId ??= response.headers.get('Durably-Last-Event-ID')
+    this.#options.opened(isResumed)
     await this.#read(response.body, () => connection.abort(new Error('The server fell silent.')))
   }
 

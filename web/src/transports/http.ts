@@ -55,11 +55,9 @@ export class HttpTransport implements Transport {
     const route = routeOf(operation, input)
     if (route === null) throw new DurablyError(unsupported(operation))
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
-    const response = await this.#fetch(route.path, {
-      ...toInit(route),
-      signal: AbortSignal.any(signals),
-    })
-    return (await readJson(response)) as Operations[Name]['out']
+    const init = { ...toInit(route), signal: AbortSignal.any(signals) }
+    const response = await this.#fetch(route.path, init)
+    return (await readJson(response, init.signal)) as Operations[Name]['out']
   }
 
   // ---------------------------------------------------------------- events
@@ -178,10 +176,11 @@ const EMPTY: { [Name in OperationName]?: Operations[Name]['out'] } = {
   countRuns: { pending: 0, leased: 0, completed: 0, failed: 0, cancelled: 0 },
 }
 
-async function readJson(response: Response): Promise<unknown> {
+async function readJson(response: Response, signal: AbortSignal): Promise<unknown> {
   try {
     return await response.json()
   } catch {
+    signal.throwIfAborted()
     throw new DurablyError({
       code: 'internal',
       status: 502,

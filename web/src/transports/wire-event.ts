@@ -5,11 +5,28 @@ export type WireEvent = Partial<EngineEvent> & Pick<EngineEvent, 'type'>
 
 let lastLocalId = 0
 
-/** The event with what was left out: its time, its number, and what orders log lines. */
+/** The event with what was left out: its time and number, what orders log lines, and so on. */
 export function completeEvent(wire: WireEvent): EngineEvent {
-  const event = { sequence: 0, timestamp: new Date().toISOString(), labels: {}, ...wire }
-  if (event.type === 'run:leased') return { attempt: 0, ...event } as EngineEvent
-  if (event.type !== 'log:write') return event as EngineEvent
-  const id = `local-${String(++lastLocalId).padStart(12, '0')}`
-  return { id, createdAt: event.timestamp, stepName: null, data: null, ...event } as EngineEvent
+  const base = { sequence: 0, timestamp: new Date().toISOString(), labels: {} }
+  return { ...base, ...defaultsOf(wire.type, wire.timestamp ?? base.timestamp), ...wire } as EngineEvent
+}
+
+function defaultsOf(type: EngineEvent['type'], timestamp: string): object {
+  switch (type) {
+    case 'run:leased':
+      return { attempt: 0 }
+    case 'run:complete':
+    case 'step:complete':
+      return { duration: 0 }
+    case 'run:fail':
+      return { error: 'The run failed.', failedStepName: null }
+    case 'step:fail':
+      return { error: 'The step failed.' }
+    case 'log:write': {
+      const id = `local-${String(++lastLocalId).padStart(12, '0')}`
+      return { id, createdAt: timestamp, stepName: null, data: null }
+    }
+    default:
+      return {}
+  }
 }

@@ -1,0 +1,26 @@
+import { useDurably } from 'durably/react'
+import { useEffect, useState } from 'react'
+
+export function EventCounter() {
+  const { durably } = useDurably()
+  const [count, setCount] = useState(0)
+  useEffect(
+    () =>
+      durably.subscribe((events) => setCount((before) => before + events.length), {
+        jobName: 'zero',
+      }),
+    [durably],
+  )
+
+  const runMany = async () => {
+    const started = await durably.jobs.zero.batchTrigger([{ input: {} }, { input: {} }])
+    await Promise.all(started.map(({ runId }) => durably.waitForRun(runId)))
+  }
+
+  return (
+    <section>
+      <button onClick={() => void runMany()}>Run two</button>
+      <p>{count} events</p>
+    </section>
+  )
+}

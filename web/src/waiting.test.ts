@@ -1,0 +1,129 @@
+import { expect, test } from 'vitest'
+import { DurablyError } from './errors'
+import type { ClientRun } from './protocol'
+import { completed, event, run } from './react/examples'
+import { fakeEvents, turn } from './react/fake-events'
+import { waitForRun, withCallbacks, type WaitOptions } from './waiting'
+
+function setup(first: ClientRun | null | Error = run(), options: WaitOptions = {}) {
+  const events = fakeEvents()
+  const engine = { answer: first, asked: 0 }
+  const client = {
+    ...events,
+    getRun: () => {
+      engine.asked += 1
+      return engine.answer instanceof Error ? Promise.reject(engine.answer) : Promise.resolve(engine.answer)
+    },
+  }
+  const waited = waitForRun(client, 'a', options)
+  waited.catch(() => undefined)
+  return { client, engine, waited, ...events }
+}
+
+test('settles at once for a run that has ended already', async () => {
+  const { open, waited, count } = setup({ ...completed, output: 0 })
+  open()
+  expect((await waited).output).toBe(0)
+  expect(count()).toBe(0)
+})
+
+test('settles with the run as it is after the event that ends it', async () => {
+  const { open, hear, waited, engine } = setup()
+  open()
+  await turn()
+  engine.answer = { ...completed, output: null }
+  hear([event('run:complete', { duration: 1 })])
+  expect((await waited).status).toBe('completed')
+})
+
+test('finds out after a gap what happened in it', async () => {
+  const { open, waited, engine } = setup()
+  open()
+  await turn()
+  engine.answer = completed
+  open()
+  expect((await waited).status).toBe('completed')
+})
+
+test.each([
+  [
+    run({ status: 'failed', isTerminal: true, error: 'no' }),
+    { code: 'run_failed', message: 'no', name: 'RunFailedError' },
+  ],
+  [run({ status: 'cancelled', isTerminal: true }), { code: 'cancelled' }],
+  [null, { code: 'not_found' }],
+  [new DurablyError({ code: 'forbidden', status: 403, message: 'No.' }), { code: 'forbidden' }],
+])('rejects for a run that ended otherwise %#', async (found, error) => {
+  const { open, waited } = setup(found)
+  open()
+  await expect(waited).rejects.toMatchObject(error)
+})
+
+test('waits through a network that fails', async () => {
+  const { open, fail, waited, engine } = setup(
+    new DurablyError({ code: 'network', status: 503, message: 'Off.' }),
+  )
+  fail(new Error('Off.'))
+  await turn()
+  engine.answer = completed
+  open()
+  expect((await waited).id).toBe('a')
+})
+
+test('rejects when the run is deleted while it is waited for', async () => {
+  const { open, hear, waited, engine } = setup()
+  open()
+  await turn()
+  engine.answer = null
+  hear([event('run:delete', { reason: 'deleted' })])
+  await expect(waited).rejects.toMatchObject({ code: 'not_found' })
+})
+
+test('gives up after the time given, and with the reason of a signal', async () => {
+  const late = setup(run(), { timeoutMs: 5 })
+  await expect(late.waited).rejects.toMatchObject({ code: 'timeout' })
+  const reason = new Error('bored')
+  const waiting = new AbortController()
+  const bored = setup(run(), { signal: waiting.signal })
+  waiting.abort(reason)
+  await expect(bored.waited).rejects.toBe(reason)
+  await expect(setup(run(), { signal: AbortSignal.abort(reason) }).waited).rejects.toBe(reason)
+  expect([late.count(), bored.count()]).toEqual([0, 0])
+})
+
+test('tells callbacks what the run told before its id was known, and nothing of others', async () => {
+  const events = fakeEvents()
+  const told: number[] = []
+  const report = (current: number, runId: string) =>
+    event('run:progress', { progress: { current } }, { runId })
+  const done = withCallbacks(
+    events,
+    'import-csv',
+    { onProgress: ({ current }) => told.push(current) },
+    () => {
+      events.hear([report(1, 'a'), report(5, 'b')])
+      return Promise.resolve({ runId: 'a' })
+    },
+    async () => {
+      events.hear([report(2, 'a'), report(6, 'b')])
+      await turn()
+      return 'done'
+    },
+  )
+  events.open()
+  expect(await done).toBe('done')
+  expect([told, events.count()]).toEqual([[1, 2], 0])
+})
+
+test('begins also when nothing can be heard', async () => {
+  const events = fakeEvents()
+  const done = withCallbacks(
+    events,
+    'work',
+    { onLog: () => undefined },
+    () => Promise.resolve({ runId: 'a' }),
+    () => Promise.resolve('done'),
+  )
+  events.fail(new Error('Off.'))
+  expect(await done).toBe('done')
+})
