@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +55,7 @@ OPTION_NAMES = frozenset(
 )
 """Options that can stand in a manifest: the others are the page's to decide, or no JSON."""
 MOST_WRITERS = 10
-"""So many builds may write one folder at the same moment."""
+"""So many builds may write one folder at the same moment: two servers that watch one project do."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip knows no earlier time: two builds of the same input are the same bytes."""
 
@@ -138,7 +139,7 @@ def write(plan: Plan, target: Path) -> None:
 
     Raises ``ConflictError`` for a folder that was not written by this function.
     """
-    if target.exists() and not _is_replaceable(target, plan.manifest):
+    if not _is_replaceable(target, plan.manifest):
         raise ConflictError(f"{target} is something else than a bundle: choose another folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -159,12 +160,16 @@ def write(plan: Plan, target: Path) -> None:
 
 
 def _replace(target: Path, fresh: Path) -> None:
+    old = fresh.with_name(f"{fresh.name}.old")
     for attempts_left in reversed(range(MOST_WRITERS)):
-        shutil.rmtree(target, ignore_errors=True)
+        # In one piece: whoever looks meanwhile sees a whole folder or none.
+        with suppress(FileNotFoundError):
+            target.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
         try:
             fresh.rename(target)
         except OSError:
-            # Another build wrote the same folder between the two lines: the last one stays.
+            # Another build has written the folder meanwhile: the last one stays.
             if not attempts_left:
                 raise
         else:
@@ -172,11 +177,11 @@ def _replace(target: Path, fresh: Path) -> None:
 
 
 def _is_replaceable(target: Path, manifest: str) -> bool:
-    if target.is_file():
-        return False
-    # Other programs write files of this name, too.
-    path = target / manifest
-    return not any(target.iterdir()) or (path.is_file() and b'"manifestVersion"' in path.read_bytes())
+    try:
+        # Other programs write files of this name, too.
+        return b'"manifestVersion"' in (target / manifest).read_bytes()
+    except OSError:
+        return not target.exists() or (target.is_dir() and not any(target.iterdir()))
 
 
 def _check(sources: RuntimeSources) -> None:

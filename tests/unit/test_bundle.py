@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,12 +205,23 @@ def test_writing_replaces_the_old_bundle(sources: Sources, tmp_path: Path) -> No
     assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
 
 
-def test_builds_at_the_same_moment_leave_one_bundle(sources: Sources, tmp_path: Path) -> None:
-    plan = bundle.plan(sources)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda _: bundle.write(plan, tmp_path / "dist"), range(40)))
-    written = {path.relative_to(tmp_path / "dist").as_posix() for path in (tmp_path / "dist").rglob("*.*")}
-    assert plan.files.keys() <= written
+def test_bundle_that_another_build_writes_meanwhile_is_replaced(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, mine, rename = tmp_path / "dist", bundle.plan(sources), Path.rename
+    put(sources.jobs, JOBS + "# of the other build\n")
+    others = [bundle.plan(sources)]
+
+    def interrupted(self: Path, to: Path) -> Path:
+        if to == target and others:
+            bundle.write(others.pop(), target)
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    bundle.write(mine, target)
+    written = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    assert not others
+    assert written == mine.files.keys()
     assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
 
 
