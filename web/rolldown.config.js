@@ -1,10 +1,14 @@
 import { defineConfig } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
 
-/** What a package.json can name is not ours to bundle. */
-const external = /^[^./]/
-const output = { dir: 'dist', chunkFileNames: '[name].js' }
+const common = {
+  /** What a package.json can name is not ours to bundle. */
+  external: /^[^./]/,
+  output: { dir: 'dist', chunkFileNames: '[name].js' },
+  checks: { bundlerTimings: false },
+}
 const page = { tsconfig: 'tsconfig.page.json', emitDtsOnly: true }
+const tools = { tsconfig: 'tsconfig.node.json', emitDtsOnly: true }
 
 /** The built worker lies beside the client, where every bundler that knows `new URL` finds it. */
 const workerBesideClient = {
@@ -29,22 +33,17 @@ const banner = (/** @type {{ name: string }} */ chunk) => (chunk.name === 'react
 
 export default defineConfig([
   {
+    ...common,
     input: { index: './src/index.ts', react: './src/react/index.ts' },
-    external,
     plugins: [workerBesideClient],
-    output: { ...output, banner, cleanDir: true },
+    output: { ...common.output, banner, cleanDir: true },
   },
-  { input: { index: './src/index.ts' }, external, plugins: [dts(page)], output },
-  { input: { react: './src/react/index.ts' }, external, plugins: [typesOfClient, dts(page)], output },
+  { ...common, input: { index: './src/index.ts' }, plugins: [dts(page)] },
+  { ...common, input: { react: './src/react/index.ts' }, plugins: [typesOfClient, dts(page)] },
   // By itself, and so whole: nothing is shared with the page.
-  { input: { worker: './src/worker/entry.ts' }, external, output },
+  { ...common, input: { worker: './src/worker/entry.ts' } },
   // Run in Node, each by itself.
-  { input: { vite: './src/vite/index.ts' }, external, platform: 'node', output },
-  { input: { 'types-cli': './src/types/cli.ts' }, external, platform: 'node', output },
-  {
-    input: { vite: './src/vite/index.ts' },
-    external,
-    plugins: [dts({ tsconfig: 'tsconfig.node.json', emitDtsOnly: true })],
-    output,
-  },
+  { ...common, input: { vite: './src/vite/index.ts' }, platform: 'node' },
+  { ...common, input: { 'types-cli': './src/types/cli.ts' }, platform: 'node' },
+  { ...common, input: { vite: './src/vite/index.ts' }, plugins: [dts(tools)] },
 ])
