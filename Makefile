@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 SEED ?= 1
 N ?= 200
-PYODIDE_PLATFORM := --platform pyemscripten_2026_0_wasm32 --python-version 3.14 --only-binary=:all:
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+NPM_PACKAGE := build/durably-$(VERSION).tgz
+WHEEL := build/durably-$(VERSION)-py3-none-any.whl
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build test test-unit test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth lock clean
+.PHONY: help demo build example package test test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -20,7 +22,12 @@ demo: build ## Set up everything, build, and serve the demo (PORT=8000)
 
 build: build/demo/index.html ## Build the demo into build/demo
 
-test: check test-unit test-power-sample test-browser ## Set up everything and run all the tests
+example: .setup-python examples/react_vite/node_modules/.installed ## Develop the React and Vite example
+	cd examples/react_vite && npm run dev
+
+package: $(NPM_PACKAGE) $(WHEEL) ## Build the npm package and the Python wheel into build
+
+test: check test-unit test-package test-power-sample test-browser ## Set up everything and run all the tests
 
 check: .setup-python .setup-web ## Linters and type checkers
 	$(BIN)/ruff check .
@@ -33,8 +40,11 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/types
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html ## The whole thing in a real browser
+test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
+
+test-package: package .setup-web ## The npm package and the wheel, as an application has them
+	$(BIN)/pytest tests/package
 
 test-power-sample: build/power/main.js build/wheels/.downloaded ## Simulated power cuts and failing files, a sample of them (SEED=1)
 	node --enable-source-maps build/power/main.js sample $(SEED)
@@ -68,12 +78,12 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	$(BIN)/uv pip compile --quiet pyproject.toml --extra spa --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet requirements/pyodide.in --python-version 3.14 \
-	  --generate-hashes --no-header --upgrade -o requirements/pyodide.txt
+	  --generate-hashes --no-header --upgrade -o spa_runtime/pyodide-requirements.txt
 	$(BIN)/uv pip compile --quiet requirements/pyodide-test.in --constraint requirements/dev.txt --python-version 3.14 \
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
 
 clean: ## Remove everything that was built or installed
-	rm -rf build $(VENV) web/dist web/node_modules bench/spa/node_modules bench/spa/dist
+	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/react_vite/node_modules bench/spa/node_modules bench/spa/dist
 
 # ---------------------------------------------------------------- what the targets need
 
@@ -100,12 +110,11 @@ bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock
 	cd bench/spa && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts
 	@touch $@
 
-build/wheels/.downloaded: requirements/pyodide.txt
+build/wheels/.downloaded: spa_runtime/pyodide-requirements.txt
 build/test-wheels/.downloaded: requirements/pyodide-test.txt
 build/wheels/.downloaded build/test-wheels/.downloaded: | $(VENV)/.installed
-	@rm -rf $(@D) && mkdir -p $(@D)
-	$(BIN)/pip download --quiet --disable-pip-version-check $(PYODIDE_PLATFORM) --no-deps --require-hashes \
-	  -r $< -d $(@D)
+	@rm -rf $(@D)
+	$(BIN)/python -m spa_runtime wheels --requirements $< -o $(@D)
 	@touch $@
 
 # Asked each time: a browser that was there yesterday may be gone.
@@ -117,12 +126,27 @@ build/wheels/.downloaded build/test-wheels/.downloaded: | $(VENV)/.installed
 PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
 ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')
 
-web/dist/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
+build/page/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
 	cd web && npm run --silent build
 	@touch $@
 
-build/demo/index.html: web/dist/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
-	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo
+build/demo/index.html: build/page/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
+	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
+	@touch $@
+
+PACKAGE_SOURCES := $(shell find web/src -type f -not -name '*.test.*') web/rolldown.config.js web/README.md LICENSE
+
+$(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/node_modules/.installed
+	@mkdir -p build && cp LICENSE web/LICENSE
+	cd web && npm run --silent build:package && npm pack --silent --pack-destination ../build
+	@touch $@
+
+$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE | $(VENV)/.installed
+	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
+	@touch $@
+
+examples/react_vite/node_modules/.installed: $(NPM_PACKAGE) examples/react_vite/package.json examples/react_vite/package-lock.json
+	cd examples/react_vite && npm ci --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The page that runs the conformance suite in the browser. No bundle has it.

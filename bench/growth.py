@@ -48,7 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         sources = bundle.Sources(
             jobs=ROOT / "bench" / "spa" / "jobs" / "jobs.py",
-            page=ROOT / "web" / "dist",
+            page=ROOT / "build" / "page",
             pyodide=ROOT / "web" / "node_modules" / "pyodide",
             wheels=ROOT / "build" / "wheels",
             options=OPTIONS,

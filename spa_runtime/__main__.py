@@ -1,43 +1,73 @@
-"""``python -m spa_runtime``: build the static folder, serve it, or describe jobs for programs."""
+"""``python -m spa_runtime``: build a static site or only its runtime, serve it, describe jobs for programs."""
 
 import argparse
+import importlib
+import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from pydantic_core import to_json
 
-from durably_core.errors import DurablyError
-from spa_runtime import bundle, serve
+from durably_core.errors import DurablyError, NotFoundError
+from spa_runtime import bundle, wheels
 from spa_runtime.describe import describe, describe_failure
 
 
 def main() -> int:
     arguments = _parser().parse_args()
     try:
-        if arguments.command == "build":
-            _build(arguments)
-        elif arguments.command == "describe":
-            return _describe(arguments.jobs)
-        else:
-            serve.serve(arguments.folder, port=arguments.port)
+        code: int = arguments.run(arguments)
     except DurablyError as error:
         print(f"durably: {error.message}", file=sys.stderr)  # noqa: T201
         return 1
+    return code
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    sources = bundle.Sources(page=arguments.page, **_runtime_sources(arguments))
+    return _write(bundle.plan(sources), arguments.output)
+
+
+def _runtime(arguments: argparse.Namespace) -> int:
+    sources = bundle.RuntimeSources(**_runtime_sources(arguments))
+    return _write(bundle.plan_runtime(sources), arguments.output)
+
+
+def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "jobs": arguments.jobs,
+        "pyodide": arguments.pyodide,
+        "wheels": arguments.wheels or wheels.cached(),
+        "options": {**bundle.SPA_OPTIONS, **arguments.options},
+    }
+
+
+def _write(planned: bundle.Plan, output: Path) -> int:
+    bundle.write(planned, output)
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
+    print(f"{output}: {len(planned.files)} files, {size / 1e6:.1f} MB, build {planned.build}")  # noqa: T201
     return 0
 
 
-def _build(arguments: argparse.Namespace) -> None:
-    sources = bundle.Sources(
-        jobs=arguments.jobs, page=arguments.page, pyodide=arguments.pyodide, wheels=arguments.wheels
-    )
-    planned = bundle.plan(sources)
-    bundle.write(planned, arguments.output)
-    size = sum(path.stat().st_size for path in arguments.output.rglob("*") if path.is_file())
-    print(f"{arguments.output}: {len(planned.files)} files, {size / 1e6:.1f} MB, build {planned.build}")  # noqa: T201
+def _wheels(arguments: argparse.Namespace) -> int:
+    wheels.download(arguments.requirements, arguments.output)
+    return 0
 
 
-def _describe(jobs: Path) -> int:
+def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        # By name: what it needs comes with an extra, and the other commands work without.
+        serve = importlib.import_module("spa_runtime.serve")
+    except ModuleNotFoundError as error:
+        raise NotFoundError(f"{error.msg}: run `pip install 'durably[spa]'` first.") from error
+    serve.serve(arguments.folder, port=arguments.port)
+    return 0
+
+
+def _describe(arguments: argparse.Namespace) -> int:
+    jobs: Path = arguments.jobs
     # Whatever the jobs print when they are imported goes to stderr: stdout is for the description.
     with os.fdopen(os.dup(1), "wb") as stdout:
         os.dup2(2, 1)
@@ -53,17 +83,48 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m spa_runtime", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="make the folder that a static host serves")
-    build.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
-    build.add_argument("-o", "--output", type=Path, default=Path("dist"))
-    build.add_argument("--page", type=Path, default=Path("web/dist"), help="folder of the built page")
-    build.add_argument("--pyodide", type=Path, default=Path("web/node_modules/pyodide"))
-    build.add_argument("--wheels", type=Path, default=Path("build/wheels"))
+    _add_runtime_arguments(build)
+    build.add_argument("--page", type=Path, default=Path("build/page"), help="folder of the built page")
+    build.set_defaults(run=_build)
+    runtime = commands.add_parser("runtime", help="make only its folder with Python, for a page of your own")
+    _add_runtime_arguments(runtime)
+    runtime.set_defaults(run=_runtime)
     described = commands.add_parser("describe", help="print the jobs and the schemas of their models as JSON")
     described.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
+    described.set_defaults(run=_describe)
+    downloaded = commands.add_parser("wheels", help="download wheels for Pyodide")
+    downloaded.add_argument(
+        "--requirements", type=Path, default=wheels.ENGINE, help="a list with hashes, for pip"
+    )
+    downloaded.add_argument("-o", "--output", type=Path, required=True)
+    downloaded.set_defaults(run=_wheels)
     served = commands.add_parser("serve", help="serve a built folder on this machine")
     served.add_argument("folder", type=Path)
     served.add_argument("--port", type=int, default=8000)
+    served.set_defaults(run=_serve)
     return parser
+
+
+def _add_runtime_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
+    command.add_argument("-o", "--output", type=Path, default=Path("dist"))
+    command.add_argument(
+        "--pyodide",
+        type=Path,
+        default=Path("web/node_modules/pyodide"),
+        help="folder of the npm package pyodide",
+    )
+    command.add_argument("--wheels", type=Path, help="folder of the engine's wheels, if not the user's cache")
+    command.add_argument(
+        "--options", type=_options, default={}, help="options of create_durably, as a JSON object"
+    )
+
+
+def _options(text: str) -> dict[str, Any]:
+    options = json.loads(text)
+    if not isinstance(options, dict):
+        raise ValueError
+    return options
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Makes the static folder: page, Pyodide, and one archive of wheels, engine and jobs.
+"""Makes the runtime folder: Pyodide, and one archive of wheels, engine and jobs. With a page: a static site.
 
 ``plan`` reads and decides, ``write`` writes. Every file of the runtime has a hash of its content in
 its name, but for the manifest, which names them all.
@@ -7,19 +7,24 @@ its name, but for the manifest, which names them all.
 import hashlib
 import io
 import json
+import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from durably_core.errors import ConflictError, NotFoundError
+from durably_core.durably import create_durably
+from durably_core.errors import ConflictError, NotFoundError, ValidationError
+from spa_runtime.wheels import PYTHON
 
 PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
-MANIFEST = "durably/manifest.json"
+RUNTIME_MANIFEST = "manifest.json"
+MANIFEST = f"durably/{RUNTIME_MANIFEST}"
 ENGINE_PACKAGES = (
     "durably_core",
     "spa_runtime/__init__.py",
@@ -34,18 +39,33 @@ SPA_OPTIONS = {
     "preserve_steps": True,
     "retain_runs": "30d",
 }
+OPTION_NAMES = frozenset(
+    {
+        "polling_interval_ms",
+        "lease_ms",
+        "lease_renew_interval_ms",
+        "maintenance_interval_ms",
+        "max_concurrent_runs",
+        "max_attempts",
+        "preserve_steps",
+        "retain_runs",
+        "retain_events",
+        "idempotency_mismatch",
+    }
+)
+"""Options that can stand in a manifest: the others are the page's to decide, or no JSON."""
+MOST_WRITERS = 10
+"""So many builds may write one folder at the same moment: two servers that watch one project do."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip knows no earlier time: two builds of the same input are the same bytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What a bundle is made of."""
+class RuntimeSources:
+    """What a runtime folder is made of."""
 
     jobs: Path
     """The Python file that defines the jobs."""
-    page: Path
-    """Folder of the built page."""
     pyodide: Path
     """Folder of the npm package ``pyodide``."""
     wheels: Path
@@ -55,19 +75,41 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sources(RuntimeSources):
+    """What a static site is made of."""
+
+    page: Path
+    """Folder of the built page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Every file of the bundle by its path, as bytes or as the file to copy."""
+    """Every file of the folder by its path, as bytes or as the file to copy."""
 
     files: dict[str, bytes | Path]
     build: str
+    manifest: str = MANIFEST
+    """Path of the manifest, by which the folder is known as ours."""
 
 
 def plan(sources: Sources) -> Plan:
-    """Decide what goes into the bundle. Raises ``NotFoundError`` for a source that is missing."""
+    """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
+    _expect_files({"built page": sources.page / "index.html"})
+    runtime = plan_runtime(sources)
+    files: dict[str, bytes | Path] = {
+        path.relative_to(sources.page).as_posix(): path for path in _files_below(sources.page)
+    }
+    files |= {f"durably/{name}": content for name, content in runtime.files.items()}
+    return Plan(files=files, build=runtime.build)
+
+
+def plan_runtime(sources: RuntimeSources) -> Plan:
+    """Decide what goes into the runtime folder. Raises ``NotFoundError`` for a source that is missing."""
     _check(sources)
     pyodide = {name: (sources.pyodide / name).read_bytes() for name in PYODIDE_FILES}
     # Packages come from our archive; a list of what a CDN has is of no use here.
     lock = json.loads(pyodide["pyodide-lock.json"])
+    _expect_fitting(lock["info"], sources.pyodide)
     pyodide["pyodide-lock.json"] = json.dumps({"info": lock["info"], "packages": {}}).encode()
     pyodide_folder = f"pyodide-{_hash(*pyodide.values())}"
     app = _archive(sources)
@@ -85,20 +127,19 @@ def plan(sources: Sources) -> Plan:
         "options": dict(sources.options),
     }
     files: dict[str, bytes | Path] = {
-        path.relative_to(sources.page).as_posix(): path for path in _files_below(sources.page)
+        **{f"{pyodide_folder}/{name}": content for name, content in pyodide.items()},
+        app_name: app,
+        RUNTIME_MANIFEST: json.dumps(manifest, indent=1).encode(),
     }
-    files |= {f"durably/{pyodide_folder}/{name}": content for name, content in pyodide.items()}
-    files[f"durably/{app_name}"] = app
-    files[MANIFEST] = json.dumps(manifest, indent=1).encode()
-    return Plan(files=files, build=manifest["build"])
+    return Plan(files=files, build=manifest["build"], manifest=RUNTIME_MANIFEST)
 
 
 def write(plan: Plan, target: Path) -> None:
-    """Write the bundle to ``target``, which is replaced as a whole.
+    """Write the folder to ``target``, which is replaced as a whole.
 
-    Raises ``ConflictError`` for a folder that holds anything else than a bundle.
+    Raises ``ConflictError`` for a folder that was not written by this function.
     """
-    if target.exists() and not (target / MANIFEST).is_file() and (target.is_file() or any(target.iterdir())):
+    if not _is_replaceable(target, plan.manifest):
         raise ConflictError(f"{target} is something else than a bundle: choose another folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
@@ -112,27 +153,68 @@ def write(plan: Plan, target: Path) -> None:
             else:
                 path.write_bytes(content)
         # A build that fails before this line leaves the old bundle as it was.
-        shutil.rmtree(target, ignore_errors=True)
-        fresh.rename(target)
+        _replace(target, fresh)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
 
 
-def _check(sources: Sources) -> None:
-    needed = {
-        "job file": sources.jobs,
-        "built page": sources.page / "index.html",
-        "npm package pyodide": sources.pyodide / "package.json",
-    }
+def _replace(target: Path, fresh: Path) -> None:
+    old = fresh.with_name(f"{fresh.name}.old")
+    for attempts_left in reversed(range(MOST_WRITERS)):
+        # In one piece: whoever looks meanwhile sees a whole folder or none.
+        with suppress(FileNotFoundError):
+            target.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+        try:
+            fresh.rename(target)
+        except OSError:
+            # Another build has written the folder meanwhile: the last one stays.
+            if not attempts_left:
+                raise
+        else:
+            return
+
+
+def _is_replaceable(target: Path, manifest: str) -> bool:
+    try:
+        # Other programs write files of this name, too.
+        return b'"manifestVersion"' in (target / manifest).read_bytes()
+    except OSError:
+        return not target.exists() or (target.is_dir() and not any(target.iterdir()))
+
+
+def _check(sources: RuntimeSources) -> None:
+    _expect_files({"job file": sources.jobs, "npm package pyodide": sources.pyodide / "package.json"})
+    if not any(sources.wheels.glob("*.whl")):
+        raise NotFoundError(f"The wheels for Pyodide are missing: there are none in {sources.wheels}.")
+    _expect_options(sources.options)
+
+
+def _expect_files(needed: Mapping[str, Path]) -> None:
     for name, path in needed.items():
         if not path.is_file():
             raise NotFoundError(f"The {name} is missing: there is no file {path}.")
-    if not any(sources.wheels.glob("*.whl")):
-        raise NotFoundError(f"The wheels for Pyodide are missing: there are none in {sources.wheels}.")
 
 
-def _archive(sources: Sources) -> bytes:
+def _expect_options(options: Mapping[str, Any]) -> None:
+    """What can't work is said here, not by every browser that opens the page."""
+    for name in options.keys() - OPTION_NAMES:
+        known = ", ".join(sorted(OPTION_NAMES))
+        raise ValidationError(f"There is no option {name!r} for the engine of a page. There are: {known}.")
+    create_durably(database=":memory:", **options)
+
+
+def _expect_fitting(pyodide: Mapping[str, str], folder: Path) -> None:
+    """Wheels for one version of Python don't work in another."""
+    if not pyodide["python"].startswith(f"{PYTHON}."):
+        raise ValidationError(
+            f"The Pyodide in {folder} has Python {pyodide['python']}, but the engine needs {PYTHON}: "
+            "use npm packages and Python packages of Durably that were published together."
+        )
+
+
+def _archive(sources: RuntimeSources) -> bytes:
     """Wheels, engine and jobs side by side in one zip, as they will lie on Python's path."""
     content = dict(_content(sources))
     buffer = io.BytesIO()
@@ -142,7 +224,7 @@ def _archive(sources: Sources) -> bytes:
     return buffer.getvalue()
 
 
-def _content(sources: Sources) -> Iterator[tuple[str, bytes]]:
+def _content(sources: RuntimeSources) -> Iterator[tuple[str, bytes]]:
     for wheel in sorted(sources.wheels.glob("*.whl")):
         with zipfile.ZipFile(wheel) as archive:
             for name in archive.namelist():
@@ -165,14 +247,22 @@ def _files_below(folder: Path) -> list[Path]:
     )
 
 
-def _job_modules(folder: Path) -> list[Path]:
+def _job_modules(folder: Path) -> Iterator[Path]:
     """The Python files beside the job file, and below.
 
     Nothing else: what is packed is published, and there may be secrets, databases and builds.
     """
-    foreign = {path.parent for path in folder.rglob("pyvenv.cfg")}
-    foreign |= {path.parent.parent for path in folder.rglob(MANIFEST)} | set(folder.rglob("node_modules"))
-    return [path for path in _files_below(folder) if path.suffix == ".py" and foreign.isdisjoint(path.parents)]
+    for name, folders, files in os.walk(folder):
+        here = Path(name)
+        # Not entered: what is installed is large.
+        folders[:] = sorted(each for each in folders if not _is_foreign(here / each))
+        yield from (here / file for file in sorted(files) if file.endswith(".py") and not _is_private(file))
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Installed or built by a program, or private."""
+    is_made = (folder / "pyvenv.cfg").exists() or (folder / MANIFEST).exists()
+    return is_made or folder.name == "node_modules" or _is_private(folder.name)
 
 
 def _is_private(name: str) -> bool:

@@ -9,7 +9,7 @@ export default defineConfig({
   plugins: [react()],
   worker: { format: 'es' },
   build: {
-    outDir: '../dist',
+    outDir: '../../build/page',
     emptyOutDir: true,
     target: 'es2022',
     assetsDir: 'assets',

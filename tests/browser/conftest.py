@@ -55,7 +55,7 @@ def demo_site() -> Iterator[Site]:
         yield site
 
 
-def sources(jobs: Path, options: dict[str, Any], *, page: Path = ROOT / "web" / "dist") -> bundle.Sources:
+def sources(jobs: Path, options: dict[str, Any], *, page: Path = ROOT / "build" / "page") -> bundle.Sources:
     return bundle.Sources(
         jobs=jobs,
         page=page,

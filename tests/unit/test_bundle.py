@@ -4,12 +4,14 @@ import hashlib
 import io
 import json
 import re
+import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from durably_core import ConflictError, NotFoundError
+from durably_core import ConflictError, NotFoundError, ValidationError
 from spa_runtime import bundle
 from spa_runtime.bundle import PYODIDE_FILES, Plan, Sources
 
@@ -26,7 +28,7 @@ def sources(tmp_path: Path) -> Sources:
     """Small stand-ins for what a bundle is made of."""
     for name in PYODIDE_FILES:
         put(tmp_path / "pyodide" / name, f"content of {name}")
-    lock = {"info": {"version": "1"}, "packages": {"numpy": {"url": "https://cdn.example/numpy.whl"}}}
+    lock = {"info": {"python": "3.14.2"}, "packages": {"numpy": {"url": "https://cdn.example/numpy.whl"}}}
     put(tmp_path / "pyodide/pyodide-lock.json", json.dumps(lock))
     put(tmp_path / "pyodide/package.json", '{"version": "314.0.0"}')
     put(tmp_path / "page/index.html", "<!doctype html>")
@@ -158,6 +160,27 @@ def test_missing_source_is_named(sources: Sources, tmp_path: Path, name: str) ->
         bundle.plan(sources)
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"leese_ms": 1}, "no option 'leese_ms'"),
+        ({"lease_ms": 0}, "lease_ms must be"),
+        ({"exclusive": True}, "no option"),
+    ],
+)
+def test_options_that_cannot_work_are_refused(
+    sources: Sources, options: dict[str, object], sentence: str
+) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        bundle.plan(replace(sources, options=options))
+
+
+def test_pyodide_of_another_python_is_refused(sources: Sources) -> None:
+    put(sources.pyodide / "pyodide-lock.json", json.dumps({"info": {"python": "3.15.0"}, "packages": {}}))
+    with pytest.raises(ValidationError, match=r"has Python 3\.15\.0, but the engine needs 3\.14"):
+        bundle.plan(sources)
+
+
 def test_missing_wheels_are_named(sources: Sources, tmp_path: Path) -> None:
     next(sources.wheels.iterdir()).unlink()
     with pytest.raises(NotFoundError, match="wheels for Pyodide are missing"):
@@ -179,6 +202,26 @@ def test_writing_replaces_the_old_bundle(sources: Sources, tmp_path: Path) -> No
     put(target / "durably/app-old.zip")
     bundle.write(bundle.plan(sources), target)
     assert not (target / "durably/app-old.zip").exists()
+    assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
+
+
+def test_bundle_that_another_build_writes_meanwhile_is_replaced(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, mine, rename = tmp_path / "dist", bundle.plan(sources), Path.rename
+    put(sources.jobs, JOBS + "# of the other build\n")
+    others = [bundle.plan(sources)]
+
+    def interrupted(self: Path, to: Path) -> Path:
+        if to == target and others:
+            bundle.write(others.pop(), target)
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    bundle.write(mine, target)
+    written = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    assert not others
+    assert written == mine.files.keys()
     assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
 
 
@@ -208,6 +251,26 @@ def test_folder_that_is_no_bundle_is_not_replaced(sources: Sources, tmp_path: Pa
     with pytest.raises(Exception, match="home"):
         bundle.write(bundle.plan(sources), tmp_path / "home")
     assert (tmp_path / "home/thesis.txt").exists()
+
+
+def test_runtime_alone_is_what_the_site_has_in_its_folder(sources: Sources) -> None:
+    runtime = bundle.plan_runtime(sources)
+    site = bundle.plan(sources)
+    assert {f"durably/{name}": content for name, content in runtime.files.items()}.items() <= site.files.items()
+    assert len(site.files) == len(runtime.files) + 2
+
+
+def test_runtime_needs_no_page(sources: Sources, tmp_path: Path) -> None:
+    shutil.rmtree(sources.page)
+    bundle.write(bundle.plan_runtime(sources), tmp_path / "runtime")
+    bundle.write(bundle.plan_runtime(sources), tmp_path / "runtime")
+    assert (tmp_path / "runtime/manifest.json").exists()
+
+
+def test_folder_with_another_manifest_is_not_replaced_by_a_runtime(sources: Sources, tmp_path: Path) -> None:
+    put(tmp_path / "public/manifest.json", '{"name": "A web app"}')
+    with pytest.raises(ConflictError):
+        bundle.write(bundle.plan_runtime(sources), tmp_path / "public")
 
 
 def test_build_that_fails_leaves_nothing_behind(sources: Sources, tmp_path: Path) -> None:

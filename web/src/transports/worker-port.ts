@@ -19,8 +19,12 @@ import {
 import { Subscribers } from '../subscribers'
 import type { EventListener, RequestOptions, Transport } from '../transport'
 
+/** Where `durably/vite` put the Python runtime; nothing defines it elsewhere. */
+declare const __DURABLY_RUNTIME_URL__: string | undefined
+const RUNTIME_URL = typeof __DURABLY_RUNTIME_URL__ === 'string' ? __DURABLY_RUNTIME_URL__ : 'durably/'
+
 export interface WorkerPortOptions {
-  /** Folder that holds the Python runtime; relative to the document. Default: `durably/`. */
+  /** Folder that holds the Python runtime; relative to the document. Default: `durably/`, or where the Vite plugin put it. */
   runtimeUrl?: string
   /** Name of the database; letters, digits, `-` and `_`. Default: `main`. */
   database?: string
@@ -86,7 +90,7 @@ export class WorkerPort implements Transport {
   #hasAskedToPersist = false
 
   constructor(options: WorkerPortOptions = {}) {
-    this.#options = { runtimeUrl: 'durably/', database: 'main', storage: 'opfs', persist: true, ...options }
+    this.#options = { runtimeUrl: RUNTIME_URL, database: 'main', storage: 'opfs', persist: true, ...options }
     if (!/^[\w-]{1,64}$/.test(this.#options.database)) {
       throw new DurablyError({
         code: 'validation',

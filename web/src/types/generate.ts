@@ -27,6 +27,9 @@ declare module 'durably' {
 }
 `
 
+/** How the file begins, by which it is known as generated. */
+export const HEADER = '// Written by `durably types '
+
 /** The TypeScript file for a job file: an interface for each model, and `Jobs` for the client to know them by. */
 export async function generateTypes(description: Description): Promise<string> {
   const { jobs, models } = withNamedModels(description)
@@ -48,7 +51,7 @@ export async function generateTypes(description: Description): Promise<string> {
 // Without the import, TypeScript knows no module to declare more of until another file imports it.
 function header(file: string): string {
   return `\
-// Written by \`durably types ${file}\`. Changes here are lost: edit the models instead.
+${HEADER}${file}\`. Changes here are lost: edit the models instead.
 
 import type {} from 'durably'
 `

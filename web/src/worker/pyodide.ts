@@ -36,8 +36,12 @@ interface EmscriptenModule {
  */
 export async function startPython(indexUrl: URL, options: PythonOptions): Promise<Python> {
   const [{ loadPyodide }, { default: createModule }] = await Promise.all([
-    import(/* @vite-ignore */ new URL('pyodide.mjs', indexUrl).href) as Promise<PyodideLoader>,
-    import(/* @vite-ignore */ new URL('pyodide.asm.mjs', indexUrl).href) as Promise<{
+    import(
+      /* @vite-ignore */ /* webpackIgnore: true */ new URL('pyodide.mjs', indexUrl).href
+    ) as Promise<PyodideLoader>,
+    import(
+      /* @vite-ignore */ /* webpackIgnore: true */ new URL('pyodide.asm.mjs', indexUrl).href
+    ) as Promise<{
       default: (settings: Settings) => Promise<EmscriptenModule>
     }>,
   ])

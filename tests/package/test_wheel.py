@@ -1,0 +1,44 @@
+"""The Python package: what is in it, and that its commands work where it is installed alone."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.package.conftest import ROOT
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site-packages")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "--no-deps", "--no-index", "--target", folder, wheel], check=True)
+    return folder
+
+
+def test_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {
+        "durably_core",
+        "spa_runtime",
+    }
+    assert {"spa_runtime/pyodide-requirements.txt", "durably_core/py.typed"} <= set(names)
+    assert not [name for name in names if "__pycache__" in name]
+
+
+def test_installed_package_describes_jobs(installed: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spa_runtime", "describe", str(ROOT / "examples/import_csv/jobs.py")]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
+    assert [job["name"] for job in json.loads(done.stdout)["jobs"]] == ["import-csv"]
+
+
+def test_commands_but_serve_need_no_web_framework() -> None:
+    program = "import sys, spa_runtime.__main__; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    assert not {"starlette", "uvicorn"} & set(loaded.split())

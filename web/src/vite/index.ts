@@ -1,0 +1,109 @@
+import { readFile } from 'node:fs/promises'
+import type { OutgoingHttpHeaders } from 'node:http'
+import { dirname, join, resolve } from 'node:path'
+import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
+import { ISOLATION_HEADERS } from '../../isolation-headers'
+import { DevRuntime } from './dev-runtime'
+import { asError } from './errors'
+import { JobProject, type RuntimeFiles } from './job-project'
+import { findPython } from './python'
+
+export interface DurablyPluginOptions {
+  /** The Python file that defines the jobs, relative to Vite's root. The Python files beside it and below are packed with it. */
+  jobs: string
+  /** The Python that has Durably. Default: that of the active virtual environment, or of the nearest `.venv`, or `python3`. */
+  python?: string
+  /** A TypeScript file to keep up to date with the types of the jobs, such as `src/jobs.gen.ts`. */
+  types?: string
+  /** Options of the engine in the page. */
+  options?: EngineOptions
+  /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
+  runtimePath?: string
+  /** Send the headers that make the page cross-origin isolated, in development and preview. Default: true. */
+  isolate?: boolean
+}
+
+/** Options of Python's `create_durably`, under its names. */
+export interface EngineOptions {
+  polling_interval_ms?: number
+  lease_ms?: number
+  lease_renew_interval_ms?: number
+  maintenance_interval_ms?: number
+  max_concurrent_runs?: number
+  max_attempts?: number
+  preserve_steps?: boolean
+  /** As `'30d'`, `'12h'`, `'90m'`; `null`: for ever. */
+  retain_runs?: string | null
+  retain_events?: number
+  idempotency_mismatch?: 'ignore' | 'error'
+}
+
+/** Packs the jobs and Python beside the page: served in development, part of what is built. */
+export function durably(options: DurablyPluginOptions): Plugin {
+  const path = `${(options.runtimePath ?? 'durably').replace(/^\/+|\/+$/g, '')}/`
+  let config: ResolvedConfig
+  let jobs: string
+  let project: JobProject
+  let files: RuntimeFiles
+
+  return {
+    name: 'durably',
+    applyToEnvironment: (environment) => environment.config.consumer === 'client',
+    config: {
+      // Behind plugins that choose the base.
+      order: 'post',
+      handler: (given, { command }) => ({
+        define: { __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path) },
+        worker: { format: 'es' },
+        // Its worker is found beside it, and not where Vite bundles dependencies to.
+        optimizeDeps: { exclude: ['durably'] },
+        server: {
+          watch: { ignored: ['**/.venv/**', '**/__pycache__/**'] },
+          ...isolation(options, given.server),
+        },
+        preview: isolation(options, given.preview),
+      }),
+    },
+    configResolved(resolved) {
+      config = resolved
+      jobs = resolve(config.root, options.jobs)
+      project = new JobProject({
+        python: options.python ?? findPython(dirname(jobs)),
+        jobs,
+        types: options.types === undefined ? null : resolve(config.root, options.types),
+        engine: options.options ?? {},
+        output: join(config.cacheDir, 'durably', config.command),
+        onProgress: (line) => config.logger.info(line),
+      })
+    },
+    configureServer(server) {
+      // Vitest has a server, too, but no page.
+      if (process.env.VITEST !== undefined) return
+      new DevRuntime(server, project).serveAt(config.base + path)
+    },
+    async buildStart() {
+      if (config.command === 'serve') return
+      this.addWatchFile(jobs)
+      files = await project.update().catch((error: unknown) => this.error(asError(error)))
+    },
+    async generateBundle() {
+      for (const [name, file] of files) {
+        this.emitFile({ type: 'asset', fileName: path + name, source: await readFile(file) })
+      }
+    },
+  }
+}
+
+/** Where the page is, as far as that is known: a relative base is the document's own folder, but for a server. */
+function baseUrl({ base = '/' }: UserConfig, command: 'build' | 'serve'): string {
+  if (command === 'serve' && (base === '' || base === './')) return '/'
+  return base === '' || base.endsWith('/') ? base : `${base}/`
+}
+
+/** What the application says itself goes before. */
+function isolation(
+  { isolate = true }: DurablyPluginOptions,
+  given: UserConfig['preview'],
+): { headers?: OutgoingHttpHeaders } {
+  return isolate ? { headers: { ...ISOLATION_HEADERS, ...given?.headers } } : {}
+}

@@ -1,0 +1,88 @@
+import { readFile, readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, sep } from 'node:path'
+import type { Description } from '../types/description'
+import { JobsError, PythonError } from './errors'
+import { runDurably } from './python'
+import { writeTypes } from './types-file'
+
+/** What `python -m spa_runtime describe` prints. */
+type Described = Description | { error: Fault }
+
+interface Fault {
+  message: string
+  file: string
+  line: number
+  column: number | null
+}
+
+export interface JobProjectOptions {
+  python: string
+  /** The Python file that defines the jobs. */
+  jobs: string
+  /** Options of the engine, for the manifest. */
+  engine: object
+  /** The TypeScript file for the types of the jobs, if there is to be one. */
+  types: string | null
+  /** Where the runtime folder is made. */
+  output: string
+  onProgress: (line: string) => void
+}
+
+/** Files of the runtime folder: where they are, by their path in it. */
+export type RuntimeFiles = ReadonlyMap<string, string>
+
+/** The Python side of an application: checked and packed by the Python package, which alone knows how. */
+export class JobProject {
+  readonly #options: JobProjectOptions
+
+  constructor(options: JobProjectOptions) {
+    this.#options = options
+  }
+
+  /** The folder of the job file, from which Python files are packed. */
+  get folder(): string {
+    return dirname(this.#options.jobs)
+  }
+
+  /** Checks the jobs, writes their types, and makes the runtime folder anew. Throws a `PythonError`. */
+  async update(): Promise<RuntimeFiles> {
+    const { types, output } = this.#options
+    const description = await this.#describe()
+    if (types !== null) await writeTypes(types, description)
+    await this.#pack()
+    return await filesBelow(output)
+  }
+
+  async #describe(): Promise<Description> {
+    const { python, jobs } = this.#options
+    const { stdout, stderr } = await runDurably(python, ['describe', jobs])
+    const described = stdout === '' ? null : (JSON.parse(stdout) as Described)
+    if (described === null) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
+    if ('error' in described) throw await explained(described.error)
+    return described
+  }
+
+  async #pack(): Promise<void> {
+    const { python, jobs, engine, output, onProgress } = this.#options
+    const pyodide = dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))
+    const { code, stderr } = await runDurably(
+      python,
+      ['runtime', jobs, '--output', output, '--pyodide', pyodide, '--options', JSON.stringify(engine)],
+      onProgress,
+    )
+    if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
+  }
+}
+
+async function explained({ message, file, line, column }: Fault): Promise<PythonError> {
+  const source = await readFile(file, 'utf8').catch(() => null)
+  if (source === null) return new PythonError(message)
+  return new JobsError(message, { file, line, column: column ?? 1 }, source)
+}
+
+async function filesBelow(folder: string): Promise<RuntimeFiles> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  return new Map(paths.map((path) => [relative(folder, path).replaceAll(sep, '/'), path]))
+}
