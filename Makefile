@@ -65,6 +65,7 @@ format: .setup-python .setup-web ## Format all code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	cd web && npm run --silent format
+	$(BIN)/python scripts/embed_examples.py
 
 bench: .browser build .setup-bench ## Steps per second in the browser, beside the reference
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.spa

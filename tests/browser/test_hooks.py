@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, Playwright, Request, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import app_served, launched, served
+from tests.browser.browser import app_served, launched, served, wait_for
 from tests.browser.conftest import PATIENCE_MS, ROOT, sources
 from tests.browser.wire_server import wire_app
 
@@ -76,7 +76,10 @@ class Examples:
         return run_id
 
 
-@pytest.fixture(scope="module", params=["spa-react19", "http-react19", "http-react18", "plain-react19"])
+OURS = ["spa-react19", "http-react19", "http-react18"]
+
+
+@pytest.fixture(scope="module", params=[*OURS, "plain-react19"])
 def opened(
     request: pytest.FixtureRequest, playwright: Playwright, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Examples]:
@@ -149,6 +152,17 @@ def settled(examples: Examples, **filter: Any) -> None:
       const stop = durably.subscribe(() => {}, { ...filter, onOpen: () => resolve(stop()) })
     })"""
     examples.call(code, filter)
+
+
+def cut(examples: Examples) -> int:
+    """Ends the streams of events that the server has open; how many there were."""
+    code = "async () => (await (await fetch('/cut', { method: 'POST' })).json()).cut"
+    return int(examples.page.evaluate(code))
+
+
+def streams(examples: Examples) -> int:
+    """How many streams of events the server has open."""
+    return int(examples.page.evaluate("async () => (await fetch('/streams')).json()"))
 
 
 def asked(examples: Examples) -> list[str]:
@@ -398,9 +412,8 @@ def test_provider_waits_for_a_promise(examples: Examples) -> None:
     expect(main).to_have_text(f"Engine: {'remote' if examples.is_http else 'leader'}")
 
 
+@pytest.mark.parametrize("opened", OURS, indirect=True)  # the original's server has no batches
 def test_use_durably_gives_the_client(examples: Examples) -> None:
-    if is_plain(examples):
-        pytest.skip("the original's server has no batches")
     main = examples.open("durably")
     settled(examples, jobName="zero")
     main.get_by_role("button", name="Run two").click()
@@ -435,3 +448,56 @@ def test_job_handle_knows_its_own_runs(examples: Examples) -> None:
         run_id,
     )
     assert found == [run_id, None, 1, None]
+
+
+# ------------------------------------------------------------------ when the connection fails
+
+
+@pytest.mark.parametrize("opened", ["http-react19", "plain-react19"], indirect=True)
+def test_nothing_is_missed_and_nothing_doubled_by_lost_connections(examples: Examples) -> None:
+    run_id = examples.start("count-to", to=12, pause_ms=150)
+    main = examples.open("job-run", run_id)
+    for _ in range(3):
+        wait_for(examples.page, lambda: cut(examples) > 0)
+    expect(main.get_by_text("Told: start, complete 78")).to_be_visible()
+    steps = main.get_by_role("list", name="Steps").get_by_role("listitem")
+    expect(steps).to_have_text([f"number-{number}: completed" for number in range(1, 13)])
+
+
+@pytest.mark.parametrize("opened", ["http-react19"], indirect=True)
+def test_page_that_was_offline_catches_up_by_itself(examples: Examples) -> None:
+    main = examples.open("runs")
+    rows = main.get_by_role("list", name="Runs").get_by_role("listitem")
+    settled(examples)
+    context = examples.page.context
+    context.set_offline(True)
+    refused = examples.call("(durably) => durably.getRuns().catch(({ code }) => code)")
+    assert refused == "network"
+    assert examples.call("(durably) => durably.status.state") == "offline"
+    main.get_by_role("button", name="Refresh").click()
+    expect(main.get_by_role("alert")).to_contain_text("be reached.")
+    context.set_offline(False)
+    examples.finish("count-to", to=1, pause_ms=0)
+    expect(rows).to_have_text([re.compile("count-to completed")])
+    expect(main.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("opened", ["http-react19"], indirect=True)
+def test_whole_page_needs_one_stream(examples: Examples) -> None:
+    run_id = examples.finish("count-to", to=1, pause_ms=0)
+    for example in ("runs", "auto-resume", "runs-filtered"):
+        examples.open(example, run_id)
+        settled(examples)
+        wait_for(examples.page, lambda: streams(examples) == 1)
+
+
+@pytest.mark.parametrize("opened", ["spa-react19"], indirect=True)
+def test_hooks_go_on_after_the_engine_was_started_anew(examples: Examples) -> None:
+    main = examples.open("trigger")
+    main.get_by_label("To").fill("30")
+    main.get_by_role("button", name="Count").click()
+    expect(main.get_by_role("progressbar")).to_have_attribute("max", "30")
+    [worker] = examples.page.workers
+    worker.evaluate("() => { setTimeout(() => self.close()) }")
+    expect(main.get_by_text("Total: 465")).to_be_visible()
+    assert examples.call("(durably) => durably.status.epoch") == 2

@@ -6,9 +6,9 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -23,9 +23,10 @@ ENVIRONMENT = os.environ | {
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The example, to be changed at will."""
+    """The example, or another application, to be changed at will."""
 
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=lambda: ENVIRONMENT)
 
     def read(self, name: str) -> str:
         return (self.folder / name).read_text("utf-8")
@@ -45,7 +46,7 @@ class Project:
         return subprocess.run(
             self._command("build", *options),
             cwd=self.folder,
-            env=ENVIRONMENT | environment,
+            env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -58,7 +59,7 @@ class Project:
         server = subprocess.Popen(
             self._command(*arguments, "--port", "0"),
             cwd=self.folder,
-            env=ENVIRONMENT,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

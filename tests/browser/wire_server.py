@@ -6,6 +6,7 @@ Tests can cut its streams (``POST /cut``) and leave out what the original's serv
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from spa_runtime.serve import IsolationHeaders
 from tests.browser.hooks import jobs
 
 POLL_S = 0.02
+HEARTBEAT_S = 15
 ENDS = {"run:complete", "run:fail", "run:cancel", "run:delete"}
 PLAIN_NAMES = {"type", "runId", "jobName", "labels", "progress", "stepName", "stepIndex", "level", "message"}
 """Of an event, what the original's server tells."""
@@ -50,6 +52,7 @@ def wire_app(page: Path, database: Path, *, plain: bool = False) -> Starlette:
     return Starlette(
         routes=[
             Mount("/api/durably", routes=server.routes()),
+            Route("/streams", server.count_streams),
             Route("/cut", server.cut_streams, methods=["POST"]),
             Mount("/", StaticFiles(directory=page, html=True)),
         ],
@@ -70,8 +73,6 @@ class WireServer:
         self._durably = durably
         self._plain = plain
         self._streams: set[asyncio.Event] = set()
-        self.opened = 0
-        """How many streams there were in all."""
 
     def routes(self) -> list[Route]:
         def route(path: str, operation: str, method: str, read: Callable[[Request], Awaitable[Any]]) -> Route:
@@ -116,7 +117,6 @@ class WireServer:
         run_id, job_names = request.query_params.get("runId"), request.query_params.getlist("jobName")
         if run_id is not None:
             await api.call(self._durably, "getRun", json.dumps({"runId": run_id}))
-        self.opened += 1
 
         def wanted(event: Event) -> bool:
             if not isinstance(event, RunEvent):
@@ -140,8 +140,11 @@ class WireServer:
         cut = asyncio.Event()
         self._streams.add(cut)
         try:
-            yield ": hello\n\n"
+            heartbeat = 0.0
             while not cut.is_set():
+                if time.monotonic() > heartbeat:
+                    heartbeat = time.monotonic() + HEARTBEAT_S
+                    yield ": still here\n\n"
                 for event in await self._durably.get_events(after=newest):
                     newest = event.sequence
                     if wanted(event):
@@ -158,8 +161,11 @@ class WireServer:
             return f"data: {to_json({name: wire[name] for name in wire if name in PLAIN_NAMES}).decode()}\n\n"
         return f"id: {event.sequence}\ndata: {to_json(wire).decode()}\n\n"
 
+    async def count_streams(self, _request: Request) -> Response:
+        return JSONResponse(len(self._streams))
+
     async def cut_streams(self, _request: Request) -> Response:
-        return JSONResponse({"cut": self.cut(), "opened": self.opened})
+        return JSONResponse({"cut": self.cut()})
 
     def cut(self) -> int:
         """End all streams that are open; returns how many there were."""

@@ -98,7 +98,14 @@ export class EventStream {
     // Where the stream begins, so that one that hears nothing can be gone on with, too.
     this.#lastEventId ??= response.headers.get('Durably-Last-Event-ID')
     this.#options.opened(isResumed)
-    await this.#read(response.body, () => connection.abort(new Error('The server fell silent.')))
+    const giveUp = (): void => connection.abort(new Error('The server fell silent.'))
+    // What was open while the network was away may be dead without knowing it.
+    onOnline(giveUp, connection.signal)
+    try {
+      await this.#read(response.body, giveUp)
+    } finally {
+      connection.abort()
+    }
   }
 
   async #read(body: ReadableStream<Uint8Array<ArrayBuffer>>, giveUp: () => void): Promise<void> {
@@ -163,11 +170,14 @@ async function pause(failures: number, signal: AbortSignal): Promise<void> {
     const done = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', done)
-      if (typeof removeEventListener === 'function') removeEventListener('online', done)
       resolve()
     }
     const timer = setTimeout(done, most * (0.5 + Math.random() / 2))
     signal.addEventListener('abort', done)
-    if (typeof addEventListener === 'function') addEventListener('online', done)
+    onOnline(done, signal)
   })
+}
+
+function onOnline(listener: () => void, signal: AbortSignal): void {
+  if (typeof addEventListener === 'function') addEventListener('online', listener, { once: true, signal })
 }
