@@ -1,21 +1,28 @@
-/** The promise, or the rejection with the signal's reason, whichever comes first. */
+/**
+ * The promise, or the rejection with the signal's reason, whichever comes first. `onAbort` is called in
+ * the second case.
+ */
 export async function abortable<Value>(
   promise: Promise<Value>,
   signal: AbortSignal | undefined,
+  onAbort: () => void = () => undefined,
 ): Promise<Value> {
   if (signal === undefined) return await promise
   // Who no longer waits does not hear of a failure, either.
   promise.catch(() => undefined)
-  signal.throwIfAborted()
-  let stop: () => void = () => undefined
+  const over = new AbortController()
   const aborted = new Promise<never>((_resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
-    stop = () => signal.removeEventListener('abort', onAbort)
+    const abort = (): void => {
+      onAbort()
+      reject(signal.reason as Error)
+    }
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { signal: over.signal })
   })
   try {
-    return await Promise.race([promise, aborted])
+    return await Promise.race([aborted, promise])
   } finally {
-    stop()
+    // A signal may live as long as the page: nothing of this call stays with it.
+    over.abort()
   }
 }

@@ -18,10 +18,11 @@ import type {
   TriggerOptions,
   TriggerResult,
 } from './protocol'
-import type { Transport } from './transport'
+import { pause, retrying } from './retrying'
+import type { EventListener, Transport } from './transport'
 import { HttpTransport, type HttpOptions } from './transports/http'
 import { WorkerPort, type WorkerPortOptions } from './transports/worker-port'
-import { waitForRun, withCallbacks, type WaitOptions } from './waiting'
+import { triggerAndWait, waitForRun, type WaitOptions } from './waiting'
 
 export interface CallOptions {
   /** Aborting gives up the answer. What was asked for may be done all the same. */
@@ -45,9 +46,9 @@ export interface SubscribeOptions extends EventFilter, CallOptions {
    * From here on nothing is missed: what was before has to be asked for. Called again after each gap,
    * when the engine was started anew or the connection was lost.
    */
-  onOpen?: () => void
+  onOpen?: (() => void) | undefined
   /** Nothing is heard at the moment. It is tried again, unless the client was closed. */
-  onError?: (error: Error) => void
+  onError?: ((error: Error) => void) | undefined
 }
 
 /** A job, ready to be triggered. */
@@ -154,6 +155,8 @@ class Client<Jobs extends object> implements Durably<Jobs> {
   readonly #transport: Transport
   readonly #jobNames = new JobNames(() => this.getJobs())
   readonly #statusListeners = new Set<(status: EngineStatus) => void>()
+  readonly #closing = new AbortController()
+  #isAsking = false
 
   constructor(transport: Transport) {
     this.#transport = transport
@@ -252,11 +255,7 @@ class Client<Jobs extends object> implements Durably<Jobs> {
     return stop
   }
 
-  async #listen(
-    filter: EventFilter,
-    listener: Parameters<Transport['subscribe']>[1],
-    ended: AbortSignal,
-  ): Promise<void> {
+  async #listen(filter: EventFilter, listener: EventListener, ended: AbortSignal): Promise<void> {
     let resolved = filter
     if (filter.jobName !== undefined) {
       const jobName = await this.#resolveJobs([filter.jobName].flat(), listener.failed, ended)
@@ -267,41 +266,39 @@ class Client<Jobs extends object> implements Durably<Jobs> {
     ended.addEventListener('abort', stop)
   }
 
-  /** Events name jobs by their names. Tried until the engine can tell them. */
+  /** Events name jobs by their names. Tried until the engine tells them. */
   async #resolveJobs(
     names: readonly string[],
     failed: (error: Error) => void,
     ended: AbortSignal,
-  ): Promise<string[]> {
-    for (;;) {
+  ): Promise<readonly string[]> {
+    for (let failures = 1; !ended.aborted; failures++) {
       try {
         return await Promise.all(names.map((name) => this.#jobNames.resolve(name)))
       } catch (error) {
-        if (ended.aborted) return []
         failed(asError(error))
-        await this.#nextReady(ended)
+        if (this.status.state === 'closed') break
+        await pause(failures, ended)
       }
     }
-  }
-
-  #nextReady(ended: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        stop()
-        ended.removeEventListener('abort', done)
-        resolve()
-      }
-      const stop = this.onStatus(({ state }) => state === 'ready' && done())
-      ended.addEventListener('abort', done)
-    })
+    return names
   }
 
   onStatus(listener: (status: EngineStatus) => void): () => void {
     this.#statusListeners.add(listener)
+    this.#askWhetherItIsThere()
     return () => this.#statusListeners.delete(listener)
   }
 
+  /** A server is known to be there only once it was asked something. */
+  #askWhetherItIsThere(): void {
+    if (this.#isAsking || this.status.state !== 'starting' || this.status.role !== 'remote') return
+    this.#isAsking = true
+    retrying(() => this.ready(), this.#closing.signal).catch(ignore)
+  }
+
   close(): void {
+    this.#closing.abort()
     this.#transport.close()
     this.#statusListeners.clear()
   }
@@ -312,7 +309,10 @@ class Client<Jobs extends object> implements Durably<Jobs> {
     return {
       name,
       trigger: (input, options) => this.trigger(name, input, options),
-      triggerAndWait: (input, options) => this.#triggerAndWait(name, input, options),
+      triggerAndWait: (input, { timeoutMs, signal, onProgress, onLog, ...options } = {}) =>
+        triggerAndWait(this, name, { timeoutMs, signal, onProgress, onLog }, () =>
+          this.trigger(name, input, { ...options, signal }),
+        ),
       batchTrigger: (items, options) =>
         this.#transport.request('batchTrigger', { jobName: name, items: [...items] }, options),
       getRun: async (runId, options) => {
@@ -322,24 +322,6 @@ class Client<Jobs extends object> implements Durably<Jobs> {
       },
       getRuns: (filter, options) => this.getRuns({ ...filter, jobName: name }, options),
     }
-  }
-
-  #triggerAndWait(
-    name: string,
-    input: unknown,
-    { timeoutMs, onProgress, onLog, ...options }: TriggerAndWaitOptions = {},
-  ): Promise<RunResult<unknown>> {
-    return withCallbacks(
-      this,
-      name,
-      { onProgress, onLog },
-      () => this.trigger(name, input, options),
-      async (triggered) => {
-        const waiting = { jobName: name, timeoutMs, signal: options.signal }
-        const run = await this.waitForRun(triggered.runId, waiting)
-        return { ...triggered, output: run.output ?? null }
-      },
-    )
   }
 }
 

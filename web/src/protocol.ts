@@ -148,9 +148,9 @@ export type RunEvent = Extract<EngineEvent, { runId: string; jobName: string }>
 
 /** Which events are heard. All that is given must match. */
 export interface EventFilter {
-  runId?: string
-  jobName?: string | readonly string[]
-  labels?: Record<string, string>
+  runId?: string | undefined
+  jobName?: string | readonly string[] | undefined
+  labels?: Record<string, string> | undefined
 }
 
 // ---------------------------------------------------------------- status of the engine
@@ -231,13 +231,13 @@ export interface SetAsideDatabase {
 // ---------------------------------------------------------------- operations
 
 export interface TriggerOptions {
-  idempotencyKey?: string
+  idempotencyKey?: string | undefined
   /** How long the idempotency key holds, in milliseconds. Default: as long as its run exists. */
-  idempotencyTtlMs?: number
-  concurrencyKey?: string
+  idempotencyTtlMs?: number | undefined
+  concurrencyKey?: string | undefined
   /** What to do when a run of the job waits with that concurrency key: be content with it, or give it the new input. */
-  coalesce?: 'skip' | 'queue'
-  labels?: Record<string, unknown>
+  coalesce?: 'skip' | 'queue' | undefined
+  labels?: Record<string, unknown> | undefined
 }
 
 export interface TriggerResult {
@@ -246,16 +246,16 @@ export interface TriggerResult {
 }
 
 export interface RunFilter {
-  jobName?: string | readonly string[]
-  status?: RunStatus | readonly RunStatus[]
+  jobName?: string | readonly string[] | undefined
+  status?: RunStatus | readonly RunStatus[] | undefined
   /** All of them must match. */
-  labels?: Record<string, string>
-  limit?: number
-  offset?: number
+  labels?: Record<string, string> | undefined
+  limit?: number | undefined
+  offset?: number | undefined
   /** The id of the last run of the page before. */
-  cursor?: string
+  cursor?: string | undefined
   /** `summary` leaves out input and output. */
-  view?: 'full' | 'summary'
+  view?: 'full' | 'summary' | undefined
 }
 
 export type QueryParameters = Json[] | { [name: string]: Json }

@@ -45,8 +45,11 @@ export class Subscribers {
     }
   }
 
-  failed(error: Error): void {
-    for (const subscriber of [...this.#all]) this.#tell(subscriber, ({ failed }) => failed(error))
+  /** `new`: those alone hear of it that were not told yet that it is open. */
+  failed(error: Error, which: 'all' | 'new'): void {
+    for (const subscriber of [...this.#all]) {
+      if (which === 'all' || !subscriber.isOpen) this.#tell(subscriber, ({ failed }) => failed(error))
+    }
   }
 
   /** Calls the listener, unless one before it has ended its subscription. Its faults are its own. */

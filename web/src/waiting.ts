@@ -1,7 +1,9 @@
-import type { Durably } from './client'
+import type { Durably, RunResult } from './client'
+import { abortable } from './abort'
 import { DurablyError, reportFault, RunFailedError } from './errors'
 import { endsRun, filterEvents, toLogEntry } from './events'
-import type { ClientRun, EngineEvent, LogEntry, Progress } from './protocol'
+import type { ClientRun, EngineEvent, LogEntry, Progress, TriggerResult } from './protocol'
+import { retrying } from './retrying'
 
 export interface WaitOptions extends RunCallbacks {
   /** The run's job, where it is known: a server is then spared the events of other jobs. */
@@ -19,26 +21,36 @@ export interface RunCallbacks {
 }
 
 /** What waiting needs of a client. */
-type Client = Pick<Durably, 'subscribe' | 'getRun'>
+export type WaitingClient = Pick<Durably, 'subscribe' | 'getRun'>
+
+/** The longest time that a timer can hold; more is as good as for ever. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** How long the last words of a run are waited for, which may come after it is seen to have ended. */
+const LAST_WORDS_MS = 1000
 
 /**
  * The run, once it has completed. Rejects with a `RunFailedError`, or a `DurablyError` with the code
  * `cancelled`, `not_found`, `timeout` or `closed`, or with the reason of the signal.
  */
 export async function waitForRun(
-  client: Client,
+  client: WaitingClient,
   runId: string,
   { jobName, timeoutMs, signal, onProgress, onLog }: WaitOptions,
 ): Promise<ClientRun> {
   signal?.throwIfAborted()
-  const cleanUps: (() => void)[] = []
+  const over = new AbortController()
   try {
     return await new Promise<ClientRun>((resolve, reject) => {
+      let looking = new AbortController()
       const look = (): void => {
-        client.getRun(runId).then(
-          (run) => settle(run, runId, resolve, reject),
-          // Once the engine can be heard again, it is asked again.
-          (error: unknown) => isPassing(error) || reject(error as Error),
+        // Only the newest look counts, and goes on looking.
+        looking.abort()
+        looking = new AbortController()
+        const { signal } = looking
+        retrying(() => client.getRun(runId), AbortSignal.any([over.signal, signal])).then(
+          (run) => signal.aborted || settle(run, runId, resolve, reject),
+          (error: unknown) => signal.aborted || reject(error as Error),
         )
       }
       const hear = (events: readonly EngineEvent[]): void => {
@@ -47,21 +59,16 @@ export async function waitForRun(
           if (endsRun(event)) look()
         }
       }
-      cleanUps.push(
-        client.subscribe(hear, { runId, ...(jobName && { jobName }), onOpen: look, onError: look }),
-      )
-      if (signal !== undefined) {
-        const onAbort = (): void => reject(signal.reason as Error)
-        signal.addEventListener('abort', onAbort)
-        cleanUps.push(() => signal.removeEventListener('abort', onAbort))
-      }
-      if (timeoutMs !== undefined) {
+      client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: look, onError: look })
+      const onAbort = (): void => reject(signal?.reason as Error)
+      signal?.addEventListener('abort', onAbort, { signal: over.signal })
+      if (timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS) {
         const timer = setTimeout(() => reject(tooLong(runId, timeoutMs)), timeoutMs)
-        cleanUps.push(() => clearTimeout(timer))
+        over.signal.addEventListener('abort', () => clearTimeout(timer))
       }
     })
   } finally {
-    for (const cleanUp of cleanUps) cleanUp()
+    over.abort()
   }
 }
 
@@ -82,10 +89,6 @@ function settle(
 const GONE = { code: 'not_found', status: 404 }
 const CANCELLED = { code: 'cancelled', status: 409 }
 
-function isPassing(error: unknown): boolean {
-  return error instanceof DurablyError && (error.code === 'network' || error.code === 'interrupted')
-}
-
 function tooLong(runId: string, timeoutMs: number): DurablyError {
   const message = `The run ${runId} did not end within ${timeoutMs} ms. It goes on.`
   return new DurablyError({ code: 'timeout', status: 504, message })
@@ -100,35 +103,67 @@ function tell(event: EngineEvent, { onProgress, onLog }: RunCallbacks): void {
   }
 }
 
-/**
- * Starts a run that tells the callbacks all that it has to say: they listen before it is there.
- * `begin` triggers it; `listen` is over when it has ended.
- */
-export async function withCallbacks<Result extends { runId: string }, Ended>(
-  client: Pick<Durably, 'subscribe'>,
+/** Starts a run by `trigger`, and gives what it returned. Rejects as `waitForRun` does. */
+export async function triggerAndWait(
+  client: WaitingClient,
+  jobName: string,
+  { timeoutMs, signal, onProgress, onLog }: Omit<WaitOptions, 'jobName'>,
+  trigger: () => Promise<TriggerResult>,
+): Promise<RunResult<unknown>> {
+  const wait = async (triggered: TriggerResult): Promise<RunResult<unknown>> => {
+    const run = await waitForRun(client, triggered.runId, { jobName, timeoutMs, signal })
+    return { ...triggered, output: run.output ?? null }
+  }
+  if (onProgress === undefined && onLog === undefined) return await wait(await trigger())
+  return await withCallbacks(client, jobName, { onProgress, onLog }, signal, trigger, wait)
+}
+
+/** The callbacks listen before there is a run, so that they hear all that it has to say. */
+async function withCallbacks(
+  client: WaitingClient,
   jobName: string,
   callbacks: RunCallbacks,
-  begin: () => Promise<Result>,
-  end: (result: Result) => Promise<Ended>,
-): Promise<Ended> {
-  if (callbacks.onProgress === undefined && callbacks.onLog === undefined) return await end(await begin())
+  signal: AbortSignal | undefined,
+  trigger: () => Promise<TriggerResult>,
+  wait: (triggered: TriggerResult) => Promise<RunResult<unknown>>,
+): Promise<RunResult<unknown>> {
+  const over = new AbortController()
   let runId: string | null = null
   let early: EngineEvent[] = []
+  let lastWords: () => void = () => undefined
+  const told = new Promise<void>((resolve) => (lastWords = resolve))
   const hear = (events: readonly EngineEvent[]): void => {
-    if (runId === null) early = early.concat(events)
-    else for (const event of filterEvents({ runId }, events)) tell(event, callbacks)
+    if (runId === null) {
+      early = early.concat(events)
+      return
+    }
+    for (const event of filterEvents({ runId }, events)) {
+      tell(event, callbacks)
+      if (endsRun(event)) lastWords()
+    }
   }
-  let stop: () => void = () => undefined
-  await new Promise<void>((resolve) => {
-    // Nothing can be heard: the run is worth more than its progress.
-    stop = client.subscribe(hear, { jobName, onOpen: resolve, onError: () => resolve() })
-  })
   try {
-    const result = await begin()
-    runId = result.runId
+    await abortable(opened(client, jobName, hear, over.signal), signal)
+    const triggered = await trigger()
+    runId = triggered.runId
     hear(early)
-    return await end(result)
+    const result = await wait(triggered)
+    const timer = setTimeout(lastWords, LAST_WORDS_MS)
+    await abortable(told, signal).finally(() => clearTimeout(timer))
+    return result
   } finally {
-    stop()
+    over.abort()
   }
+}
+
+/** Until the events of a job are heard, or can't be: its runs are worth more than their progress. */
+async function opened(
+  client: WaitingClient,
+  jobName: string,
+  hear: (events: readonly EngineEvent[]) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  await new Promise<void>((resolve) => {
+    client.subscribe(hear, { jobName, signal, onOpen: resolve, onError: () => resolve() })
+  })
 }

@@ -1,7 +1,9 @@
 import type { Durably, RunResult, TriggerAndWaitOptions, TriggerCallOptions } from '../client'
 import { asError } from '../errors'
-import type { EngineEvent, RunStatus, TriggerResult } from '../protocol'
-import { withCallbacks } from '../waiting'
+import { isRunEvent } from '../events'
+import type { EngineEvent, RunEvent, RunStatus, TriggerResult } from '../protocol'
+import { retrying } from '../retrying'
+import { triggerAndWait } from '../waiting'
 
 export interface JobState {
   runId: string | null
@@ -17,7 +19,7 @@ export interface JobStoreOptions {
   followLatest: boolean
 }
 
-type Client = Pick<Durably, 'subscribe' | 'getRuns' | 'trigger' | 'waitForRun'>
+type Client = Pick<Durably, 'subscribe' | 'getRun' | 'getRuns' | 'trigger'>
 
 /** Which run of a job is shown: the one triggered here, one that executes already, or the latest. */
 export class JobStore {
@@ -29,6 +31,8 @@ export class JobStore {
   #disconnect: (() => void) | null = null
   /** Once a run was triggered or given up here, none is looked for. */
   #isTouched = false
+  /** The run that `reset` took off: its being claimed does not bring it back. */
+  #givenUp: string | null = null
   /** Only the answer to the newest trigger decides which run is shown. */
   #newestTrigger = 0
 
@@ -67,23 +71,16 @@ export class JobStore {
   /** Settles with the run, also when the component that asked is gone. */
   readonly triggerAndWait = (
     input: unknown,
-    { timeoutMs, onProgress, onLog, ...options }: TriggerAndWaitOptions = {},
+    { timeoutMs, signal, onProgress, onLog, ...options }: TriggerAndWaitOptions = {},
   ): Promise<RunResult<unknown>> =>
-    withCallbacks(
-      this.#client,
-      this.#jobName,
-      { onProgress, onLog },
-      () => this.trigger(input, options),
-      async (triggered) => {
-        const waiting = { jobName: this.#jobName, timeoutMs, signal: options.signal }
-        const run = await this.#client.waitForRun(triggered.runId, waiting)
-        return { ...triggered, output: run.output ?? null }
-      },
+    triggerAndWait(this.#client, this.#jobName, { timeoutMs, signal, onProgress, onLog }, () =>
+      this.trigger(input, { ...options, signal }),
     )
 
   readonly reset = (): void => {
     this.#isTouched = true
     this.#newestTrigger++
+    this.#givenUp = this.#state.runId
     this.#set(NO_RUN_YET)
   }
 
@@ -96,43 +93,51 @@ export class JobStore {
 
   #connect(): () => void {
     const ended = new AbortController()
-    const { initialRunId, autoResume, followLatest } = this.#options
-    if (autoResume && initialRunId === null) {
+    const { signal } = ended
+    const resume = (): void => void this.#resume(signal)
+    if (this.#options.followLatest) {
+      // What was begun before the events are heard has to be looked for.
+      const options = { jobName: this.#jobName, signal, onOpen: resume, onError: resume }
+      this.#client.subscribe((events) => this.#follow(events), options)
+    } else {
       // Not before the effects of one go are over: React may connect twice at first.
-      queueMicrotask(() => void this.#resume(ended.signal))
-    }
-    if (followLatest) {
-      this.#client.subscribe((events) => this.#follow(events), {
-        jobName: this.#jobName,
-        signal: ended.signal,
-      })
+      queueMicrotask(resume)
     }
     return () => ended.abort()
   }
 
   /** Shows a run that executes, or else one that waits. */
   async #resume(signal: AbortSignal): Promise<void> {
+    const { autoResume, initialRunId } = this.#options
     const isIdle = (): boolean => !signal.aborted && !this.#isTouched && this.#state.runId === null
-    if (!isIdle()) return
+    if (!autoResume || initialRunId !== null || !isIdle()) return
     const newest = (status: RunStatus) =>
       this.#client.getRuns({ jobName: this.#jobName, status, limit: 1, view: 'summary' }, { signal })
+    const find = () => Promise.all([newest('leased'), newest('pending')])
     try {
-      const [[leased], [pending]] = await Promise.all([newest('leased'), newest('pending')])
+      const [[leased], [pending]] = await retrying(find, signal)
       const run = leased ?? pending
       if (run !== undefined && isIdle()) this.#show(run.id, run.status)
+      else if (isIdle()) this.#set(NO_RUN_YET)
     } catch (reason) {
-      if (isIdle()) this.#set({ ...this.#state, error: asError(reason) })
+      if (isIdle()) this.#set({ ...NO_RUN_YET, error: asError(reason) })
     }
   }
 
   #follow(events: readonly EngineEvent[]): void {
-    const latest = events.findLast(({ type }) => type in FOLLOWED)
-    if (latest === undefined || !('runId' in latest) || latest.runId === null) return
-    if (latest.runId !== this.#state.runId) this.#show(latest.runId, FOLLOWED[latest.type] ?? null)
+    const latest = events.findLast((event) => isRunEvent(event) && this.#isFollowed(event))
+    if (latest === undefined || !isRunEvent(latest) || latest.runId === this.#state.runId) return
+    this.#show(latest.runId, FOLLOWED[latest.type] ?? null)
+  }
+
+  #isFollowed({ type, runId }: RunEvent): boolean {
+    return type in FOLLOWED && !(type === 'run:leased' && runId === this.#givenUp)
   }
 
   #show(runId: string, assumed: RunStatus | null): void {
-    this.#set({ runId, assumed, error: null })
+    // An answer to a trigger may come after the news of what became of its run.
+    const known = runId === this.#state.runId ? this.#state.assumed : null
+    this.#set({ runId, assumed: known ?? assumed, error: null })
   }
 
   #set(state: JobState): void {

@@ -1,6 +1,7 @@
 import type { Durably, SubscribeOptions } from '../client'
 import { asError } from '../errors'
 import type { EngineEvent, EventFilter } from '../protocol'
+import { isPassing, pause } from '../retrying'
 
 export type LiveAction<Snapshot> =
   /** `since`: what was heard between question and answer; the answer may contain some of it already. */
@@ -14,7 +15,7 @@ export interface LiveSpec<State, Snapshot> {
   readonly filter: EventFilter | undefined
   load(): Promise<Snapshot>
   reduce(state: State, action: LiveAction<Snapshot>): State
-  /** Whether these events say that something changed which they do not carry. */
+  /** Whether these events, in the state after them, say that something changed which they do not carry. */
   outdates?(state: State, events: readonly EngineEvent[]): boolean
 }
 
@@ -32,8 +33,9 @@ export class LiveStore<State, Snapshot> {
   #since: EngineEvent[] | null = null
   /** Only the answer to this load counts: one that was begun before may still come. */
   #newestLoad = 0
-  /** What is loaded is outdated already: it is loaded once more after the answer. */
-  #isOutdated = false
+  /** Ends the pause before a load that failed is tried again. */
+  #retry: AbortController | null = null
+  #failures = 0
 
   constructor(client: LiveClient, spec: LiveSpec<State, Snapshot>) {
     this.#client = client
@@ -59,12 +61,6 @@ export class LiveStore<State, Snapshot> {
     if (this.#disconnect !== null) this.#load()
   }
 
-  /** Asks for all of it, once what is under way has been answered. */
-  refresh(): void {
-    if (this.#since === null) this.load()
-    else this.#isOutdated = true
-  }
-
   /** Changes the state by an action of a store's own. */
   protected change(change: (state: State) => State): void {
     const state = change(this.#state)
@@ -78,6 +74,7 @@ export class LiveStore<State, Snapshot> {
       this.#spec.filter === undefined ? this.#followStatus() : this.#followEvents(this.#spec.filter)
     return () => {
       stop()
+      this.#retry?.abort()
       this.#newestLoad++
       this.#since = null
     }
@@ -105,32 +102,51 @@ export class LiveStore<State, Snapshot> {
   }
 
   #hear(events: readonly EngineEvent[]): void {
+    this.#dispatch({ type: 'heard', events })
+    // Under way: these are judged by the answer, which may contain them already.
     // Not spread into arguments: a batch may hold more than a call can take.
     if (this.#since !== null) for (const event of events) this.#since.push(event)
-    this.#dispatch({ type: 'heard', events })
-    if (this.#spec.outdates?.(this.#state, events) === true) this.refresh()
+    else if (this.#outdates(events)) this.#load()
+  }
+
+  #outdates(events: readonly EngineEvent[]): boolean {
+    return events.length > 0 && this.#spec.outdates?.(this.#state, events) === true
   }
 
   #load(): void {
     const load = ++this.#newestLoad
     const since: EngineEvent[] = []
     this.#since = since
-    this.#isOutdated = false
+    this.#retry?.abort()
     this.#spec
       .load()
       .then((snapshot) => {
-        if (load === this.#newestLoad) this.#settle({ type: 'loaded', snapshot, since })
+        if (load === this.#newestLoad) this.#loaded(snapshot, since)
       })
       // After `then`: an answer that cannot be understood is a load that failed, too.
       .catch((reason: unknown) => {
-        if (load === this.#newestLoad) this.#settle({ type: 'load-failed', error: asError(reason) })
+        if (load === this.#newestLoad) this.#loadFailed(asError(reason))
       })
   }
 
-  #settle(action: LiveAction<Snapshot>): void {
+  #loaded(snapshot: Snapshot, since: readonly EngineEvent[]): void {
     this.#since = null
-    this.#dispatch(action)
-    if (this.#isOutdated) this.#load()
+    this.#failures = 0
+    this.#dispatch({ type: 'loaded', snapshot, since })
+    if (this.#outdates(since)) this.#load()
+  }
+
+  #loadFailed(error: Error): void {
+    this.#since = null
+    this.#dispatch({ type: 'load-failed', error })
+    if (isPassing(error)) void this.#loadLater()
+  }
+
+  async #loadLater(): Promise<void> {
+    const retry = new AbortController()
+    this.#retry = retry
+    await pause(++this.#failures, retry.signal)
+    if (!retry.signal.aborted) this.load()
   }
 
   #dispatch(action: LiveAction<Snapshot>): void {

@@ -1,7 +1,7 @@
 import type { Durably } from '../client'
 import { isNotFound } from '../errors'
 import { isRunEvent, toLogEntry } from '../events'
-import type { ClientRun, EngineEvent, EventFilter, LogEntry, Step } from '../protocol'
+import type { ClientRun, EngineEvent, LogEntry, Step } from '../protocol'
 import { LiveStore, type LiveAction, type LiveClient } from './live-store'
 import { isOlderProgress, moveRun } from './move-run'
 
@@ -53,18 +53,18 @@ export function makeRunStore(
   runId: string,
   jobName?: string,
 ): LiveStore<RunState, RunSnapshot> {
-  const filter: EventFilter = jobName === undefined ? { runId } : { runId, jobName }
   return new LiveStore<RunState, RunSnapshot>(client, {
     initial: LOADING_RUN,
-    filter,
+    filter: { runId, jobName },
     load: () => loadRun(client, runId),
     reduce: (state, action) => reduceRun(state, action, runId),
-    // Output and traceback are not part of events, which must stay small.
-    outdates: (_state, events) => events.some(({ type }) => OUTDATES.has(type)),
+    outdates: ({ run }, events) =>
+      events.some(({ type }) => type === 'run:coalesced' || (ENDS.has(type) && run?.isTerminal !== true)),
   })
 }
 
-const OUTDATES: ReadonlySet<string> = new Set(['run:complete', 'run:fail', 'run:cancel'])
+/** Output and traceback are not part of events, which must stay small: the end is told by the next answer. */
+const ENDS: ReadonlySet<string> = new Set(['run:complete', 'run:fail', 'run:cancel'])
 
 type RunReader = Pick<Durably, 'getRun' | 'getSteps' | 'getLogs'>
 
@@ -132,16 +132,12 @@ function moveDetail(state: RunState, event: EngineEvent, runId: string): RunStat
   // Before the first snapshot there is nothing to move: the store replays these events on it.
   if (state.run === null || !isRunEvent(event) || event.runId !== runId) return state
   if (event.type === 'run:delete') return { ...NO_RUN, status: 'not-found' }
-  // A run is seen to have completed together with its output, which comes with the next answer.
-  const run = event.type === 'run:complete' ? state.run : moveRun(state.run, event)
+  if (ENDS.has(event.type)) return state
+  const run = moveRun(state.run, event)
   const moved = run === state.run ? state : { ...state, run }
   switch (event.type) {
     case 'run:leased':
       return event.attempt > state.run.attempt ? { ...moved, runningSteps: [] } : moved
-    case 'run:complete':
-    case 'run:fail':
-    case 'run:cancel':
-      return { ...moved, runningSteps: [] }
     case 'step:start':
       return startStep(moved, event)
     case 'step:complete':

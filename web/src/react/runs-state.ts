@@ -22,11 +22,7 @@ export interface RunsView {
 }
 
 export type RunsAction =
-  | LiveAction<readonly ClientRun[]>
-  | { type: 'turned'; page: number }
-  | { type: 'refreshed' }
-  /** A run that an event told of. Null: it is gone. */
-  | { type: 'fetched'; runId: string; run: ClientRun | null; since: readonly RunEvent[] }
+  LiveAction<readonly ClientRun[]> | { type: 'turned'; page: number } | { type: 'refreshed' }
 
 export const NO_RUNS: RunsState = { listed: [], page: 0, isLoading: true, isShort: false, error: null }
 
@@ -51,46 +47,36 @@ export function reduceRuns(state: RunsState, action: RunsAction, view: RunsView)
       return { ...state, isLoading: false, error: action.error }
     case 'heard':
       return action.events.reduce((current, event) => moveList(current, event, view), state)
-    case 'fetched':
-      return action.since.reduce(
-        (current, event) => moveList(current, event, view),
-        place(state, action.runId, action.run, view),
-      )
   }
 }
 
-/** The runs that have to be asked for one by one, because events don't tell enough of them. */
-export function wantedRuns(
-  { listed, page }: RunsState,
-  events: readonly EngineEvent[],
-  { statuses, isSummary }: RunsView,
-): ReadonlySet<string> {
-  const wanted = new Set<string>()
-  for (const event of events) {
-    const after = STATUS_AFTER[event.type]
-    if (!isRunEvent(event) || event.type === 'run:delete') continue
-    const isListed = listed.some(({ id }) => id === event.runId)
-    const lacksValues = isListed && !isSummary && CARRIES_VALUES.has(event.type)
-    const enters = !isListed && page === 0 && after !== undefined && statuses?.includes(after) === true
-    if (lacksValues || enters) wanted.add(event.runId)
-  }
-  return wanted
-}
-
-/** Whether runs may be missing, or others stand on this page now. */
-export function outdatesPage(
-  { listed, page, isShort }: RunsState,
-  event: EngineEvent,
-  view: RunsView,
-): boolean {
-  if (isShort) return true
-  if (page > 0) return event.type === 'run:trigger' || event.type === 'run:delete'
-  if (event.type !== 'run:leased' || view.statuses !== undefined) return false
+/** Whether what is shown may lack something that the event does not carry. */
+export function outdatesPage(state: RunsState, event: EngineEvent, view: RunsView): boolean {
+  if (state.isShort) return true
+  if (!isRunEvent(event)) return false
+  const known = state.listed.find(({ id }) => id === event.runId)
+  const after = STATUS_AFTER[event.type]
+  // Others stand on a later page when runs come, go, or change into or out of what is listed.
+  if (state.page > 0 && changesPlaces(event, view)) return true
+  if (known !== undefined) return !view.isSummary && lacksValues(known, event)
+  if (state.page > 0 || after === undefined) return false
+  if (view.statuses !== undefined) return view.statuses.includes(after)
   // The page is not full, and still here is one that it lacks.
-  return listed.length <= view.pageSize && !listed.some(({ id }) => id === event.runId)
+  return event.type === 'run:leased' && state.listed.length <= view.pageSize
 }
 
-const CARRIES_VALUES: ReadonlySet<string> = new Set(['run:trigger', 'run:coalesced', 'run:complete'])
+function changesPlaces(event: RunEvent, { statuses }: RunsView): boolean {
+  if (event.type === 'run:trigger' || event.type === 'run:delete') return true
+  return statuses !== undefined && STATUS_AFTER[event.type] !== undefined
+}
+
+/** Inputs, outputs and tracebacks come with the next answer. */
+function lacksValues(known: ClientRun, event: RunEvent): boolean {
+  if (event.type === 'run:coalesced') return true
+  return known.input === undefined || (ENDS_WITH_VALUES.has(event.type) && !known.isTerminal)
+}
+
+const ENDS_WITH_VALUES: ReadonlySet<string> = new Set(['run:complete', 'run:fail'])
 
 const STATUS_AFTER: { [Type in EngineEvent['type']]?: RunStatus } = {
   'run:trigger': 'pending',
@@ -108,8 +94,8 @@ function moveList(state: RunsState, event: EngineEvent, view: RunsView): RunsSta
     return event.type === 'run:trigger' ? place(state, event.runId, triggeredRun(event), view) : state
   }
   if (event.type === 'run:delete') return place(state, known.id, null, view)
-  // Where outputs are shown, a run is seen to have completed together with its output.
-  const moved = event.type === 'run:complete' && !view.isSummary ? known : moveRun(known, event)
+  // Where outputs are shown, a run is seen to have ended together with its output or traceback.
+  const moved = !view.isSummary && ENDS_WITH_VALUES.has(event.type) ? known : moveRun(known, event)
   return moved === known ? state : place(state, known.id, moved, view)
 }
 

@@ -4,19 +4,26 @@ import type { LiveStore } from './live-store'
 
 type Store<State> = Pick<LiveStore<State, never>, 'subscribe' | 'getSnapshot'>
 
+interface Shared {
+  store: Store<unknown>
+  users: number
+  /** Ends the store's own subscription. */
+  disconnect: () => void
+}
+
 /** By client and key: components that look at the same thing ask for it once. */
-const STORES = new WeakMap<Durably, Map<string, { store: Store<unknown>; users: number }>>()
+const STORES = new WeakMap<Durably, Map<string, Shared>>()
 
 /** What the store under `key` holds; made by the first component that looks, dropped after the last. */
 export function useShared<State>(
   durably: Durably,
   key: string,
   initial: State,
-  make: () => Store<State>,
+  make: (() => Store<State>) | null,
 ): State {
   // Not made while rendering: what React renders and throws away would leave its store behind.
   const subscribe = useCallback(
-    (listener: () => void) => acquire(durably, key, make, listener),
+    (listener: () => void) => (make === null ? NOTHING : acquire(durably, key, make, listener)),
     // eslint-disable-next-line react-hooks/exhaustive-deps -- the key says all that `make` depends on
     [durably, key],
   )
@@ -25,21 +32,32 @@ export function useShared<State>(
   return useSyncExternalStore(subscribe, getSnapshot, () => initial)
 }
 
+const NOTHING = (): void => undefined
+
 function acquire(
   durably: Durably,
   key: string,
   make: () => Store<unknown>,
   listener: () => void,
 ): () => void {
-  const stores = STORES.get(durably) ?? new Map<string, { store: Store<unknown>; users: number }>()
+  const stores = STORES.get(durably) ?? new Map<string, Shared>()
   STORES.set(durably, stores)
-  const shared = stores.get(key) ?? { store: make(), users: 0 }
+  const shared = stores.get(key) ?? share(make())
   stores.set(key, shared)
   shared.users += 1
   const unsubscribe = shared.store.subscribe(listener)
   return () => {
     unsubscribe()
     shared.users -= 1
-    if (shared.users === 0) stores.delete(key)
+    // Not at once: a page that is left unmounts before the next one, which may look at the same, mounts.
+    setTimeout(() => {
+      if (shared.users > 0 || stores.get(key) !== shared) return
+      stores.delete(key)
+      shared.disconnect()
+    })
   }
+}
+
+function share(store: Store<unknown>): Shared {
+  return { store, users: 0, disconnect: store.subscribe(NOTHING) }
 }

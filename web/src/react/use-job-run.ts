@@ -28,16 +28,16 @@ type Callbacks<Name extends JobName> = Omit<UseJobRunOptions<Name>, 'runId'>
 
 function useRunCallbacks<Name extends JobName>(run: RunOf<Name> | null, callbacks: Callbacks<Name>): void {
   const newest = useRef(callbacks)
-  /** What was told last, so that an effect that runs twice, or a run that is loaded anew, tells nothing twice. */
-  const told = useRef('')
+  /** So that an effect that runs twice, or a run that is loaded anew, tells nothing twice. */
+  const told = useRef(new Set<string>())
   useEffect(() => {
     newest.current = callbacks
   })
   useEffect(() => {
     if (run === null) return
     const { callback, word } = calls(newest.current, run.status)
-    if (told.current === `${run.id} ${word}`) return
-    told.current = `${run.id} ${word}`
+    if (told.current.has(`${run.id} ${word}`)) return
+    told.current.add(`${run.id} ${word}`)
     callback?.(run)
   }, [run])
 }

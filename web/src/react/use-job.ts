@@ -11,9 +11,9 @@ export interface UseJobOptions {
   /** The run of this job to show at first. */
   initialRunId?: string | null | undefined
   /** Without `initialRunId`: show a run that executes or waits already. Default: true. */
-  autoResume?: boolean
+  autoResume?: boolean | undefined
   /** Show each run of the job that is triggered or begun, by whomever. Default: true. */
-  followLatest?: boolean
+  followLatest?: boolean | undefined
 }
 
 export interface UseJobResult<Input, Output> extends RunFacts<Input, Output> {

@@ -5,10 +5,6 @@ import { useShared } from './shared-stores'
 /** One run with its steps and logs, kept current; all who look at it share one answer. `null`: none. */
 export function useRunState(runId: string | null, jobName?: string): RunState {
   const durably = useClient()
-  const initial = runId === null ? NO_RUN : LOADING_RUN
-  return useShared(durably, `run ${runId ?? ''}`, initial, () =>
-    runId === null ? NONE : makeRunStore(durably, runId, jobName),
-  )
+  const make = runId === null ? null : () => makeRunStore(durably, runId, jobName)
+  return useShared(durably, `run:${runId ?? ' none'}`, runId === null ? NO_RUN : LOADING_RUN, make)
 }
-
-const NONE = { subscribe: () => () => undefined, getSnapshot: () => NO_RUN }

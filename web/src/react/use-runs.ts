@@ -13,11 +13,11 @@ export interface UseRunsOptions<Name extends JobName = JobName> {
   /** All of them must match. */
   labels?: Record<string, string> | undefined
   /** Default: 10. */
-  pageSize?: number
+  pageSize?: number | undefined
   /** Keep the list current. Default: true. */
-  realtime?: boolean
+  realtime?: boolean | undefined
   /** `summary` leaves out inputs and outputs, for lists that don't show them. Default: `full`. */
-  view?: 'full' | 'summary'
+  view?: 'full' | 'summary' | undefined
 }
 
 export interface UseRunsResult<Name extends JobName = JobName> {
@@ -66,7 +66,7 @@ export function useRuns<Name extends JobName = JobName>({
     nextPage: store.nextPage,
     prevPage: store.prevPage,
     goToPage: store.goToPage,
-    refresh: store.refreshPage,
+    refresh: store.refresh,
   }
 }
 

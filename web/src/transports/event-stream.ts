@@ -2,26 +2,40 @@ import { createParser } from 'eventsource-parser'
 import { asError, DurablyError } from '../errors'
 import { endsRun } from '../events'
 import type { EngineEvent } from '../protocol'
+import { onBackOnline, pause } from '../retrying'
 import { completeEvent, type WireEvent } from './wire-event'
 
-const FIRST_PAUSE_MS = 500
-const LONGEST_PAUSE_MS = 30_000
+/** How long a server may take to begin its answer. */
+const LONGEST_CONNECT_MS = 10_000
 
 /** A server that has sent heartbeats, and is silent for so long, is gone. It sends one every 15 seconds. */
 const LONGEST_SILENCE_MS = 45_000
 
+/** A connection that held for so long was a good one, even if nothing came. */
+const HEALTHY_MS = 10_000
+
 export interface StreamOptions {
   /** Relative to the address of the API. */
   path: string
+  /** The events of one run: the stream ends with it. */
+  isOfOneRun: boolean
   /** The last event of a stream before this one: the server goes on behind it. */
   lastEventId: string | null
-  /** Rejects with a `DurablyError` unless the server answers with a stream. */
+  /** Rejects with a `DurablyError` unless the server answers with a success. */
   fetch: (path: string, init: RequestInit) => Promise<Response>
   /** `isResumed`: nothing was missed since the last event. */
   opened: (isResumed: boolean) => void
   events: (events: readonly EngineEvent[]) => void
   failed: (error: Error) => void
 }
+
+export type StreamState =
+  | { is: 'connecting' }
+  | { is: 'open' }
+  /** It is tried again. */
+  | { is: 'failed'; error: Error }
+  /** Nothing will come any more, and nothing was missed. */
+  | { is: 'ended' }
 
 /**
  * Server-sent events, connected anew whenever the connection is lost. Not an `EventSource`: that has
@@ -30,10 +44,10 @@ export interface StreamOptions {
 export class EventStream {
   readonly #options: StreamOptions
   readonly #closing = new AbortController()
+  #state: StreamState = { is: 'connecting' }
   #lastEventId: string | null
+  /** Connections in a row that came to nothing. */
   #failures = 0
-  #isOpen = false
-  #hasEnded = false
 
   constructor(options: StreamOptions) {
     this.#options = options
@@ -45,13 +59,8 @@ export class EventStream {
     return this.#options.path
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen
-  }
-
-  /** Nothing will come any more, and nothing was missed. */
-  get hasEnded(): boolean {
-    return this.#hasEnded
+  get state(): StreamState {
+    return this.#state
   }
 
   get lastEventId(): string | null {
@@ -59,7 +68,6 @@ export class EventStream {
   }
 
   close(): void {
-    this.#isOpen = false
     this.#closing.abort()
   }
 
@@ -67,45 +75,58 @@ export class EventStream {
     return this.#closing.signal.aborted
   }
 
+  #hasEnded(): boolean {
+    return this.#state.is === 'ended'
+  }
+
   async #run(): Promise<void> {
-    while (!this.#isClosed()) {
+    while (!this.#isClosed() && !this.#hasEnded()) {
+      const began = performance.now()
+      this.#failures += 1
       try {
         await this.#connect()
+        if (!this.#hasEnded()) this.#state = { is: 'connecting' }
       } catch (reason) {
         if (this.#isClosed()) return
         this.#recover(asError(reason))
       }
-      this.#isOpen = false
-      if (this.#hasEnded) return
-      await pause(this.#failures, this.#closing.signal)
+      if (performance.now() - began > HEALTHY_MS) this.#failures = 0
+      if (!this.#hasEnded()) await pause(this.#failures, this.#closing.signal)
     }
   }
 
   /** Reads until the server ends the stream; rejects when it breaks. */
   async #connect(): Promise<void> {
     const connection = new AbortController()
+    const giveUp = (): void => connection.abort()
+    const slow = setTimeout(giveUp, LONGEST_CONNECT_MS)
+    onBackOnline(giveUp, connection.signal)
+    try {
+      const response = await this.#ask(AbortSignal.any([this.#closing.signal, connection.signal]))
+      clearTimeout(slow)
+      if (this.#isClosed()) return
+      this.#state = { is: 'open' }
+      const isResumed = this.#lastEventId !== null
+      // Where the stream begins, so that one that hears nothing can be gone on with, too.
+      this.#lastEventId ??= response.headers.get('Durably-Last-Event-ID')
+      this.#options.opened(isResumed)
+      if (response.body !== null) await this.#read(response.body, giveUp)
+    } catch (error) {
+      throw connection.signal.aborted ? new DurablyError(SILENT) : error
+    } finally {
+      clearTimeout(slow)
+      giveUp()
+    }
+  }
+
+  async #ask(signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = { Accept: 'text/event-stream' }
     if (this.#lastEventId !== null) headers['Last-Event-ID'] = this.#lastEventId
-    const response = await this.#options.fetch(this.#options.path, {
-      headers,
-      cache: 'no-store',
-      signal: AbortSignal.any([this.#closing.signal, connection.signal]),
-    })
-    if (response.body === null) throw new Error('The server sent no events.')
-    this.#failures = 0
-    this.#isOpen = true
-    const isResumed = this.#lastEventId !== null
-    // Where the stream begins, so that one that hears nothing can be gone on with, too.
-    this.#lastEventId ??= response.headers.get('Durably-Last-Event-ID')
-    this.#options.opened(isResumed)
-    const giveUp = (): void => connection.abort(new Error('The server fell silent.'))
-    // What was open while the network was away may be dead without knowing it.
-    onOnline(giveUp, connection.signal)
-    try {
-      await this.#read(response.body, giveUp)
-    } finally {
-      connection.abort()
+    const response = await this.#options.fetch(this.path, { headers, cache: 'no-store', signal })
+    if (response.headers.get('Content-Type')?.startsWith('text/event-stream') !== true) {
+      throw new DurablyError(NO_STREAM)
     }
+    return response
   }
 
   async #read(body: ReadableStream<Uint8Array<ArrayBuffer>>, giveUp: () => void): Promise<void> {
@@ -123,6 +144,7 @@ export class EventStream {
     try {
       const reader = body.pipeThrough(new TextDecoderStream()).getReader()
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
+        this.#failures = 0
         parser.feed(read.value)
         clearTimeout(silence)
         if (heard.heartbeat) silence = setTimeout(giveUp, LONGEST_SILENCE_MS)
@@ -137,19 +159,17 @@ export class EventStream {
 
   #deliver(events: readonly EngineEvent[]): void {
     if (this.#isClosed()) return
-    // A run's own stream ends with it.
-    this.#hasEnded ||= this.path.startsWith('subscribe?') && events.some(endsRun)
+    if (this.#options.isOfOneRun && events.some(endsRun)) this.#state = { is: 'ended' }
     this.#options.events(events)
   }
 
   #recover(error: Error): void {
-    this.#failures += 1
-    if (error instanceof DurablyError) {
-      // The log of events does not reach back that far: whoever listens asks for everything again.
-      if (error.code === 'events_gone') this.#lastEventId = null
-      // A run that does not exist will not come to be.
-      if (error.code === 'not_found') this.#hasEnded = true
-    }
+    const code = error instanceof DurablyError ? error.code : null
+    // The log of events does not reach back that far: whoever listens asks for everything again.
+    if (code === 'events_gone') this.#lastEventId = null
+    // A run that does not exist will not come to be.
+    const hasEnded = code === 'not_found' && this.#options.isOfOneRun
+    if (!this.#hasEnded()) this.#state = hasEnded ? { is: 'ended' } : { is: 'failed', error }
     this.#options.failed(error)
   }
 }
@@ -163,21 +183,9 @@ function parsed(data: string): EngineEvent | null {
   }
 }
 
-/** Longer after each failure, and never the same for all pages; at once when the network is back. */
-async function pause(failures: number, signal: AbortSignal): Promise<void> {
-  const most = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.max(0, failures - 1))
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, most * (0.5 + Math.random() / 2))
-    signal.addEventListener('abort', done)
-    onOnline(done, signal)
-  })
-}
-
-function onOnline(listener: () => void, signal: AbortSignal): void {
-  if (typeof addEventListener === 'function') addEventListener('online', listener, { once: true, signal })
+const SILENT = { code: 'network', status: 503, message: 'The server fell silent.' }
+const NO_STREAM = {
+  code: 'internal',
+  status: 502,
+  message: 'The server answered with something else than a stream of events.',
 }

@@ -1,17 +1,18 @@
-import { CLOSED, DurablyError, notJson } from '../errors'
+import { asError, CLOSED, DurablyError, notJson } from '../errors'
 import {
   BOOTING,
   type EngineStatus,
   type EventFilter,
+  type Issue,
   type OperationName,
   type Operations,
   type WireError,
 } from '../protocol'
 import { Subscribers } from '../subscribers'
 import type { EventListener, RequestOptions, Transport } from '../transport'
-import { EventStream } from './event-stream'
+import { EventStream, type StreamState } from './event-stream'
 import { routeOf, type HttpRequest } from './http-routes'
-import { streamPath } from './stream-path'
+import { streamPath, WIDEST, type StreamPath } from './stream-path'
 
 export interface HttpOptions {
   /** Address of the API, such as `/api/durably`; relative to the document. */
@@ -57,12 +58,16 @@ export class HttpTransport implements Transport {
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])]
     const init = { ...toInit(route), signal: AbortSignal.any(signals) }
     const response = await this.#fetch(route.path, init)
-    return (await readJson(response, init.signal)) as Operations[Name]['out']
+    return (await this.#readJson(response, route.path, init.signal)) as Operations[Name]['out']
   }
 
   // ---------------------------------------------------------------- events
 
   subscribe(filter: EventFilter, listener: EventListener): () => void {
+    if (this.#isClosed()) {
+      queueMicrotask(() => listener.failed(new DurablyError(CLOSED)))
+      return () => undefined
+    }
     const subscriber = this.#subscribers.add(filter, listener)
     this.#tune()
     return () => {
@@ -73,7 +78,7 @@ export class HttpTransport implements Transport {
 
   /** Once for all that is subscribed and given up in one go, as when a page is left for the next. */
   #tune(): void {
-    if (this.#isTuning || this.#isClosed()) return
+    if (this.#isTuning) return
     this.#isTuning = true
     queueMicrotask(() => {
       this.#isTuning = false
@@ -82,24 +87,31 @@ export class HttpTransport implements Transport {
   }
 
   #listen(): void {
-    const path = streamPath(this.#subscribers.filters)
+    const wanted = streamPath(this.#subscribers.filters)
     const before = this.#stream
-    if (path === (before?.path ?? null)) {
-      if (before?.isOpen === true || before?.hasEnded === true) this.#subscribers.open('new')
+    if (wanted?.path === before?.path) {
+      this.#tellNew(before?.state)
       return
     }
     before?.close()
-    this.#stream = path === null ? null : this.#open(path, before?.lastEventId ?? null)
+    this.#stream = wanted === null ? null : this.#open(wanted, before)
   }
 
-  #open(path: string, lastEventId: string | null): EventStream {
+  #tellNew(state: StreamState | undefined): void {
+    if (state?.is === 'open' || state?.is === 'ended') this.#subscribers.open('new')
+    if (state?.is === 'failed') this.#subscribers.failed(state.error, 'new')
+  }
+
+  #open({ path, isOfOneRun }: StreamPath, before: EventStream | null): EventStream {
     return new EventStream({
       path,
-      lastEventId,
+      isOfOneRun,
+      // Behind the last event of a narrower stream there may be hours of what is heard of only now.
+      lastEventId: before?.path === WIDEST ? before.lastEventId : null,
       fetch: (...request) => this.#fetch(...request),
       opened: (isResumed) => this.#subscribers.open(isResumed ? 'new' : 'all'),
       events: (events) => this.#subscribers.events(events),
-      failed: (error) => this.#subscribers.failed(error),
+      failed: (error) => this.#subscribers.failed(error, 'all'),
     })
   }
 
@@ -111,45 +123,75 @@ export class HttpTransport implements Transport {
 
   /** The response, if it is a success. */
   async #fetch(path: string, init: RequestInit): Promise<Response> {
-    const { api, headers: given, credentials = 'same-origin', fetch = globalThis.fetch } = this.#options
     if (this.#isClosed()) throw new DurablyError(CLOSED)
-    const headers = new Headers(typeof given === 'function' ? await given() : given)
-    new Headers(init.headers).forEach((value, name) => headers.set(name, value))
+    const { api, credentials = 'same-origin', fetch = globalThis.fetch } = this.#options
+    const headers = await this.#headers(init)
     let response: Response
     try {
       response = await fetch(`${api}/${path}`, { ...init, headers, credentials })
     } catch {
-      if (this.#isClosed()) throw new DurablyError(CLOSED)
-      init.signal?.throwIfAborted()
-      this.#report({ state: 'offline', error: OFFLINE })
-      throw new DurablyError(OFFLINE)
+      throw this.#lost(init.signal)
     }
-    const engine = response.headers.get('Durably-Version') ?? this.#status.versions.engine
-    this.#report({
-      state: 'ready',
-      phase: 'ready',
-      percent: 100,
-      error: null,
-      versions: { ...this.#status.versions, engine },
-    })
+    this.#reached(response)
     if (!response.ok) throw new DurablyError(await readError(response))
     return response
   }
 
-  close(): void {
-    if (this.#isClosed()) return
-    this.#stream?.close()
-    this.#closing.abort()
-    this.#report({ state: 'closed', error: CLOSED })
-    this.#subscribers.failed(new DurablyError(CLOSED))
+  async #headers(init: RequestInit): Promise<Headers> {
+    const { headers: given } = this.#options
+    try {
+      const headers = new Headers(typeof given === 'function' ? await given() : given)
+      new Headers(init.headers).forEach((value, name) => headers.set(name, value))
+      return headers
+    } catch (reason) {
+      const message = `The headers of a request could not be made: ${asError(reason).message}`
+      throw new DurablyError({ code: 'network', status: 503, message })
+    }
   }
 
-  #report(change: Partial<EngineStatus>): void {
-    const isNews =
-      change.state !== this.#status.state || change.versions?.engine !== this.#status.versions.engine
-    if (!isNews || this.#status.state === 'closed') return
-    this.#status = { ...this.#status, ...change }
-    this.#onStatus?.(this.#status)
+  async #readJson(response: Response, path: string, signal: AbortSignal): Promise<unknown> {
+    let text: string
+    try {
+      text = await response.text()
+    } catch {
+      throw this.#lost(signal)
+    }
+    try {
+      return JSON.parse(text)
+    } catch {
+      const [name = path] = path.split('?')
+      const message = `“${name}” answered with something else than JSON: is “${this.#options.api}” the API?`
+      throw new DurablyError({ code: 'internal', status: 500, message })
+    }
+  }
+
+  /** Why nothing came: given up by who asked, closed, or the network. */
+  #lost(signal: AbortSignal | null | undefined): Error {
+    if (this.#isClosed()) return new DurablyError(CLOSED)
+    if (signal?.aborted === true) return signal.reason as Error
+    this.#report({ ...this.#status, state: 'offline', error: OFFLINE })
+    return new DurablyError(OFFLINE)
+  }
+
+  #reached(response: Response): void {
+    const engine = response.headers.get('Durably-Version') ?? this.#status.versions.engine
+    const versions = { ...this.#status.versions, engine }
+    this.#report({ ...this.#status, state: 'ready', phase: 'ready', percent: 100, error: null, versions })
+  }
+
+  close(): void {
+    if (this.#isClosed()) return
+    this.#report({ ...this.#status, state: 'closed', error: CLOSED })
+    this.#stream?.close()
+    this.#closing.abort()
+    this.#subscribers.failed(new DurablyError(CLOSED), 'all')
+  }
+
+  #report(status: EngineStatus): void {
+    const { state, versions } = this.#status
+    if (this.#isClosed() || (status.state === state && status.versions.engine === versions.engine)) return
+    this.#status = status
+    this.#onStatus?.(status)
   }
 }
 
@@ -167,26 +209,14 @@ function toInit({ method, body }: HttpRequest): RequestInit {
 
 /** A list with nothing in it matches nothing, which a query string can't say. */
 function matchesNothing(input: unknown): boolean {
-  const { jobName, status } = input as { jobName?: unknown; status?: unknown }
-  return [jobName, status].some((value) => Array.isArray(value) && value.length === 0)
+  const { jobName, status, types } = input as { jobName?: unknown; status?: unknown; types?: unknown }
+  return [jobName, status, types].some((value) => Array.isArray(value) && value.length === 0)
 }
 
 const EMPTY: { [Name in OperationName]?: Operations[Name]['out'] } = {
   getRuns: [],
+  getEvents: [],
   countRuns: { pending: 0, leased: 0, completed: 0, failed: 0, cancelled: 0 },
-}
-
-async function readJson(response: Response, signal: AbortSignal): Promise<unknown> {
-  try {
-    return await response.json()
-  } catch {
-    signal.throwIfAborted()
-    throw new DurablyError({
-      code: 'internal',
-      status: 502,
-      message: `${new URL(response.url).pathname} answered with something else than JSON: is this the address of the API?`,
-    })
-  }
 }
 
 const CODES: Record<number, string> = {
@@ -198,19 +228,28 @@ const CODES: Record<number, string> = {
   410: 'events_gone',
 }
 
-/** `{ error: sentence }`, with `code` and `issues` where the server tells them. */
+/** `{ error: sentence }`, with `code` and `issues` where the server tells them; a framework's own has `detail`. */
 async function readError(response: Response): Promise<WireError> {
   const { status, statusText } = response
   const text = await response.text().catch(() => '')
-  const fallback = { code: CODES[status] ?? 'internal', status }
+  const told = parsedObject(text)
+  const isShort = told === null && text !== '' && text.length < 300
+  const fallback = isShort ? text : `HTTP ${status} ${statusText}`.trim()
+  const message = [told?.error, told?.detail].find((each) => typeof each === 'string' && each !== '')
+  return {
+    code: typeof told?.code === 'string' ? told.code : (CODES[status] ?? 'internal'),
+    status,
+    message: (message as string | undefined) ?? fallback,
+    ...(Array.isArray(told?.issues) && { issues: told.issues as Issue[] }),
+  }
+}
+
+function parsedObject(text: string): Record<string, unknown> | null {
   try {
-    const { error, ...more } = JSON.parse(text) as Partial<WireError> & { error: string }
-    return { ...fallback, ...more, message: error }
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null
   } catch {
-    return {
-      ...fallback,
-      message: text.length > 0 && text.length < 300 ? text : `HTTP ${status} ${statusText}`,
-    }
+    return null
   }
 }
 

@@ -1,20 +1,26 @@
 import type { EventFilter } from '../protocol'
 import { labelParameters, withQuery } from './http-routes'
 
+/** Everything that the server tells. */
+export const WIDEST = 'runs/subscribe'
+
+export interface StreamPath {
+  path: string
+  isOfOneRun: boolean
+}
+
 /**
  * The narrowest stream of the server that has all that is listened for, or null if nothing is. One
  * stream for all: a browser keeps only six connections to a server that speaks HTTP/1.1, over all tabs.
  */
-export function streamPath(filters: readonly EventFilter[]): string | null {
+export function streamPath(filters: readonly EventFilter[]): StreamPath | null {
   const [first] = filters
   if (first === undefined) return null
   if (first.runId !== undefined && filters.every(({ runId }) => runId === first.runId)) {
-    return withQuery('subscribe', { runId: first.runId })
+    return { path: withQuery('subscribe', { runId: first.runId }), isOfOneRun: true }
   }
-  return withQuery('runs/subscribe', {
-    jobName: jobNames(filters),
-    ...labelParameters(commonLabels(filters)),
-  })
+  const parameters = { jobName: jobNames(filters), ...labelParameters(commonLabels(filters)) }
+  return { path: withQuery(WIDEST, parameters), isOfOneRun: false }
 }
 
 /** None, if one of them is for all jobs. */

@@ -25,16 +25,16 @@ const RUNTIME_URL = typeof __DURABLY_RUNTIME_URL__ === 'string' ? __DURABLY_RUNT
 
 export interface WorkerPortOptions {
   /** Folder that holds the Python runtime; relative to the document. Default: `durably/`, or where the Vite plugin put it. */
-  runtimeUrl?: string
+  runtimeUrl?: string | undefined
   /** Name of the database; letters, digits, `-` and `_`. Default: `main`. */
-  database?: string
+  database?: string | undefined
   /**
    * Where the database is kept: `opfs`, on this device (the default), or `memory`, until the page is
    * left or its worker ends. There is no falling back from the one to the other.
    */
-  storage?: StorageKind
+  storage?: StorageKind | undefined
   /** Ask the browser, after the first trigger, never to delete the data by itself. Default: true. */
-  persist?: boolean
+  persist?: boolean | undefined
 }
 
 interface Waiting {
@@ -77,7 +77,7 @@ const TRIGGERS: ReadonlySet<OperationName> = new Set(['trigger', 'batchTrigger',
 
 /** Talks to the engine in a dedicated worker of this page, and starts a new one when it dies. */
 export class WorkerPort implements Transport {
-  readonly #options: Required<WorkerPortOptions>
+  readonly #options: ReturnType<typeof checked>
   #status: EngineStatus
   #worker: Worker | null = null
   #onStatus: ((status: EngineStatus) => void) | null = null
@@ -90,14 +90,7 @@ export class WorkerPort implements Transport {
   #hasAskedToPersist = false
 
   constructor(options: WorkerPortOptions = {}) {
-    this.#options = { runtimeUrl: RUNTIME_URL, database: 'main', storage: 'opfs', persist: true, ...options }
-    if (!/^[\w-]{1,64}$/.test(this.#options.database)) {
-      throw new DurablyError({
-        code: 'validation',
-        status: 400,
-        message: `The database name ${JSON.stringify(this.#options.database)} must be 1 to 64 letters, digits, "-" or "_".`,
-      })
-    }
+    this.#options = checked(options)
     this.#status = BOOTING
     // Rendered on a server: this client is replaced by the browser's own, and nobody asks it anything.
     if (typeof Worker === 'undefined') return
@@ -151,8 +144,7 @@ export class WorkerPort implements Transport {
     })
     this.#send()
     // What waits for the engine is not sent at all then; an answer that still comes finds no one.
-    signal?.addEventListener('abort', () => this.#waiting.delete(message.id), { once: true })
-    return abortable(answer, signal)
+    return abortable(answer, signal, () => this.#waiting.delete(message.id))
   }
 
   /** Whether there is someone to answer now. Storage is looked after also when the engine could not be started. */
@@ -171,11 +163,11 @@ export class WorkerPort implements Transport {
   }
 
   close(): void {
-    if (typeof Worker === 'undefined') return
+    if (typeof Worker === 'undefined' || this.#status.state === 'closed') return
     removeEventListener('pagehide', this.#onPageHide)
     removeEventListener('pageshow', this.#onPageShow)
     this.#end({ ...this.#status, state: 'closed', error: CLOSED })
-    this.#subscribers.failed(new DurablyError(CLOSED))
+    this.#subscribers.failed(new DurablyError(CLOSED), 'all')
   }
 
   // ---------------------------------------------------------------- the worker's life
@@ -344,6 +336,28 @@ export class WorkerPort implements Transport {
     // The engine that was there before may have told things that were lost with it.
     if (isAnew) this.#subscribers.open('all')
   }
+}
+
+/** What is given as `undefined` is not given. */
+function checked({
+  runtimeUrl = RUNTIME_URL,
+  database = 'main',
+  storage = 'opfs',
+  persist = true,
+}: WorkerPortOptions) {
+  if (!/^[\w-]{1,64}$/.test(database)) {
+    const name = JSON.stringify(database)
+    throw invalid(`The database name ${name} must be 1 to 64 letters, digits, "-" or "_".`)
+  }
+  // Checked where types are not: what is neither must not be taken for memory, which forgets.
+  if (!['opfs', 'memory'].includes(storage)) {
+    throw invalid(`The storage ${JSON.stringify(storage)} must be "opfs" or "memory".`)
+  }
+  return { runtimeUrl, database, storage, persist }
+}
+
+function invalid(message: string): DurablyError {
+  return new DurablyError({ code: 'validation', status: 400, message })
 }
 
 function isStorageOperation(operation: OperationName): boolean {
