@@ -91,7 +91,7 @@ export class DevRuntime {
 
   async #serve(file: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     await this.#turn
-    for (const [name, value] of Object.entries(this.#server.config.server.headers)) {
+    for (const [name, value] of Object.entries({ ...this.#server.config.server.headers })) {
       if (value !== undefined) response.setHeader(name, value)
     }
     const path = this.#files.get(file)
