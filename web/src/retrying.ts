@@ -14,13 +14,14 @@ const PASSING_STATUSES: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /** What `work` gives once it succeeds, as long as it only fails for reasons that may pass. */
 export async function retrying<Value>(work: () => Promise<Value>, signal: AbortSignal): Promise<Value> {
+  const isOver = (): boolean => signal.aborted
   for (let failures = 1; ; failures++) {
     try {
       return await work()
     } catch (error) {
-      if (signal.aborted || !isPassing(error)) throw error
+      if (isOver() || !isPassing(error)) throw error
       await pause(failures, signal)
-      if (signal.aborted) throw error
+      if (isOver()) throw error
     }
   }
 }

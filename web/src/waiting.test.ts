@@ -3,7 +3,7 @@ import { DurablyError } from './errors'
 import type { ClientRun } from './protocol'
 import { completed, event, run } from './react/examples'
 import { fakeEvents, turn } from './react/fake-events'
-import { waitForRun, withCallbacks, type WaitOptions } from './waiting'
+import { triggerAndWait, waitForRun, type WaitOptions } from './waiting'
 
 function setup(first: ClientRun | null | Error = run(), options: WaitOptions = {}) {
   const events = fakeEvents()
@@ -91,39 +91,68 @@ test('gives up after the time given, and with the reason of a signal', async () 
   expect([late.count(), bored.count()]).toEqual([0, 0])
 })
 
-test('tells callbacks what the run told before its id was known, and nothing of others', async () => {
-  const events = fakeEvents()
-  const told: number[] = []
-  const report = (current: number, runId: string) =>
-    event('run:progress', { progress: { current } }, { runId })
-  const done = withCallbacks(
-    events,
-    'import-csv',
-    { onProgress: ({ current }) => told.push(current) },
-    () => {
-      events.hear([report(1, 'a'), report(5, 'b')])
-      return Promise.resolve({ runId: 'a' })
-    },
-    async () => {
-      events.hear([report(2, 'a'), report(6, 'b')])
-      await turn()
-      return 'done'
-    },
+test('looks again by itself when a look failed for a reason that passes', async () => {
+  const { open, waited, engine } = setup(
+    new DurablyError({ code: 'internal', status: 502, message: 'Bad gateway.' }),
   )
-  events.open()
-  expect(await done).toBe('done')
-  expect([told, events.count()]).toEqual([[1, 2], 0])
+  open()
+  await turn()
+  engine.answer = completed
+  expect((await waited).id).toBe('a')
+  expect(engine.asked).toBe(2)
 })
 
-test('begins also when nothing can be heard', async () => {
+test('waits for ever when told so', async () => {
+  const { open, waited, engine, hear } = setup(run(), { timeoutMs: Infinity })
+  open()
+  await turn()
+  engine.answer = completed
+  hear([event('run:complete', { duration: 1 })])
+  expect((await waited).id).toBe('a')
+})
+
+function callbacks(answer = completed) {
   const events = fakeEvents()
-  const done = withCallbacks(
-    events,
-    'work',
-    { onLog: () => undefined },
-    () => Promise.resolve({ runId: 'a' }),
-    () => Promise.resolve('done'),
-  )
-  events.fail(new Error('Off.'))
-  expect(await done).toBe('done')
+  const told: number[] = []
+  const client = { ...events, getRun: () => Promise.resolve(answer) }
+  const report = (current: number, runId: string) =>
+    event('run:progress', { progress: { current } }, { runId })
+  return {
+    ...events,
+    client,
+    told,
+    report,
+    onProgress: ({ current }: { current: number }) => told.push(current),
+  }
+}
+
+test('tells callbacks what the run told before its id was known, and nothing of others', async () => {
+  const { client, told, report, onProgress, hear, open, count } = callbacks()
+  const done = triggerAndWait(client, 'import-csv', { onProgress }, () => {
+    hear([report(1, 'a'), report(5, 'b')])
+    return Promise.resolve({ runId: 'a', disposition: 'created' })
+  })
+  open()
+  await turn()
+  // The run is seen to have ended before its last words are heard.
+  open()
+  await turn()
+  hear([report(2, 'a'), report(6, 'b'), event('run:complete', { duration: 1 })])
+  expect(await done).toEqual({ runId: 'a', disposition: 'created', output: null })
+  expect([told, count()]).toEqual([[1, 2], 0])
+})
+
+test('begins also when nothing can be heard, and heeds its signal before', async () => {
+  const { client, fail, onProgress } = callbacks()
+  const trigger = () => Promise.resolve({ runId: 'a', disposition: 'created' } as const)
+  const reason = new Error('bored')
+  const waiting = new AbortController()
+  const bored = triggerAndWait(client, 'work', { onProgress, signal: waiting.signal }, trigger)
+  waiting.abort(reason)
+  await expect(bored).rejects.toBe(reason)
+  const done = triggerAndWait(client, 'work', { onProgress }, trigger)
+  fail(new Error('Off.'))
+  await turn()
+  fail(new Error('Off.'))
+  expect((await done).runId).toBe('a')
 })

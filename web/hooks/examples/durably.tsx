@@ -14,7 +14,7 @@ export function EventCounter() {
 
   const runMany = async () => {
     const started = await durably.jobs.zero.batchTrigger([{ input: {} }, { input: {} }])
-    await Promise.all(started.map(({ runId }) => durably.waitForRun(runId)))
+    await Promise.all(started.map(({ runId }) => durably.waitForRun(runId, { jobName: 'zero' })))
   }
 
   return (

@@ -20,7 +20,7 @@ function setup(stored: [string, RunStatus][] = [], options: Partial<JobStoreOpti
           stored.filter((each) => each[1] === status).map(([id, status]) => run({ id, status })),
         ),
       trigger: () => new Promise((resolve, reject) => triggers.push({ resolve, reject })),
-      waitForRun: () => Promise.resolve(run({ status: 'completed', output: 0 })),
+      getRun: () => Promise.resolve(run({ status: 'completed', output: 0 })),
     },
     'import-csv',
     { initialRunId: null, autoResume: true, followLatest: true, ...options },
@@ -45,12 +45,14 @@ test('resumes the run that executes rather than one that waits', async () => {
     ['waiting', 'pending'],
     ['running', 'leased'],
   ])
+  job.client.open()
   await turn()
   expect(job.store.getSnapshot()).toMatchObject({ runId: 'running', assumed: 'leased' })
 })
 
 test('resumes the run that waits when none executes', async () => {
   const job = setup([['waiting', 'pending']])
+  job.client.open()
   await turn()
   expect(job.shown()).toBe('waiting')
 })
@@ -58,6 +60,7 @@ test('resumes the run that waits when none executes', async () => {
 test('resumes nothing when told which run, or not to', async () => {
   const named = setup([['running', 'leased']], { initialRunId: 'named' })
   const off = setup([['running', 'leased']], { autoResume: false })
+  for (const job of [named, off]) job.client.open()
   await turn()
   expect([named.shown(), off.shown()]).toEqual(['named', null])
 })
@@ -67,6 +70,7 @@ test('resumes nothing once a run was triggered or given up', async () => {
   void triggered.store.trigger({})
   const reset = setup([['running', 'leased']])
   reset.store.reset()
+  for (const job of [triggered, reset]) job.client.open()
   await turn()
   expect([triggered.shown(), reset.shown()]).toEqual([null, null])
 })
@@ -131,5 +135,43 @@ test('waits for falsy outputs, and after unmounting', async () => {
   const waited = job.store.triggerAndWait({})
   job.stop()
   await job.answer(0, 'a')
+  job.client.open()
   expect(await waited).toEqual({ runId: 'a', disposition: 'created', output: 0 })
+})
+
+test('resumes a run that was begun before its events could be heard', async () => {
+  const stored: [string, RunStatus][] = []
+  const job = setup(stored)
+  job.client.fail(new Error('offline'))
+  await turn()
+  expect(job.shown()).toBeNull()
+  stored.push(['missed', 'leased'])
+  job.client.open()
+  await turn()
+  expect(job.shown()).toBe('missed')
+})
+
+test('resumes also where it follows nothing', async () => {
+  const job = setup([['running', 'leased']], { followLatest: false })
+  await turn()
+  expect(job.shown()).toBe('running')
+})
+
+test('does not bring back the run that was taken off when it is claimed', async () => {
+  const job = setup()
+  void job.store.trigger({})
+  await job.answer(0, 'a')
+  job.store.reset()
+  job.hear(event('run:leased', { ...lease, attempt: 1 }))
+  expect(job.shown()).toBeNull()
+  job.hear(event('run:trigger', {}, { runId: 'b' }))
+  expect(job.shown()).toBe('b')
+})
+
+test('an answer that comes after the claim does not make the run wait again', async () => {
+  const job = setup()
+  void job.store.trigger({})
+  job.hear(event('run:leased', { ...lease, attempt: 1 }))
+  await job.answer(0, 'a')
+  expect(job.store.getSnapshot()).toMatchObject({ runId: 'a', assumed: 'leased' })
 })

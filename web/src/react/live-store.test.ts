@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { DurablyError } from '../errors'
 import { BOOTING, type EngineEvent, type EngineStatus } from '../protocol'
 import { fakeEvents, turn } from './fake-events'
 import { LiveStore } from './live-store'
@@ -102,6 +103,16 @@ test('tells an answer that can not be had and goes on', async () => {
   client.open()
   await answer(1, 'yes')
   expect(store.getSnapshot()).toBe('yes')
+})
+
+test('tries again by itself what failed for a reason that passes', async () => {
+  const { store, client, pending, answer } = setup()
+  store.subscribe(() => undefined)
+  client.open()
+  pending[0]?.reject(new DurablyError({ code: 'network', status: 503, message: 'Off.' }))
+  await vi.waitFor(() => expect(pending).toHaveLength(2))
+  await answer(1, 'one')
+  expect(store.getSnapshot()).toBe('one')
 })
 
 test('survives unsubscribing and subscribing again', async () => {

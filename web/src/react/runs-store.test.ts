@@ -14,7 +14,6 @@ interface Options {
 function setup(stored: ClientRun[], { pageSize = 3, statuses, isSummary = true }: Options = {}) {
   const client = fakeEvents()
   const asked: RunFilter[] = []
-  const fetched: string[] = []
   /** Answers are held back while there is one. */
   let gate: Promise<void> | null = null
   let isRefusing = false
@@ -29,12 +28,6 @@ function setup(stored: ClientRun[], { pageSize = 3, statuses, isSummary = true }
         const found = stored.filter((each) => status === undefined || [status].flat().includes(each.status))
         return found.slice(offset, offset + limit)
       },
-      getRun: async (runId: string) => {
-        fetched.push(runId)
-        const found = stored.find(({ id }) => id === runId) ?? null
-        await gate
-        return found
-      },
     },
     { realtime: true },
     { pageSize, statuses, isSummary },
@@ -44,7 +37,6 @@ function setup(stored: ClientRun[], { pageSize = 3, statuses, isSummary = true }
     store,
     stored,
     asked,
-    fetched,
     stop,
     client,
     state: () => store.getSnapshot(),
@@ -102,6 +94,14 @@ describe('pages', () => {
     expect([list.state().page, list.ids()]).toEqual([0, ['r5', 'r4', 'r3', 'r2']])
   })
 
+  test('does not go past the end however often it is asked to', async () => {
+    const list = await opened(runs(5))
+    list.store.nextPage()
+    list.store.nextPage()
+    await turn()
+    expect([list.state().page, list.ids()]).toEqual([1, ['r2', 'r1']])
+  })
+
   test('ignores the answer for a page that was left', async () => {
     const list = await opened(runs(5))
     const release = list.hold()
@@ -133,7 +133,7 @@ describe('kept current in place', () => {
       { id: 'r2', status: 'completed' },
       { id: 'r1', progress: { current: 1 }, completedStepCount: 1 },
     ])
-    expect([list.asked.length, list.fetched.length]).toEqual([1, 0])
+    expect(list.asked).toHaveLength(1)
   })
 
   test('adds a triggered run once, newest first, and forgets the last', async () => {
@@ -207,7 +207,7 @@ describe('kept current in place', () => {
   test('keeps showing what it has when it can not be read again', async () => {
     const list = await opened(runs(2))
     list.refuse()
-    list.store.refreshPage()
+    list.store.refresh()
     expect(list.state().isLoading).toBe(true)
     await turn()
     expect(list.state()).toMatchObject({ isLoading: false, error: { message: 'offline' } })
@@ -217,19 +217,40 @@ describe('kept current in place', () => {
 
 describe('with inputs and outputs', () => {
   test('shows a run as completed together with its output', async () => {
-    const list = await opened(runs(1), { isSummary: false })
-    list.stored[0] = run({ ...completed, id: 'r1', output: 0 })
-    const release = list.hold()
+    const list = await opened(runs(1, { input: {} }), { isSummary: false })
+    list.stored[0] = run({ ...completed, id: 'r1', input: {}, output: 0 })
     list.hear(event('run:complete', { duration: 1 }, { runId: 'r1' }))
     expect(list.state().listed[0]?.status).toBe('leased')
-    await release()
+    await turn()
     expect(list.state().listed[0]).toMatchObject({ status: 'completed', output: 0 })
-    expect(list.fetched).toEqual(['r1'])
+    expect(list.asked).toHaveLength(2)
+  })
+
+  test('asks nothing for steps and progress', async () => {
+    const list = await opened(runs(2, { input: {} }), { isSummary: false })
+    list.hear(
+      event('run:progress', { progress: { current: 1 } }, { runId: 'r1' }),
+      event('step:complete', { stepName: 's', stepIndex: 0, duration: 1 }, { runId: 'r1' }),
+      event('run:leased', { ...lease, attempt: 2 }, { runId: 'r2' }),
+    )
+    await turn()
+    expect(list.asked).toHaveLength(1)
+    expect(list.state().listed[0]?.attempt).toBe(2)
+  })
+
+  test('a run that completed while the list was read is read again', async () => {
+    const list = setup(runs(1, { input: {} }), { isSummary: false })
+    const release = list.hold()
+    list.client.open()
+    list.hear(event('run:complete', { duration: 1 }, { runId: 'r1' }))
+    await turn()
+    await release()
+    expect(list.asked).toHaveLength(2)
   })
 
   test('does not go back to what an older answer says', async () => {
     const list = await opened([], { isSummary: false })
-    list.stored.push(run({ id: 'new', status: 'pending', attempt: 0 }))
+    list.stored.push(run({ id: 'new', status: 'pending', attempt: 0, input: {} }))
     const release = list.hold()
     list.hear(event('run:trigger', {}, { runId: 'new' }))
     list.hear(event('run:leased', { ...lease, attempt: 1 }, { runId: 'new' }))
@@ -239,15 +260,18 @@ describe('with inputs and outputs', () => {
 })
 
 describe('of some statuses', () => {
-  test('takes a run in when it gets there, and off when it leaves', async () => {
+  test('takes a run in when it gets there, and asks nothing for others', async () => {
     const list = await opened([], { statuses: ['failed'] })
-    list.hear(event('run:trigger', {}, { runId: 'x' }))
-    expect(list.ids()).toEqual([])
+    list.hear(
+      event('run:trigger', {}, { runId: 'x' }),
+      event('run:leased', { ...lease, attempt: 1 }, { runId: 'x' }),
+    )
+    await turn()
+    expect([list.ids(), list.asked.length]).toEqual([[], 1])
     list.stored.push(run({ id: 'x', status: 'failed', isTerminal: true }))
     list.hear(event('run:fail', { error: 'no', failedStepName: null }, { runId: 'x' }))
     await turn()
-    expect(list.ids()).toEqual(['x'])
-    expect(list.asked).toHaveLength(1)
+    expect([list.ids(), list.asked.length]).toEqual([['x'], 2])
   })
 
   test('takes off what is no longer in them', async () => {
@@ -256,5 +280,26 @@ describe('of some statuses', () => {
     expect(list.ids()).toEqual(['r2'])
     await turn()
     expect(list.asked).toHaveLength(1)
+  })
+
+  test('a storm of runs that get there asks twice at most', async () => {
+    const list = await opened([], { statuses: ['leased'] })
+    const release = list.hold()
+    for (let time = 0; time < 100; time++) {
+      list.hear(event('run:leased', { ...lease, attempt: 1 }, { runId: `n${time}` }))
+    }
+    await release()
+    await turn()
+    expect(list.asked.length).toBeLessThanOrEqual(3)
+  })
+
+  test('reads a later page anew when runs get there or leave', async () => {
+    const list = await opened(runs(5, { status: 'leased' }), { statuses: ['leased'] })
+    list.store.nextPage()
+    await turn()
+    list.stored.splice(0, 1)
+    list.hear(event('run:cancel', {}, { runId: 'r5' }))
+    await turn()
+    expect(list.ids()).toEqual(['r1'])
   })
 })

@@ -380,3 +380,139 @@ test('a listener that throws stops neither the others nor the stream', async () 
   await until(() => heard.length === 3)
   expect(thrown.length).toBeGreaterThan(0)
 })
+
+// ---------------------------------------------------------------- servers that misbehave
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const JOBS = [{ name: 'work', keys: ['work_key'], description: null, inputSchema: {}, outputSchema: null }]
+const opensStream = (response: ServerResponse): void => {
+  response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders()
+}
+
+test('looks up job names again until the server tells them', async () => {
+  let isFirst = true
+  const { api, asked } = await server((request, response, body) => {
+    if (request.url?.endsWith('/jobs') !== true) {
+      opensStream(response)
+      return
+    }
+    json(isFirst ? { error: 'deploying' } : JOBS, isFirst ? 503 : 200)(request, response, body)
+    isFirst = false
+  })
+  const { heard } = hearing(client(api), { jobName: 'work_key' })
+  await until(() => heard.includes('open'))
+  expect(heard).toEqual(['deploying', 'open'])
+  expect(asked.at(-1)?.path).toBe('runs/subscribe?jobName=work')
+})
+
+test('what waits for a server that is away ends when the client is closed', async () => {
+  const durably = client('http://127.0.0.1:1/')
+  const { heard } = hearing(durably, { jobName: 'work' })
+  const waited = durably.waitForRun('a')
+  waited.catch(() => undefined)
+  await until(() => heard.length > 0)
+  durably.close()
+  await expect(waited).rejects.toMatchObject({ code: 'closed' })
+  await expect(durably.waitForRun('a')).rejects.toMatchObject({ code: 'closed' })
+})
+
+test('waits through a proxy that says that the server is away', async () => {
+  let isDown = false
+  const streams: ServerResponse[] = []
+  const { api } = await server((request, response, body) => {
+    if (isDown) response.writeHead(502).end('Bad Gateway')
+    else if (request.url?.includes('/subscribe') === true) {
+      opensStream(response)
+      streams.push(response)
+    } else {
+      json({ id: 'a', status: streams.length > 1 ? 'completed' : 'leased' })(request, response, body)
+    }
+  })
+  const waited = client(api).waitForRun('a')
+  await until(() => streams.length === 1)
+  isDown = true
+  streams[0]?.destroy()
+  await pause(400)
+  isDown = false
+  expect((await waited).status).toBe('completed')
+})
+
+test('who begins to listen between two attempts hears at once why nothing is heard', async () => {
+  const { api } = await server(json({ error: 'No.' }, 403))
+  const durably = client(api)
+  const first = hearing(durably)
+  await until(() => first.heard.length === 1)
+  const second = hearing(durably)
+  await pause(20)
+  expect(second.heard).toEqual(['No.'])
+})
+
+test('a stream of all runs that is not there is tried again', async () => {
+  let isDown = true
+  const { api } = await server((request, response, body) => {
+    if (isDown) json({ error: 'No such app.' }, 404)(request, response, body)
+    else opensStream(response)
+  })
+  const { heard } = hearing(client(api))
+  await until(() => heard.length === 1)
+  isDown = false
+  await until(() => heard.at(-1) === 'open')
+  expect(heard).toEqual(['No such app.', 'open'])
+})
+
+test('a wider stream begins anew: nothing from before is taken for news', async () => {
+  const wire = await streaming({ 'Durably-Last-Event-ID': '7' })
+  const durably = client(wire.api)
+  const one = hearing(durably, { runId: 'x' })
+  await until(() => one.heard.length === 1)
+  const all = hearing(durably)
+  await until(() => all.heard.length === 1)
+  expect(wire.asked.map(({ headers }) => headers['last-event-id'])).toEqual([undefined, undefined])
+  expect(one.heard).toEqual(['open', 'open'])
+})
+
+test('a page in the place of the stream is no stream, and is asked less and less', async () => {
+  const { api, asked } = await server((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/html' }).end('<html>')
+  })
+  const { heard } = hearing(client(api))
+  await pause(1500)
+  expect(new Set(heard)).toEqual(
+    new Set(['The server answered with something else than a stream of events.']),
+  )
+  expect(asked.length).toBeLessThanOrEqual(4)
+})
+
+test('tells what became of an answer that breaks off', async () => {
+  const { api } = await server((_request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' })
+    response.write('[')
+    setTimeout(() => response.destroy(), 100)
+  })
+  await expect(client(api).getJobs()).rejects.toMatchObject({ code: 'network' })
+  const closed = client(api)
+  const answer = closed.getJobs()
+  await pause(50)
+  closed.close()
+  await expect(answer).rejects.toMatchObject({ code: 'closed' })
+})
+
+test('an error of a framework has its words, and headers that fail are a passing fault', async () => {
+  const { api } = await server(json({ detail: 'Not authenticated' }, 401))
+  await expect(client(api).getJobs()).rejects.toMatchObject({
+    code: 'unauthorized',
+    message: 'Not authenticated',
+  })
+  const headers = () => Promise.reject(new TypeError('Failed to fetch'))
+  await expect(client(api, { headers }).getJobs()).rejects.toMatchObject({ code: 'network' })
+})
+
+test('a server is asked whether it is there when somebody wants to know', async () => {
+  const { api, asked } = await server(json([]))
+  const durably = client(api)
+  const states: string[] = []
+  durably.onStatus(({ state }) => states.push(state))
+  await until(() => states.length === 1)
+  await durably.getJobs()
+  expect([states, asked[0]?.path]).toEqual([['ready'], 'runs?limit=0'])
+})

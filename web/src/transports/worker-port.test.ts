@@ -1,0 +1,81 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { BOOTING, type FromWorker, type ToWorker } from '../protocol'
+import { WorkerPort, type WorkerPortOptions } from './worker-port'
+
+// What the port does by itself. With the real worker: tests/browser/test_faults.py.
+
+class FakeWorker {
+  static newest: FakeWorker | null = null
+  readonly posted: ToWorker[] = []
+  onmessage: ((event: { data: FromWorker }) => void) | null = null
+
+  constructor() {
+    FakeWorker.newest = this
+  }
+
+  postMessage(message: ToWorker): void {
+    this.posted.push(message)
+  }
+
+  terminate(): void {
+    this.onmessage = null
+  }
+}
+
+function setup(options: WorkerPortOptions = {}) {
+  vi.stubGlobal('Worker', FakeWorker)
+  vi.stubGlobal('isSecureContext', true)
+  vi.stubGlobal('addEventListener', () => undefined)
+  vi.stubGlobal('removeEventListener', () => undefined)
+  vi.stubGlobal('document', { baseURI: 'http://localhost/' })
+  vi.stubGlobal('navigator', { locks: { request: () => new Promise(() => undefined) } })
+  const port = new WorkerPort(options)
+  const worker = FakeWorker.newest
+  if (worker === null) throw new Error('The port has made no worker.')
+  const say = (data: FromWorker): void => worker.onmessage?.({ data })
+  say({ type: 'status', status: { ...BOOTING, state: 'ready', phase: 'ready', epoch: 1 } })
+  return { port, worker, say }
+}
+
+afterEach(() => vi.unstubAllGlobals())
+
+test('an option that is undefined is one that is not given', () => {
+  const { port, worker } = setup({ database: undefined, storage: undefined, runtimeUrl: undefined })
+  expect(worker.posted[0]).toMatchObject({
+    database: 'main',
+    storage: 'opfs',
+    runtimeUrl: 'http://localhost/durably/',
+  })
+  port.close()
+})
+
+test('a storage that is neither is refused, and not taken for memory', () => {
+  expect(() => setup({ storage: 'disk' as 'opfs' })).toThrow('The storage "disk" must be "opfs" or "memory".')
+})
+
+test('an abort rejects with its reason, and nothing stays with a signal that lives on', async () => {
+  const { port, say } = setup()
+  const waiting = new AbortController()
+  const added = vi.spyOn(waiting.signal, 'addEventListener')
+  const answered = port.request('jobs', {}, { signal: waiting.signal })
+  say({ type: 'response', id: 1, ok: true, body: '[]' })
+  await answered
+  const [, , options] = added.mock.calls[0] ?? []
+  expect((options as AddEventListenerOptions).signal?.aborted).toBe(true)
+  const bored = port.request('jobs', {}, { signal: waiting.signal })
+  waiting.abort(new Error('bored'))
+  await expect(bored).rejects.toThrow('bored')
+  say({ type: 'response', id: 2, ok: true, body: '[]' })
+  port.close()
+})
+
+test('closing tells once, and rejects what waits', async () => {
+  const { port } = setup()
+  const failed = vi.fn()
+  port.subscribe({}, { open: () => undefined, events: () => undefined, failed })
+  const asked = port.request('jobs', {})
+  port.close()
+  port.close()
+  await expect(asked).rejects.toMatchObject({ code: 'closed' })
+  expect(failed).toHaveBeenCalledTimes(1)
+})
