@@ -3,14 +3,17 @@ import { ActionButton } from './action-button'
 import { StatusBadge } from './status-badge'
 
 export function RecentRuns() {
-  const { runs, page, hasMore, nextPage, prevPage, error } = useRuns({ jobName: 'count-words', pageSize: 5 })
+  const { runs, page, hasMore, isLoading, nextPage, prevPage, error } = useRuns({
+    jobName: 'count-words',
+    pageSize: 5,
+  })
   const { retrigger, deleteRun } = useRunActions()
 
   return (
     <section className="card" aria-label="Recent runs">
       <h2>Recent runs</h2>
       {error !== null && <p role="alert">{error}</p>}
-      {runs.length === 0 && <p>None yet.</p>}
+      {runs.length === 0 && error === null && <p>{isLoading ? 'Loading …' : 'None yet.'}</p>}
       <ul className="runs">
         {runs.map((run) => (
           <li key={run.id} className="row">

@@ -4,6 +4,7 @@ import { isRunEvent } from '../events'
 import type { EngineEvent, RunEvent, RunStatus, TriggerResult } from '../protocol'
 import { retrying } from '../retrying'
 import { triggerAndWait } from '../waiting'
+import { Store } from './store'
 
 export interface JobState {
   runId: string | null
@@ -22,13 +23,10 @@ export interface JobStoreOptions {
 type Client = Pick<Durably, 'subscribe' | 'getRun' | 'getRuns' | 'trigger'>
 
 /** Which run of a job is shown: the one triggered here, one that executes already, or the latest. */
-export class JobStore {
+export class JobStore extends Store<JobState> {
   readonly #client: Client
   readonly #jobName: string
   readonly #options: JobStoreOptions
-  readonly #listeners = new Set<() => void>()
-  #state: JobState
-  #disconnect: (() => void) | null = null
   /** Once a run was triggered or given up here, none is looked for. */
   #isTouched = false
   /** The run that `reset` took off: its being claimed does not bring it back. */
@@ -37,23 +35,10 @@ export class JobStore {
   #newestTrigger = 0
 
   constructor(client: Client, jobName: string, options: JobStoreOptions) {
+    super({ runId: options.initialRunId, assumed: null, error: null })
     this.#client = client
     this.#jobName = jobName
     this.#options = options
-    this.#state = { runId: options.initialRunId, assumed: null, error: null }
-  }
-
-  readonly getSnapshot = (): JobState => this.#state
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener)
-    this.#disconnect ??= this.#connect()
-    return () => {
-      this.#listeners.delete(listener)
-      if (this.#listeners.size > 0) return
-      this.#disconnect?.()
-      this.#disconnect = null
-    }
   }
 
   readonly trigger = async (input: unknown, options?: TriggerCallOptions): Promise<TriggerResult> => {
@@ -63,7 +48,7 @@ export class JobStore {
       if (isNewest()) this.#show(triggered.runId, 'pending')
       return triggered
     } catch (reason) {
-      if (isNewest()) this.#set({ ...NO_RUN_YET, error: asError(reason) })
+      if (isNewest()) this.change({ ...NO_RUN_YET, error: asError(reason) })
       throw reason
     }
   }
@@ -80,21 +65,27 @@ export class JobStore {
   readonly reset = (): void => {
     this.#isTouched = true
     this.#newestTrigger++
-    this.#givenUp = this.#state.runId
-    this.#set(NO_RUN_YET)
+    this.#givenUp = this.getSnapshot().runId
+    this.change(NO_RUN_YET)
   }
 
   #beginTrigger(): () => boolean {
     const trigger = ++this.#newestTrigger
     this.#isTouched = true
-    this.#set({ runId: null, assumed: 'pending', error: null })
+    this.change({ runId: null, assumed: 'pending', error: null })
     return () => trigger === this.#newestTrigger
   }
 
-  #connect(): () => void {
+  protected override connect(): () => void {
     const ended = new AbortController()
     const { signal } = ended
-    const resume = (): void => void this.#resume(signal)
+    let looking = new AbortController()
+    const resume = (): void => {
+      // Only the newest look counts, and goes on looking.
+      looking.abort()
+      looking = new AbortController()
+      void this.#resume(AbortSignal.any([signal, looking.signal]))
+    }
     if (this.#options.followLatest) {
       // What was begun before the events are heard has to be looked for.
       const options = { jobName: this.#jobName, signal, onOpen: resume, onError: resume }
@@ -109,7 +100,7 @@ export class JobStore {
   /** Shows a run that executes, or else one that waits. */
   async #resume(signal: AbortSignal): Promise<void> {
     const { autoResume, initialRunId } = this.#options
-    const isIdle = (): boolean => !signal.aborted && !this.#isTouched && this.#state.runId === null
+    const isIdle = (): boolean => !signal.aborted && !this.#isTouched && this.getSnapshot().runId === null
     if (!autoResume || initialRunId !== null || !isIdle()) return
     const newest = (status: RunStatus) =>
       this.#client.getRuns({ jobName: this.#jobName, status, limit: 1, view: 'summary' }, { signal })
@@ -118,15 +109,15 @@ export class JobStore {
       const [[leased], [pending]] = await retrying(find, signal)
       const run = leased ?? pending
       if (run !== undefined && isIdle()) this.#show(run.id, run.status)
-      else if (isIdle()) this.#set(NO_RUN_YET)
+      else if (isIdle()) this.change(NO_RUN_YET)
     } catch (reason) {
-      if (isIdle()) this.#set({ ...NO_RUN_YET, error: asError(reason) })
+      if (isIdle()) this.change({ ...NO_RUN_YET, error: asError(reason) })
     }
   }
 
   #follow(events: readonly EngineEvent[]): void {
     const latest = events.findLast((event) => isRunEvent(event) && this.#isFollowed(event))
-    if (latest === undefined || !isRunEvent(latest) || latest.runId === this.#state.runId) return
+    if (latest === undefined || !isRunEvent(latest) || latest.runId === this.getSnapshot().runId) return
     this.#show(latest.runId, FOLLOWED[latest.type] ?? null)
   }
 
@@ -136,13 +127,8 @@ export class JobStore {
 
   #show(runId: string, assumed: RunStatus | null): void {
     // An answer to a trigger may come after the news of what became of its run.
-    const known = runId === this.#state.runId ? this.#state.assumed : null
-    this.#set({ runId, assumed: known ?? assumed, error: null })
-  }
-
-  #set(state: JobState): void {
-    this.#state = state
-    for (const listener of [...this.#listeners]) listener()
+    const known = runId === this.getSnapshot().runId ? this.getSnapshot().assumed : null
+    this.change({ runId, assumed: known ?? assumed, error: null })
   }
 }
 

@@ -2,6 +2,7 @@ import type { Durably, SubscribeOptions } from '../client'
 import { asError } from '../errors'
 import type { EngineEvent, EventFilter } from '../protocol'
 import { isPassing, pause } from '../retrying'
+import { Store } from './store'
 
 export type LiveAction<Snapshot> =
   /** `since`: what was heard between question and answer; the answer may contain some of it already. */
@@ -22,13 +23,10 @@ export interface LiveSpec<State, Snapshot> {
 /** What a store needs of a client. */
 export type LiveClient = Pick<Durably, 'subscribe' | 'status' | 'onStatus'>
 
-/** Something of the engine, loaded once and kept current by its events. For `useSyncExternalStore`. */
-export class LiveStore<State, Snapshot> {
+/** Something of the engine, loaded once and kept current by its events. */
+export class LiveStore<State, Snapshot> extends Store<State> {
   readonly #client: LiveClient
   readonly #spec: LiveSpec<State, Snapshot>
-  readonly #listeners = new Set<() => void>()
-  #state: State
-  #disconnect: (() => void) | null = null
   /** What was heard since the load that is under way began; null when none is. */
   #since: EngineEvent[] | null = null
   /** Only the answer to this load counts: one that was begun before may still come. */
@@ -38,40 +36,19 @@ export class LiveStore<State, Snapshot> {
   #failures = 0
 
   constructor(client: LiveClient, spec: LiveSpec<State, Snapshot>) {
+    super(spec.initial)
     this.#client = client
     this.#spec = spec
-    this.#state = spec.initial
-  }
-
-  readonly getSnapshot = (): State => this.#state
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener)
-    this.#disconnect ??= this.#connect()
-    return () => {
-      this.#listeners.delete(listener)
-      if (this.#listeners.size > 0) return
-      this.#disconnect?.()
-      this.#disconnect = null
-    }
   }
 
   /** Asks for all of it; an answer that is still under way counts no more. */
   load(): void {
-    if (this.#disconnect !== null) this.#load()
+    if (this.isConnected) this.#load()
   }
 
-  /** Changes the state by an action of a store's own. */
-  protected change(change: (state: State) => State): void {
-    const state = change(this.#state)
-    if (state === this.#state) return
-    this.#state = state
-    for (const listener of [...this.#listeners]) listener()
-  }
-
-  #connect(): () => void {
-    const stop =
-      this.#spec.filter === undefined ? this.#followStatus() : this.#followEvents(this.#spec.filter)
+  protected override connect(): () => void {
+    const { filter } = this.#spec
+    const stop = filter === undefined ? this.#followStatus() : this.#followEvents(filter)
     return () => {
       stop()
       this.#retry?.abort()
@@ -110,7 +87,7 @@ export class LiveStore<State, Snapshot> {
   }
 
   #outdates(events: readonly EngineEvent[]): boolean {
-    return events.length > 0 && this.#spec.outdates?.(this.#state, events) === true
+    return events.length > 0 && this.#spec.outdates?.(this.getSnapshot(), events) === true
   }
 
   #load(): void {
@@ -150,6 +127,6 @@ export class LiveStore<State, Snapshot> {
   }
 
   #dispatch(action: LiveAction<Snapshot>): void {
-    this.change((state) => this.#spec.reduce(state, action))
+    this.change(this.#spec.reduce(this.getSnapshot(), action))
   }
 }

@@ -70,7 +70,7 @@ export class RunsStore extends LiveStore<RunsState, readonly ClientRun[]> {
   }
 
   #act(action: RunsAction): void {
-    this.change((state) => reduceRuns(state, action, this.#view))
+    this.change(reduceRuns(this.getSnapshot(), action, this.#view))
   }
 }
 

@@ -1,8 +1,6 @@
 import { useCallback, useSyncExternalStore } from 'react'
 import type { Durably } from '../client'
-import type { LiveStore } from './live-store'
-
-type Store<State> = Pick<LiveStore<State, never>, 'subscribe' | 'getSnapshot'>
+import type { Store } from './store'
 
 interface Shared {
   store: Store<unknown>
