@@ -74,6 +74,8 @@ def describe(path: Path) -> dict[str, Any]:
     if not file.is_file():
         raise NotFoundError(f"There is no job file {path}.")
     sys.path.insert(0, str(file.parent))
+    # A file changed within the same second, to the same size, would be taken from what Python cached of it.
+    sys.dont_write_bytecode = True
     jobs = import_jobs(file.stem, file.parent)
     for job in jobs.values():
         _expect_describable(job)

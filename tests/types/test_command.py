@@ -57,6 +57,8 @@ def test_types_are_written_into_a_new_folder(durably: Durably, jobs: Path, outpu
     assert durably("types", "jobs.py", "-o", "src/jobs.gen.ts").stdout == "src/jobs.gen.ts is written.\n"
     assert output.read_text() == WRITTEN
     assert [path.name for path in output.parent.iterdir()] == ["jobs.gen.ts"]
+    # Nothing is left that a file changed within the same second could be taken from.
+    assert not (jobs.parent / "__pycache__").exists()
 
 
 def test_file_that_fits_is_not_touched(durably: Durably, jobs: Path, output: Path) -> None:

@@ -12,7 +12,7 @@ declare global {
   }
 }
 
-window.durably = durably as unknown as Durably
+window.durably = durably
 
 const EXAMPLES = Object.fromEntries(
   Object.entries(import.meta.glob<Record<string, ComponentType>>('./examples/*.tsx')).map(([path, load]) => [

@@ -1,6 +1,6 @@
 import { asError, isNotFound, reportFault } from './errors'
 import { JobNames } from './job-names'
-import type { AnyJobs, InputOf, OutputOf, RegisteredJobs } from './job-types'
+import type { InputOf, OutputOf, RegisteredJobs } from './job-types'
 import type {
   ClientRun,
   EngineEvent,
@@ -70,7 +70,7 @@ export type JobHandles<Jobs> = {
 }
 
 /** The client of an engine: in a worker of this page, or on a server. */
-export interface Durably<Jobs extends object = AnyJobs> {
+export interface Durably<Jobs extends object = RegisteredJobs> {
   /** `durably.jobs['import-csv'].trigger({ … })`. A job goes by its name and by its registration key. */
   readonly jobs: JobHandles<Jobs>
   readonly status: EngineStatus
