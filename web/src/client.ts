@@ -278,7 +278,7 @@ class Client<Jobs extends object> implements Durably<Jobs> {
       } catch (error) {
         failed(asError(error))
         if (this.status.state === 'closed') break
-        await pause(failures, ended)
+        await pause(failures, AbortSignal.any([ended, this.#closing.signal]))
       }
     }
     return names

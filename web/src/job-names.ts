@@ -4,7 +4,7 @@ import type { JobInfo } from './protocol'
 /** Which job a name means: its own, or one that it was registered as. */
 export class JobNames {
   readonly #load: () => Promise<readonly JobInfo[]>
-  #names: Promise<ReadonlyMap<string, string>> | null = null
+  #names: Promise<ReadonlyMap<string, string> | null> | null = null
 
   constructor(load: () => Promise<readonly JobInfo[]>) {
     this.#load = load
@@ -14,20 +14,25 @@ export class JobNames {
   async resolve(name: string): Promise<string> {
     this.#names ??= this.#read()
     try {
-      return (await this.#names).get(name) ?? name
+      const names = await this.#names
+      // A job that is new may be told the next time. Null: jobs are not told at all.
+      if (names?.has(name) === false) this.#names = null
+      return names?.get(name) ?? name
     } catch (error) {
       this.#names = null
       throw error
     }
   }
 
-  async #read(): Promise<ReadonlyMap<string, string>> {
+  async #read(): Promise<ReadonlyMap<string, string> | null> {
     try {
       const jobs = await this.#load()
-      return new Map(jobs.flatMap(({ name, keys }) => [...keys, name].map((each) => [each, name] as const)))
+      const keyed = jobs.flatMap(({ name, keys }) => keys.map((key) => [key, name] as const))
+      // Last, so that a name goes before another job's key, as it does in the engine.
+      return new Map([...keyed, ...jobs.map(({ name }) => [name, name] as const)])
     } catch (error) {
       // A server that doesn't tell its jobs knows them by their names alone.
-      if (isNotFound(error)) return new Map()
+      if (isNotFound(error)) return null
       throw error
     }
   }
