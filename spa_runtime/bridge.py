@@ -14,11 +14,18 @@ from pydantic_core import to_json
 
 from durably_core import api, tasks
 from durably_core.durably import Durably, create_durably
-from durably_core.errors import DurablyError, StorageDamagedError, StorageError, StorageFullError
+from durably_core.errors import (
+    DurablyError,
+    StorageDamagedError,
+    StorageError,
+    StorageFullError,
+    ValidationError,
+)
 from durably_core.events import Event, WorkerError, WorkerPause, to_wire
+from durably_core.job import Job
 from durably_core.plugins import with_log_persistence
 from durably_core.store.sqlite import SQLiteStore
-from spa_runtime.job_file import import_jobs
+from spa_runtime.job_file import JobFileError, import_jobs
 from spa_runtime.storage import RESERVE_BYTES
 
 APP = Path("/app")
@@ -52,7 +59,7 @@ async def start(database: str, jobs_module: str, options: str, host: Host) -> "B
     """
     durably: Durably | None = None
     try:
-        jobs = import_jobs(jobs_module, APP)
+        jobs = _import_jobs(jobs_module)
         # The worker holds the tab lock, so no one else has this database open.
         store = SQLiteStore(database, exclusive=True, reserve_bytes=RESERVE_BYTES)
         durably = create_durably(database=store, jobs=jobs, exclusive=True, **json.loads(options))
@@ -69,6 +76,16 @@ async def start(database: str, jobs_module: str, options: str, host: Host) -> "B
             host.failed(_wire(error))
         raise
     return bridge
+
+
+def _import_jobs(module: str) -> dict[str, Job[Any, Any]]:
+    try:
+        return import_jobs(module, APP)
+    except JobFileError as error:
+        if isinstance(error.__cause__, ModuleNotFoundError):
+            hint = "Only what is packed for the browser can be imported here, whatever pip has installed."
+            raise ValidationError(f"{error.message}. {hint}") from error
+        raise
 
 
 def _wire(error: DurablyError) -> str:

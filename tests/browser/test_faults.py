@@ -90,6 +90,7 @@ def test_insecure_page_says_where_to_open_it(chromium: Chromium, test_site: Site
         (lambda text: text + "\nnot_defined\n", "NameError: name 'not_defined' is not defined (jobs.py, line"),
         (lambda text: text + "\ndef broken(:\n", "SyntaxError: invalid syntax (jobs.py, line"),
         (lambda _text: "answer = 42\n", "jobs defines no job."),
+        (lambda text: "import rich\n" + text, "(jobs.py, line 1). Only what is packed for the browser"),
     ],
 )
 def test_broken_job_file_is_told_with_its_line(

@@ -156,3 +156,22 @@ test('begins also when nothing can be heard, and heeds its signal before', async
   fail(new Error('Off.'))
   expect((await done).runId).toBe('a')
 })
+
+test('the time given is that of everything, also of what comes before the run', async () => {
+  const { client, onProgress, count } = callbacks()
+  const never = () => new Promise<never>(() => undefined)
+  const unheard = triggerAndWait(client, 'work', { onProgress, timeoutMs: 10 }, never)
+  await expect(unheard).rejects.toMatchObject({
+    code: 'timeout',
+    message: 'No run was begun within 10 ms. It may be yet.',
+  })
+  const unanswered = triggerAndWait(client, 'work', { timeoutMs: 10 }, never)
+  await expect(unanswered).rejects.toMatchObject({ code: 'timeout' })
+  const trigger = () => Promise.resolve({ runId: 'a', disposition: 'created' } as const)
+  const endless = triggerAndWait(client, 'work', { timeoutMs: 10 }, trigger)
+  await expect(endless).rejects.toMatchObject({
+    code: 'timeout',
+    message: 'The run a did not end within 10 ms. It goes on.',
+  })
+  expect(count()).toBe(0)
+})

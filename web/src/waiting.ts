@@ -89,8 +89,11 @@ function settle(
 const GONE = { code: 'not_found', status: 404 }
 const CANCELLED = { code: 'cancelled', status: 409 }
 
-function tooLong(runId: string, timeoutMs: number): DurablyError {
-  const message = `The run ${runId} did not end within ${timeoutMs} ms. It goes on.`
+function tooLong(runId: string | null, timeoutMs: number): DurablyError {
+  const message =
+    runId === null
+      ? `No run was begun within ${timeoutMs} ms. It may be yet.`
+      : `The run ${runId} did not end within ${timeoutMs} ms. It goes on.`
   return new DurablyError({ code: 'timeout', status: 504, message })
 }
 
@@ -107,54 +110,84 @@ function tell(event: EngineEvent, { onProgress, onLog }: RunCallbacks): void {
 export async function triggerAndWait(
   client: WaitingClient,
   jobName: string,
-  { timeoutMs, signal, onProgress, onLog }: Omit<WaitOptions, 'jobName'>,
+  { timeoutMs, signal, ...callbacks }: Omit<WaitOptions, 'jobName'>,
   trigger: () => Promise<TriggerResult>,
-): Promise<RunResult<unknown>> {
-  const wait = async (triggered: TriggerResult): Promise<RunResult<unknown>> => {
-    const run = await waitForRun(client, triggered.runId, { jobName, timeoutMs, signal })
-    return { ...triggered, output: run.output ?? null }
-  }
-  if (onProgress === undefined && onLog === undefined) return await wait(await trigger())
-  return await withCallbacks(client, jobName, { onProgress, onLog }, signal, trigger, wait)
-}
-
-/** The callbacks listen before there is a run, so that they hear all that it has to say. */
-async function withCallbacks(
-  client: WaitingClient,
-  jobName: string,
-  callbacks: RunCallbacks,
-  signal: AbortSignal | undefined,
-  trigger: () => Promise<TriggerResult>,
-  wait: (triggered: TriggerResult) => Promise<RunResult<unknown>>,
 ): Promise<RunResult<unknown>> {
   const over = new AbortController()
-  let runId: string | null = null
-  let early: EngineEvent[] = []
-  let lastWords: () => void = () => undefined
-  const told = new Promise<void>((resolve) => (lastWords = resolve))
-  const hear = (events: readonly EngineEvent[]): void => {
-    if (runId === null) {
-      early = early.concat(events)
-      return
-    }
-    for (const event of filterEvents({ runId }, events)) {
-      tell(event, callbacks)
-      if (endsRun(event)) lastWords()
-    }
-  }
+  const limit = timeLimit(timeoutMs, over.signal)
+  const given = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal])
   try {
-    await abortable(opened(client, jobName, hear, over.signal), signal)
-    const triggered = await trigger()
-    runId = triggered.runId
-    hear(early)
-    const result = await wait(triggered)
-    const timer = setTimeout(lastWords, LAST_WORDS_MS)
-    await abortable(told, signal).finally(() => clearTimeout(timer))
-    return result
+    const { onProgress, onLog } = callbacks
+    const isDeaf = onProgress === undefined && onLog === undefined
+    const ear = isDeaf ? DEAF : await listening(client, jobName, callbacks, given, over.signal)
+    const triggered = await abortable(trigger(), given)
+    limit.runId = triggered.runId
+    ear.follow(triggered.runId)
+    const run = await waitForRun(client, triggered.runId, { jobName, signal: given })
+    await abortable(ear.lastWords(), given)
+    return { ...triggered, output: run.output ?? null }
   } finally {
     over.abort()
   }
 }
+
+/** Aborts when the time is up; the reason names the run, if there is one by then. */
+function timeLimit(
+  timeoutMs: number | undefined,
+  over: AbortSignal,
+): { signal: AbortSignal; runId: string | null } {
+  const late = new AbortController()
+  const limit: { signal: AbortSignal; runId: string | null } = { signal: late.signal, runId: null }
+  if (timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS) return limit
+  const timer = setTimeout(() => late.abort(tooLong(limit.runId, timeoutMs)), timeoutMs)
+  over.addEventListener('abort', () => clearTimeout(timer))
+  return limit
+}
+
+interface Ear {
+  /** From now on, and with what was heard already, tells of that run. */
+  follow: (runId: string) => void
+  /** Until the run's end was told, for a moment at most: it may be seen to have ended before. */
+  lastWords: () => Promise<void>
+}
+
+/** The callbacks listen before there is a run, so that they hear all that it has to say. */
+async function listening(
+  client: WaitingClient,
+  jobName: string,
+  callbacks: RunCallbacks,
+  signal: AbortSignal,
+  over: AbortSignal,
+): Promise<Ear> {
+  let followed: string | null = null
+  let early: EngineEvent[] = []
+  let ended: () => void = () => undefined
+  const told = new Promise<void>((resolve) => (ended = resolve))
+  const hear = (events: readonly EngineEvent[]): void => {
+    if (followed === null) {
+      early = early.concat(events)
+      return
+    }
+    for (const event of filterEvents({ runId: followed }, events)) {
+      tell(event, callbacks)
+      if (endsRun(event)) ended()
+    }
+  }
+  await abortable(opened(client, jobName, hear, over), signal)
+  return {
+    follow: (runId) => {
+      followed = runId
+      hear(early)
+    },
+    lastWords: async () => {
+      const timer = setTimeout(ended, LAST_WORDS_MS)
+      await told
+      clearTimeout(timer)
+    },
+  }
+}
+
+const DEAF: Ear = { follow: () => undefined, lastWords: () => Promise.resolve() }
 
 /** Until the events of a job are heard, or can't be: its runs are worth more than their progress. */
 async function opened(

@@ -175,3 +175,13 @@ test('an answer that comes after the claim does not make the run wait again', as
   await job.answer(0, 'a')
   expect(job.store.getSnapshot()).toMatchObject({ runId: 'a', assumed: 'leased' })
 })
+
+test('is pending while it waits to be heard, and tells when that is given up', async () => {
+  const job = setup()
+  const waiting = new AbortController()
+  const waited = job.store.triggerAndWait({}, { onProgress: () => undefined, signal: waiting.signal })
+  expect(job.store.getSnapshot()).toMatchObject({ runId: null, assumed: 'pending' })
+  waiting.abort(new Error('bored'))
+  await expect(waited).rejects.toThrow('bored')
+  expect(job.store.getSnapshot()).toMatchObject({ assumed: null, error: { message: 'bored' } })
+})

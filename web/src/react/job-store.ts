@@ -41,8 +41,15 @@ export class JobStore extends Store<JobState> {
     this.#options = options
   }
 
-  readonly trigger = async (input: unknown, options?: TriggerCallOptions): Promise<TriggerResult> => {
-    const isNewest = this.#beginTrigger()
+  /** A refusal is told by the state, too: a rejection that nobody looks at is none that was overlooked. */
+  readonly trigger = (input: unknown, options?: TriggerCallOptions): Promise<TriggerResult> =>
+    quiet(this.#send(this.#beginTrigger(), input, options))
+
+  /** Settles with the run, also when the component that asked is gone. */
+  readonly triggerAndWait = (input: unknown, options?: TriggerAndWaitOptions): Promise<RunResult<unknown>> =>
+    quiet(this.#sendAndWait(this.#beginTrigger(), input, options))
+
+  async #send(isNewest: () => boolean, input: unknown, options?: TriggerCallOptions): Promise<TriggerResult> {
     try {
       const triggered = await this.#client.trigger(this.#jobName, input, options)
       if (isNewest()) this.#show(triggered.runId, 'pending')
@@ -53,14 +60,23 @@ export class JobStore extends Store<JobState> {
     }
   }
 
-  /** Settles with the run, also when the component that asked is gone. */
-  readonly triggerAndWait = (
+  async #sendAndWait(
+    isNewest: () => boolean,
     input: unknown,
     { timeoutMs, signal, onProgress, onLog, ...options }: TriggerAndWaitOptions = {},
-  ): Promise<RunResult<unknown>> =>
-    triggerAndWait(this.#client, this.#jobName, { timeoutMs, signal, onProgress, onLog }, () =>
-      this.trigger(input, { ...options, signal }),
-    )
+  ): Promise<RunResult<unknown>> {
+    const waiting = { timeoutMs, signal, onProgress, onLog }
+    try {
+      return await triggerAndWait(this.#client, this.#jobName, waiting, () =>
+        this.#send(isNewest, input, { ...options, signal }),
+      )
+    } catch (reason) {
+      // Given up before there was a run.
+      const isWithoutRun = isNewest() && this.getSnapshot().runId === null
+      if (isWithoutRun) this.change({ ...NO_RUN_YET, error: asError(reason) })
+      throw reason
+    }
+  }
 
   readonly reset = (): void => {
     this.#isTouched = true
@@ -130,6 +146,11 @@ export class JobStore extends Store<JobState> {
     const known = runId === this.getSnapshot().runId ? this.getSnapshot().assumed : null
     this.change({ runId, assumed: known ?? assumed, error: null })
   }
+}
+
+function quiet<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => undefined)
+  return promise
 }
 
 export const NO_RUN_YET: JobState = { runId: null, assumed: null, error: null }

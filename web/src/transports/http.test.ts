@@ -516,3 +516,13 @@ test('a server is asked whether it is there when somebody wants to know', async 
   await durably.getJobs()
   expect([states, asked[0]?.path]).toEqual([['ready'], 'runs?limit=0'])
 })
+
+test('a page where the API should be is told, whatever is asked', async () => {
+  const { api } = await server((request, response) => {
+    response.writeHead(request.method === 'POST' ? 404 : 200, { 'Content-Type': 'text/html' }).end('<html>')
+  })
+  const durably = client(api)
+  await expect(durably.trigger('work', {})).rejects.toMatchObject({ code: 'internal' })
+  await expect(durably.getRuns()).rejects.toMatchObject({ code: 'internal' })
+  expect(durably.status).toMatchObject({ state: 'failed', error: { code: 'internal' } })
+})

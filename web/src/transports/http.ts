@@ -8,6 +8,7 @@ import {
   type Operations,
   type WireError,
 } from '../protocol'
+import { isPassing } from '../retrying'
 import { Subscribers } from '../subscribers'
 import type { EventListener, RequestOptions, Transport } from '../transport'
 import { EventStream, type StreamState } from './event-stream'
@@ -132,8 +133,8 @@ export class HttpTransport implements Transport {
     } catch {
       throw this.#lost(init.signal)
     }
-    this.#reached(response)
-    if (!response.ok) throw new DurablyError(await readError(response))
+    if (response.ok && isOfApi(response)) this.#reached(response)
+    if (!response.ok) throw await this.#refused(response)
     return response
   }
 
@@ -161,8 +162,18 @@ export class HttpTransport implements Transport {
     } catch {
       const [name = path] = path.split('?')
       const message = `“${name}” answered with something else than JSON: is “${this.#options.api}” the API?`
-      throw new DurablyError({ code: 'internal', status: 500, message })
+      const error: WireError = { code: 'internal', status: 500, message }
+      this.#report({ ...this.#status, state: 'failed', error })
+      throw new DurablyError(error)
     }
+  }
+
+  async #refused(response: Response): Promise<DurablyError> {
+    const error = new DurablyError(await readError(response))
+    if (isPassing(error)) this.#report({ ...this.#status, state: 'offline', error: wireOf(error) })
+    else if (isOfApi(response)) this.#reached(response)
+    else this.#report({ ...this.#status, state: 'failed', error: wireOf(error) })
+    return error
   }
 
   /** Why nothing came: given up by who asked, closed, or the network. */
@@ -233,15 +244,28 @@ async function readError(response: Response): Promise<WireError> {
   const { status, statusText } = response
   const text = await response.text().catch(() => '')
   const told = parsedObject(text)
-  const isShort = told === null && text !== '' && text.length < 300
+  const isPage = response.headers.get('Content-Type')?.startsWith('text/html') === true
+  const isShort = told === null && !isPage && text !== '' && text.length < 300
   const fallback = isShort ? text : `HTTP ${status} ${statusText}`.trim()
   const message = [told?.error, told?.detail].find((each) => typeof each === 'string' && each !== '')
   return {
-    code: typeof told?.code === 'string' ? told.code : (CODES[status] ?? 'internal'),
+    // A page is no answer of the API, whatever its status.
+    code: typeof told?.code === 'string' ? told.code : isPage ? 'internal' : (CODES[status] ?? 'internal'),
     status,
     message: (message as string | undefined) ?? fallback,
     ...(Array.isArray(told?.issues) && { issues: told.issues as Issue[] }),
   }
+}
+
+/** It answers with JSON, with events, and with a plain text for what it has not. */
+function isOfApi(response: Response): boolean {
+  return /^(application\/json|text\/event-stream|text\/plain)/.test(
+    response.headers.get('Content-Type') ?? '',
+  )
+}
+
+function wireOf({ code, status, message }: DurablyError): WireError {
+  return { code, status, message }
 }
 
 function parsedObject(text: string): Record<string, unknown> | null {

@@ -49,6 +49,12 @@ test('an option that is undefined is one that is not given', () => {
   port.close()
 })
 
+test('a folder is one also without a slash at its end', () => {
+  const { port, worker } = setup({ runtimeUrl: '/app/durably' })
+  expect(worker.posted[0]).toMatchObject({ runtimeUrl: 'http://localhost/app/durably/' })
+  port.close()
+})
+
 test('a storage that is neither is refused, and not taken for memory', () => {
   expect(() => setup({ storage: 'disk' as 'opfs' })).toThrow('The storage "disk" must be "opfs" or "memory".')
 })

@@ -353,7 +353,8 @@ function checked({
   if (!['opfs', 'memory'].includes(storage)) {
     throw invalid(`The storage ${JSON.stringify(storage)} must be "opfs" or "memory".`)
   }
-  return { runtimeUrl, database, storage, persist }
+  // A folder, also where the slash is missing.
+  return { runtimeUrl: runtimeUrl.replace(/\/*$/, '/'), database, storage, persist }
 }
 
 function invalid(message: string): DurablyError {

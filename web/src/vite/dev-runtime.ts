@@ -91,6 +91,9 @@ export class DevRuntime {
 
   async #serve(file: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     await this.#turn
+    // What was wrong may be mended by something that is not watched, such as a package that was installed.
+    if (file === MANIFEST && this.#error !== null) this.#takeTurn()
+    await this.#turn
     for (const [name, value] of Object.entries({ ...this.#server.config.server.headers })) {
       if (value !== undefined) response.setHeader(name, value)
     }

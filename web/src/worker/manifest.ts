@@ -20,7 +20,7 @@ export async function fetchManifest(runtimeUrl: string): Promise<Manifest> {
   const response = await fetched(url, { cache: 'no-cache' })
   const manifest = (await response.json().catch(() => null)) as Manifest | null
   if (manifest === null)
-    throw new Error(`${url.pathname} is not a manifest: the server answers something else.`)
+    throw new Error(`${shown(url)} is not a manifest: the server answers something else.`)
   if ((manifest.manifestVersion as number) !== 1) {
     throw new Error('The Python runtime on this server was built for another version of the page.')
   }
@@ -32,9 +32,14 @@ export async function fetched(url: URL, options: RequestInit = {}): Promise<Resp
   try {
     response = await fetch(url, options)
   } catch {
-    throw new Error(`${url.pathname} could not be loaded: the server can’t be reached.`)
+    throw new Error(`${shown(url)} could not be loaded: the server can’t be reached.`)
   }
   if (!response.ok)
-    throw new Error(`${url.pathname} could not be loaded: the server answered ${response.status}.`)
+    throw new Error(`${shown(url)} could not be loaded: the server answered ${response.status}.`)
   return response
+}
+
+/** With its host where that is another than the page's. */
+function shown(url: URL): string {
+  return url.origin === self.location.origin ? url.pathname : url.href
 }
