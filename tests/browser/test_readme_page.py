@@ -47,8 +47,8 @@ def test_page_of_the_readme_works_at_the_first_try(app: Project, chromium: Chrom
         before = baked(page)
         page.reload()
         expect(bar).to_be_visible()
-        # Gone on with, not begun anew.
-        assert baked(page) >= before
+        # Gone on with, not begun anew: every step is on disk, if not the last report of progress.
+        assert baked(page) >= before - 1 > 0
         expect(page.get_by_text("20 loaves are baked.")).to_be_visible()
     assert "bake: { input: Order; output: Delivery }" in app.read("src/jobs.gen.ts")
 
