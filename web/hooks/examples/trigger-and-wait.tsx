@@ -7,10 +7,10 @@ export function CountAndWait() {
   const [said, setSaid] = useState<string[]>([])
   const say = (words: string) => setSaid((before) => [...before, words])
 
-  const start = async (timeoutMs?: number) => {
+  const start = async (to: number, timeoutMs?: number) => {
     try {
       const { output, disposition } = await triggerAndWait(
-        { to: 3, pause_ms: 150 },
+        { to, pause_ms: 150 },
         {
           timeoutMs,
           onProgress: ({ current, total }) => say(`${current} of ${total}`),
@@ -27,8 +27,8 @@ export function CountAndWait() {
 
   return (
     <section>
-      <button onClick={() => void start()}>Count</button>
-      <button onClick={() => void start(50)}>Count, and wait 50 ms at most</button>
+      <button onClick={() => void start(3)}>Count</button>
+      <button onClick={() => void start(100, 2000)}>Count to 100, and wait 2 s at most</button>
       <ol>
         {said.map((words, index) => (
           <li key={index}>{words}</li>
