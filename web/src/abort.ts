@@ -26,3 +26,13 @@ export async function abortable<Value>(
     over.abort()
   }
 }
+
+/** Gives a signal for each attempt, which is aborted by the next one, and when all is over. */
+export function newestOnly(over: AbortSignal): () => AbortSignal {
+  let newest = new AbortController()
+  return () => {
+    newest.abort()
+    newest = new AbortController()
+    return AbortSignal.any([over, newest.signal])
+  }
+}

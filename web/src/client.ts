@@ -1,4 +1,4 @@
-import { asError, isNotFound, reportFault } from './errors'
+import { asError, guarded, isNotFound } from './errors'
 import { JobNames } from './job-names'
 import type { InputOf, OutputOf, RegisteredJobs } from './job-types'
 import type {
@@ -379,11 +379,5 @@ async function orNull<Value>(found: Promise<Value>): Promise<Value | null> {
 }
 
 function notify<Value>(listeners: ReadonlySet<(value: Value) => void>, value: Value): void {
-  for (const listener of [...listeners]) {
-    try {
-      listener(value)
-    } catch (error) {
-      reportFault(error)
-    }
-  }
+  for (const listener of [...listeners]) guarded(() => listener(value))
 }

@@ -33,13 +33,25 @@ export function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason))
 }
 
-/** For the fault of a listener or callback, which is nothing to the one who calls it: as if no one had caught it. */
-export function reportFault(error: unknown): void {
+/** Calls a listener or callback, whose faults are its own: they are told as if no one had caught them. */
+export function guarded(call: () => void): void {
+  try {
+    call()
+  } catch (error) {
+    reportFault(error)
+  }
+}
+
+function reportFault(error: unknown): void {
   if (typeof reportError === 'function') reportError(error)
   else
     queueMicrotask(() => {
       throw error
     })
+}
+
+export function wireOf({ code, status, message }: DurablyError): WireError {
+  return { code, status, message }
 }
 
 export function isNotFound(error: unknown): boolean {

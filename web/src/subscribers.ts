@@ -1,4 +1,4 @@
-import { reportFault } from './errors'
+import { guarded } from './errors'
 import { filterEvents } from './events'
 import type { EngineEvent, EventFilter } from './protocol'
 import type { EventListener } from './transport'
@@ -52,13 +52,8 @@ export class Subscribers {
     }
   }
 
-  /** Calls the listener, unless one before it has ended its subscription. Its faults are its own. */
+  /** Calls the listener, unless one before it has ended its subscription. */
   #tell(subscriber: Subscriber, call: (listener: EventListener) => void): void {
-    if (!this.#all.has(subscriber)) return
-    try {
-      call(subscriber.listener)
-    } catch (error) {
-      reportFault(error)
-    }
+    if (this.#all.has(subscriber)) guarded(() => call(subscriber.listener))
   }
 }

@@ -1,6 +1,6 @@
 import type { Durably, RunResult } from './client'
-import { abortable } from './abort'
-import { DurablyError, reportFault, RunFailedError } from './errors'
+import { abortable, newestOnly } from './abort'
+import { DurablyError, guarded, RunFailedError } from './errors'
 import { endsRun, filterEvents, toLogEntry } from './events'
 import type { ClientRun, EngineEvent, LogEntry, Progress, TriggerResult } from './protocol'
 import { retrying } from './retrying'
@@ -40,33 +40,28 @@ export async function waitForRun(
 ): Promise<ClientRun> {
   signal?.throwIfAborted()
   const over = new AbortController()
+  const limit = timeLimit(timeoutMs, signal, over.signal)
+  limit.runId = runId
+  const nextLook = newestOnly(over.signal)
+  const ended = new Promise<ClientRun>((resolve, reject) => {
+    const look = (): void => {
+      // Only the newest look counts, and goes on looking.
+      const newest = nextLook()
+      retrying(() => client.getRun(runId), newest).then(
+        (run) => newest.aborted || settle(run, runId, resolve, reject),
+        (error: unknown) => newest.aborted || reject(error as Error),
+      )
+    }
+    const hear = (events: readonly EngineEvent[]): void => {
+      for (const event of events) {
+        tell(event, { onProgress, onLog })
+        if (endsRun(event)) look()
+      }
+    }
+    client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: look, onError: look })
+  })
   try {
-    return await new Promise<ClientRun>((resolve, reject) => {
-      let looking = new AbortController()
-      const look = (): void => {
-        // Only the newest look counts, and goes on looking.
-        looking.abort()
-        looking = new AbortController()
-        const { signal } = looking
-        retrying(() => client.getRun(runId), AbortSignal.any([over.signal, signal])).then(
-          (run) => signal.aborted || settle(run, runId, resolve, reject),
-          (error: unknown) => signal.aborted || reject(error as Error),
-        )
-      }
-      const hear = (events: readonly EngineEvent[]): void => {
-        for (const event of events) {
-          tell(event, { onProgress, onLog })
-          if (endsRun(event)) look()
-        }
-      }
-      client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: look, onError: look })
-      const onAbort = (): void => reject(signal?.reason as Error)
-      signal?.addEventListener('abort', onAbort, { signal: over.signal })
-      if (timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS) {
-        const timer = setTimeout(() => reject(tooLong(runId, timeoutMs)), timeoutMs)
-        over.signal.addEventListener('abort', () => clearTimeout(timer))
-      }
-    })
+    return await abortable(ended, limit.signal)
   } finally {
     over.abort()
   }
@@ -98,12 +93,10 @@ function tooLong(runId: string | null, timeoutMs: number): DurablyError {
 }
 
 function tell(event: EngineEvent, { onProgress, onLog }: RunCallbacks): void {
-  try {
+  guarded(() => {
     if (event.type === 'run:progress') onProgress?.(event.progress)
     if (event.type === 'log:write') onLog?.(toLogEntry(event))
-  } catch (error) {
-    reportFault(error)
-  }
+  })
 }
 
 /** Starts a run by `trigger`, and gives what it returned. Rejects as `waitForRun` does. */
@@ -114,33 +107,37 @@ export async function triggerAndWait(
   trigger: () => Promise<TriggerResult>,
 ): Promise<RunResult<unknown>> {
   const over = new AbortController()
-  const limit = timeLimit(timeoutMs, over.signal)
-  const given = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal])
+  const limit = timeLimit(timeoutMs, signal, over.signal)
   try {
     const { onProgress, onLog } = callbacks
     const isDeaf = onProgress === undefined && onLog === undefined
-    const ear = isDeaf ? DEAF : await listening(client, jobName, callbacks, given, over.signal)
-    const triggered = await abortable(trigger(), given)
+    const ear = isDeaf ? DEAF : await listening(client, jobName, callbacks, limit.signal, over.signal)
+    const triggered = await abortable(trigger(), limit.signal)
     limit.runId = triggered.runId
     ear.follow(triggered.runId)
-    const run = await waitForRun(client, triggered.runId, { jobName, signal: given })
-    await abortable(ear.lastWords(), given)
+    const run = await waitForRun(client, triggered.runId, { jobName, signal: limit.signal })
+    await abortable(ear.lastWords(), limit.signal)
     return { ...triggered, output: run.output ?? null }
   } finally {
     over.abort()
   }
 }
 
-/** Aborts when the time is up; the reason names the run, if there is one by then. */
-function timeLimit(
-  timeoutMs: number | undefined,
-  over: AbortSignal,
-): { signal: AbortSignal; runId: string | null } {
+interface Limit {
+  signal: AbortSignal
+  /** The run that is waited for, once there is one: the reason names it. */
+  runId: string | null
+}
+
+/** Aborts with the given signal, and when the time is up. */
+function timeLimit(timeoutMs: number | undefined, signal: AbortSignal | undefined, over: AbortSignal): Limit {
   const late = new AbortController()
-  const limit: { signal: AbortSignal; runId: string | null } = { signal: late.signal, runId: null }
-  if (timeoutMs === undefined || timeoutMs > LONGEST_TIMER_MS) return limit
-  const timer = setTimeout(() => late.abort(tooLong(limit.runId, timeoutMs)), timeoutMs)
-  over.addEventListener('abort', () => clearTimeout(timer))
+  const signals = signal === undefined ? [late.signal] : [signal, late.signal]
+  const limit: Limit = { signal: AbortSignal.any(signals), runId: null }
+  if (timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS) {
+    const timer = setTimeout(() => late.abort(tooLong(limit.runId, timeoutMs)), timeoutMs)
+    over.addEventListener('abort', () => clearTimeout(timer))
+  }
   return limit
 }
 

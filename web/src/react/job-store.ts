@@ -1,3 +1,4 @@
+import { newestOnly } from '../abort'
 import type { Durably, RunResult, TriggerAndWaitOptions, TriggerCallOptions } from '../client'
 import { asError } from '../errors'
 import { isRunEvent } from '../events'
@@ -95,13 +96,8 @@ export class JobStore extends Store<JobState> {
   protected override connect(): () => void {
     const ended = new AbortController()
     const { signal } = ended
-    let looking = new AbortController()
-    const resume = (): void => {
-      // Only the newest look counts, and goes on looking.
-      looking.abort()
-      looking = new AbortController()
-      void this.#resume(AbortSignal.any([signal, looking.signal]))
-    }
+    const nextLook = newestOnly(signal)
+    const resume = (): void => void this.#resume(nextLook())
     if (this.#options.followLatest) {
       // What was begun before the events are heard has to be looked for.
       const options = { jobName: this.#jobName, signal, onOpen: resume, onError: resume }

@@ -1,4 +1,4 @@
-import { asError, CLOSED, DurablyError, notJson } from '../errors'
+import { asError, CLOSED, DurablyError, notJson, wireOf } from '../errors'
 import {
   BOOTING,
   type EngineStatus,
@@ -262,10 +262,6 @@ function isOfApi(response: Response): boolean {
   return /^(application\/json|text\/event-stream|text\/plain)/.test(
     response.headers.get('Content-Type') ?? '',
   )
-}
-
-function wireOf({ code, status, message }: DurablyError): WireError {
-  return { code, status, message }
 }
 
 function parsedObject(text: string): Record<string, unknown> | null {

@@ -1,4 +1,4 @@
-import { DurablyError } from '../errors'
+import { DurablyError, wireOf } from '../errors'
 import { MemoryFolder } from '../opfs/memory-folder'
 import { openOpfsFolder } from '../opfs/opfs-folder'
 import {
@@ -327,9 +327,7 @@ function isStorageOperation(operation: string): operation is StorageOperation {
 }
 
 function wireError(error: unknown): WireError {
-  if (error instanceof DurablyError) {
-    return { code: error.code, status: error.status, message: error.message }
-  }
+  if (error instanceof DurablyError) return wireOf(error)
   const message = error instanceof Error ? error.message : String(error)
   return { code: 'engine', status: 500, message: `The engine could not go on. ${message}` }
 }
