@@ -391,9 +391,6 @@ class EventBus:
                     outcome.close()
                     self._report(TypeError("Listeners are called synchronously: use a plain function."), event)
 
-        if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
-            self.stored(event.run_id, event.type)
-
     def emit_all(self, events: Iterable[Event]) -> None:
         for event in events:
             self.emit(event)

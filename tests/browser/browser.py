@@ -121,7 +121,7 @@ def launched(playwright: Playwright, profile: Path) -> Iterator[Chromium]:
     browser = Chromium(context, profile)
     yield browser
     context.close()
-    assert browser.faults == []
+    assert browser.faults == [], browser.faults
 
 
 def command(process: psutil.Process) -> list[str]:

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 export function EventCounter() {
   const { durably } = useDurably()
   const [count, setCount] = useState(0)
+  const [said, setSaid] = useState('')
   useEffect(
     () =>
       durably.subscribe((events) => setCount((before) => before + events.length), {
@@ -15,12 +16,14 @@ export function EventCounter() {
   const runMany = async () => {
     const started = await durably.jobs.zero.batchTrigger([{ input: {} }, { input: {} }])
     await Promise.all(started.map(({ runId }) => durably.waitForRun(runId, { jobName: 'zero' })))
+    setSaid('Both have completed.')
   }
 
   return (
     <section>
       <button onClick={() => void runMany()}>Run two</button>
       <p>{count} events</p>
+      <p role="status">{said}</p>
     </section>
   )
 }
