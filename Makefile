@@ -75,7 +75,7 @@ bench-growth: .browser build ## How large the database in the browser gets over 
 
 lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet pyproject.toml --extra spa --group dev --universal --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
 	  --generate-hashes --no-header --upgrade -o requirements/dev.txt
 	$(BIN)/uv pip compile --quiet requirements/pyodide.in --python-version 3.14 \
 	  --generate-hashes --no-header --upgrade -o spa_runtime/pyodide-requirements.txt
