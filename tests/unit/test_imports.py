@@ -16,7 +16,7 @@ LAYERS = [
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
     {"store.sql", "store.base"},
-    {"store.sqlite.guests", "store.sqlite.reserve"},
+    {"store.sqlite.guests", "store.sqlite.reserve", "store.sqlite.watch"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},
     {"store.sqlite.store"},
