@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "clock"},
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
-    {"store.sql", "store.base"},
+    {"instrumentation", "store.sql", "store.base"},
     {"store.sqlite.guests", "store.sqlite.reserve"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},
@@ -29,11 +29,14 @@ LAYERS = [
     {"triggering"},
     {"handles"},
     {"durably"},
-    {"plugins"},
+    {"event_log", "plugins", "telemetry"},
     {"api"},
     {"cli"},
 ]
 """Each module imports only modules of layers above its own; ``job`` names ``step`` for type checkers."""
+
+ALSO_NEEDS = {"cli": {"typer"}, "telemetry": {"opentelemetry"}}
+"""Packages that only these modules may import."""
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -97,7 +100,7 @@ def test_core_never_imports_the_browser_half(module: str) -> None:
 @pytest.mark.parametrize("module", CORE)
 def test_core_needs_only_pydantic(module: str) -> None:
     roots = {name.split(".")[0] for name in imported(CORE[module])}
-    allowed = {"durably_core", "pydantic", "pydantic_core"} | ({"typer"} if module == "cli" else set())
+    allowed = {"durably_core", "pydantic", "pydantic_core", *ALSO_NEEDS.get(module, ())}
     assert roots - sys.stdlib_module_names <= allowed
 
 
@@ -126,7 +129,8 @@ def test_bridge_needs_nothing_of_the_builder() -> None:
 def test_importing_the_engine_opens_no_web_framework() -> None:
     program = "import sys, durably_core.api; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert not {"starlette", "uvicorn", "typer", "spa_runtime", "js", "pyodide"} & set(loaded.split())
+    optional = {"starlette", "uvicorn", "typer", "opentelemetry", "spa_runtime", "js", "pyodide"}
+    assert not optional & set(loaded.split())
 
 
 def test_public_names_are_all_there() -> None:
