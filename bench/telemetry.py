@@ -1,8 +1,8 @@
 """What telemetry costs per step: ``python -m bench.telemetry``.
 
 Each round runs one job of many steps that do nothing, in a fresh database in memory, with each setting in turn.
-Shown is the processor's time of all threads: the least of the rounds, for a machine that does other things, too,
-and the median. The disk, which a real step waits for, is left out.
+Shown is the processor's time of all threads: the least of the rounds, which what else the machine does disturbs
+least, and the median. The disk, which a real step waits for, is left out.
 """
 
 import argparse

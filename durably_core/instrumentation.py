@@ -112,9 +112,8 @@ class _Guarded:
         while self._entered:
             try:
                 self._entered.pop().__exit__(kind, error, trace)
-            except Exception as raised:  # noqa: BLE001 - as above
-                if raised is not error:
-                    _log_failure()
+            except Exception:  # noqa: BLE001 - as above
+                _log_failure()
 
 
 def _log_failure() -> None:

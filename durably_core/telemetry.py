@@ -135,8 +135,6 @@ class Spans:
             kind=SpanKind.CONSUMER,
             attributes=_run_attributes(run),
             links=None if trigger is None else [Link(trigger)],
-            record_exception=False,
-            set_status_on_exception=False,
         ) as span:
             try:
                 yield

@@ -259,7 +259,10 @@ async def test_run_without_its_last_write_is_interrupted(
         await within(engine.process_one())
     span = seen.span("run work")
     assert attributes_of(span)["durably.run.outcome"] == "interrupted"
-    assert span.status.status_code == StatusCode.ERROR
+    assert (span.status.status_code, span.status.description) == (
+        StatusCode.ERROR,
+        "StorageError: The disk is gone.",
+    )
     probe.heal()
 
 
