@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "clock"},
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
-    {"store.sql", "store.base"},
+    {"instrumentation", "store.sql", "store.base"},
     {"store.sqlite.guests", "store.sqlite.reserve", "store.sqlite.watch"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},
@@ -29,7 +29,7 @@ LAYERS = [
     {"triggering"},
     {"handles"},
     {"durably"},
-    {"plugins"},
+    {"event_log", "plugins", "telemetry"},
     {"api"},
     {"asgi.auth", "asgi.requests"},
     {"asgi.call"},
@@ -44,8 +44,8 @@ LAYERS = [
 """Each module imports only modules of layers above its own; ``job`` names ``step`` for type checkers."""
 
 
-EXTRAS = {"asgi": {"starlette"}, "cli": {"typer"}}
-"""What parts may import beyond that: no other module imports them."""
+EXTRAS = {"asgi": {"starlette"}, "cli": {"typer"}, "telemetry": {"opentelemetry"}}
+"""Packages that only these parts may import."""
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -138,7 +138,8 @@ def test_bridge_needs_nothing_of_the_builder() -> None:
 def test_importing_the_engine_opens_no_web_framework() -> None:
     program = "import sys, durably_core.api; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert not {"starlette", "uvicorn", "typer", "spa_runtime", "js", "pyodide"} & set(loaded.split())
+    optional = {"starlette", "uvicorn", "typer", "opentelemetry", "spa_runtime", "js", "pyodide"}
+    assert not optional & set(loaded.split())
 
 
 def test_public_names_are_all_there() -> None:
