@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Playwright, Request, expect
 
+from tests.browser.api_server import api_app
 from tests.browser.browser import Chromium, app_served, launched, wait_for
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.wire_server import wire_app
 
 PAGE = ROOT / "build" / "original"
 FOR_LONG = 10_000
@@ -95,7 +95,7 @@ def browser_of_module(playwright: Playwright, tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def client(browser_of_module: Chromium, tmp_path: Path) -> Iterator[Client]:
     """With a server and a database of its own."""
-    with app_served(wire_app(PAGE, tmp_path / "app.db"), PAGE) as site:
+    with app_served(api_app(PAGE, tmp_path / "app.db"), PAGE) as site:
         page = browser_of_module.context.new_page()
         page.add_init_script(WATCH)
         opened = Client(page, site.url)

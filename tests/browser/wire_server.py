@@ -20,7 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from durably_core import Durably, DurablyError, Event, api, create_durably, with_log_persistence
-from durably_core.events import RunComplete, RunEvent, to_wire
+from durably_core.events import RunEvent, to_wire
 from spa_runtime.serve import IsolationHeaders
 from tests.browser.hooks import jobs
 
@@ -127,58 +127,36 @@ class WireServer:
 
         after = request.headers.get("Last-Event-ID")
         newest = await self._durably.get_newest_event() if after is None else int(after)
-        first = [] if run_id is None or after is not None or self._plain else await self._snapshot(run_id)
-        lines = self._lines(wanted, newest, first, ends_with_run=run_id is not None)
+        lines = self._lines(wanted, newest, ends_with_run=run_id is not None)
         headers = {"Cache-Control": "no-cache"}
         if not self._plain:
             headers["Durably-Last-Event-ID"] = str(newest)
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
     async def _lines(
-        self, wanted: Callable[[Event], bool], newest: int, first: list[dict[str, Any]], *, ends_with_run: bool
+        self, wanted: Callable[[Event], bool], newest: int, *, ends_with_run: bool
     ) -> AsyncIterator[str]:
         """What the log tells from there on: nothing is missed and nothing comes twice."""
         cut = asyncio.Event()
         self._streams.add(cut)
         try:
             heartbeat = 0.0
-            for told in first:
-                yield f"id: {newest}\ndata: {to_json(told).decode()}\n\n"
-                if told["type"] in ENDS:
-                    return
             while not cut.is_set():
                 if time.monotonic() > heartbeat:
                     heartbeat = time.monotonic() + HEARTBEAT_S
-                    # With the place in the log, for who is told nothing before the connection is lost.
-                    yield ": still here\n\n" if self._plain else f": still here\nid: {newest}\n\n"
+                    yield ": still here\n\n"
                 for event in await self._durably.get_events(after=newest):
                     newest = event.sequence
                     if wanted(event):
-                        yield await self._line(event, full=ends_with_run)
+                        yield self._line(event)
                         if ends_with_run and event.type in ENDS:
                             return
                 await asyncio.sleep(POLL_S)
         finally:
             self._streams.discard(cut)
 
-    async def _snapshot(self, run_id: str) -> list[dict[str, Any]]:
-        """Where the run is, as events."""
-        run = await api.call(self._durably, "getRun", json.dumps({"runId": run_id}))
-        status = run["status"]
-        told = {"runId": run_id, "jobName": run["jobName"], "labels": run["labels"]}
-        leased, progress = {**told, "type": "run:leased"}, {**told, "type": "run:progress"}
-        if status == "leased":
-            return [leased, {**progress, "progress": run["progress"]}] if run["progress"] else [leased]
-        ends = {"completed": "run:complete", "failed": "run:fail", "cancelled": "run:cancel"}
-        if status in ends:
-            return [{**told, "type": ends[status], "output": run["output"], "error": run["error"]}]
-        return []
-
-    async def _line(self, event: Event, *, full: bool) -> str:
+    def _line(self, event: Event) -> str:
         wire = to_wire(event, payload=False)
-        if full and isinstance(event, RunComplete):
-            run = await self._durably.get_run(event.run_id)
-            wire["output"] = None if run is None else run.output
         if self._plain:
             return f"data: {to_json({name: wire[name] for name in wire if name in PLAIN_NAMES}).decode()}\n\n"
         return f"id: {event.sequence}\ndata: {to_json(wire).decode()}\n\n"
