@@ -55,8 +55,6 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": answer.summary,
         "responses": {"200": _success(answer)} | {code: _error(text) for code, text in ERRORS.items()},
     }
-    if answer.is_stream:
-        operation["responses"]["204"] = {"description": "The run has ended, and that was told already."}
     if route.has_body:
         body = {"schema": {"$ref": REF.format(model=route.model.__name__)}}
         operation["requestBody"] = {"required": True, "content": {"application/json": body}}

@@ -20,6 +20,7 @@ from durably_core.asgi.streams import (
     following,
     lines_of_run,
     lines_of_runs,
+    nothing_more,
     statuses_of,
 )
 from durably_core.durably import Durably
@@ -207,8 +208,8 @@ async def subscribe(call: Call) -> ASGIApp:
         run, position = await call.durably.get_run_and_newest_event(run_id)
         first = list(snapshot(run, position))
     elif run.is_terminal and not await call.durably.get_events(after=position, run_id=run_id, limit=1):
-        # Its end was told already: an EventSource that hears 204 does not come back.
-        return Response(status_code=204)
+        # Its end was told already.
+        return EventStream(nothing_more(), position=position)
     lines = partial(
         lines_of_run,
         durably=call.durably,

@@ -7,7 +7,7 @@ import pytest
 
 from durably_core import Durably
 from durably_core.asgi import streams
-from durably_core.asgi.streams import HEARTBEAT_S, Throttle, statuses_of
+from durably_core.asgi.streams import HEARTBEAT_S, OVER, Throttle, statuses_of
 from durably_core.events import EVENT_TYPES, RunComplete, RunEvent, RunProgress, StepStart
 from durably_core.feed import KEPT_BYTES, KEPT_EVENTS, READ_LIMIT, Entry
 from durably_core.models import Progress
@@ -202,8 +202,9 @@ async def test_client_that_comes_back_at_any_point_misses_and_repeats_nothing(ma
 async def test_client_that_knows_the_end_is_told_not_to_come_back(api: Api) -> None:
     run_id = await api.finish()
     last = (await log_of(api))[-1]["sequence"]
-    answer = await api.get(f"/subscribe?runId={run_id}", headers={"Last-Event-ID": str(last)})
-    assert (answer.status_code, answer.text) == (204, "")
+    stream = await api.stream(f"/subscribe?runId={run_id}", {"Last-Event-ID": str(last)})
+    assert await stream.until_end() == []
+    assert stream.text.endswith(OVER.decode())
 
 
 async def test_client_that_comes_back_too_late_is_told(make_api: Make, durably: Durably) -> None:
