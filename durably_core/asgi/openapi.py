@@ -59,16 +59,24 @@ def _operation(route: Route) -> dict[str, Any]:
         body = {"schema": {"$ref": REF.format(model=route.model.__name__)}}
         operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     else:
-        operation["parameters"] = [*_parameters(route), *([_LAST_EVENT_ID] if answer.is_stream else [])]
+        operation["parameters"] = [*_parameters(route), *(_RESUME if answer.is_stream else [])]
     return operation
 
 
-_LAST_EVENT_ID = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "description": "Go on after the event of that number.",
-    "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
-}
+_RESUME = [
+    {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "Go on after the event of that number.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
+    },
+    {
+        "name": "Durably-Resume",
+        "in": "header",
+        "description": "With `exact`, a log that does not reach back that far is told by a 410.",
+        "schema": {"type": "string", "enum": ["exact"]},
+    },
+]
 
 
 def _operation_id(route: Route) -> str:

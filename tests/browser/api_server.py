@@ -1,6 +1,10 @@
-"""A page and the engine's own HTTP handler. Tests can count its streams and cut them (``POST /cut``)."""
+"""A page and the engine's own HTTP handler. Tests can count its streams and cut them (``POST /cut``).
+
+``plain`` leaves out what the original's server leaves out.
+"""
 
 import asyncio
+import json
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -16,8 +20,12 @@ from durably_core.asgi import create_durably_handler, lifespan
 from spa_runtime.serve import IsolationHeaders
 from tests.browser.hooks import jobs
 
+PLAIN_PATHS = {"trigger", "runs", "run", "steps", "cancel", "retrigger", "subscribe", "runs/subscribe"}
+PLAIN_NAMES = {"type", "runId", "jobName", "labels", "progress", "stepName", "stepIndex", "level", "message"}
+"""Of an event, what the original's server tells."""
 
-def api_app(page: Path, database: Path) -> Starlette:
+
+def api_app(page: Path, database: Path, *, plain: bool = False) -> Starlette:
     """The page at ``/``, the API at ``/api/durably``."""
     durably = create_durably(
         database=str(database),
@@ -25,7 +33,8 @@ def api_app(page: Path, database: Path) -> Starlette:
         preserve_steps=True,
     )
     durably.use(with_log_persistence())
-    streams = Streams(create_durably_handler(durably))
+    handler: ASGIApp = create_durably_handler(durably)
+    streams = Streams(Plain(handler) if plain else handler)
     return Starlette(
         routes=[
             Mount("/api/durably", streams),
@@ -80,3 +89,37 @@ class Streams:
         for stream in self._open:
             stream.cancel()
         return JSONResponse({"cut": len(self._open)})
+
+
+class Plain:
+    """Middleware that makes the handler one of the original: no more routes, no numbers, no heartbeats."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix(scope["root_path"]).strip("/")
+        if path not in PLAIN_PATHS:
+            await Response("Not Found", status_code=404)(scope, receive, send)
+            return
+        is_stream = path.endswith("subscribe")
+
+        async def send_plain(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = [each for each in message["headers"] if not each[0].startswith(b"durably-")]
+                message = {**message, "headers": headers}
+            elif is_stream:
+                message = {**message, "body": _plain_lines(message["body"])}
+            await send(message)
+
+        query = [each for each in scope["query_string"].split(b"&") if not each.startswith(b"view=")]
+        headers = [each for each in scope["headers"] if each[0] != b"last-event-id"]
+        await self._app({**scope, "query_string": b"&".join(query), "headers": headers}, receive, send_plain)
+
+
+def _plain_lines(chunk: bytes) -> bytes:
+    told = [
+        json.loads(line.removeprefix(b"data: ")) for line in chunk.split(b"\n") if line.startswith(b"data: ")
+    ]
+    plain = [{name: event[name] for name in event if name in PLAIN_NAMES} for event in told]
+    return b"".join(b"data: %b\n\n" % json.dumps(event).encode() for event in plain)

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from durably_core import Durably
 from durably_core.asgi import streams
 from durably_core.asgi.streams import HEARTBEAT_S, OVER, Throttle, statuses_of
 from durably_core.events import EVENT_TYPES, RunComplete, RunEvent, RunProgress, StepStart
@@ -207,13 +206,27 @@ async def test_client_that_knows_the_end_is_told_not_to_come_back(api: Api) -> N
     assert stream.text.endswith(OVER.decode())
 
 
-async def test_client_that_comes_back_too_late_is_told(make_api: Make, durably: Durably) -> None:
-    api = make_api()
+@pytest.mark.parametrize("number", ["1", "999"])  # pruned; of another database
+async def test_client_that_comes_back_too_late_is_told(api: Api, number: str) -> None:
     run_id = await api.finish()
-    await durably.store.prune_events(keep=2, limit=1000)
+    await api.durably.store.prune_events(keep=2, limit=1000)
     for path in ("/runs/subscribe", f"/subscribe?runId={run_id}"):
-        answer = await api.get(path, headers={"Last-Event-ID": "1"})
+        headers = {"Last-Event-ID": number, "Durably-Resume": "exact"}
+        answer = await api.get(path, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (410, "events_gone")
+
+
+@pytest.mark.parametrize("number", ["1", "999"])
+async def test_event_source_that_comes_back_too_late_begins_anew(api: Api, number: str) -> None:
+    run_id = await api.finish(input={"to": 2})
+    await api.durably.store.prune_events(keep=2, limit=1000)
+    one = await api.stream(f"/subscribe?runId={run_id}", {"Last-Event-ID": number})
+    assert [event["output"] for event in await one.until_end()] == [{"total": 2}]
+    # A list hears of something, and looks.
+    all_runs = await api.stream("/runs/subscribe", {"Last-Event-ID": number})
+    await api.trigger()
+    await all_runs.until("run:trigger")
+    assert all_runs.types == ["run:complete", "run:trigger"]
 
 
 async def test_heartbeat_tells_how_far_a_quiet_stream_is(api: Api, short_heartbeats: None) -> None:
