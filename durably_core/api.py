@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from durably_core.durably import Durably
@@ -18,6 +18,14 @@ from durably_core.events import to_wire
 from durably_core.handles import JobHandle
 from durably_core.models import Run, RunStatus
 from durably_core.triggering import BatchItem
+
+
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 7.0 is as whole as 7."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
 
 
 class Body(BaseModel):
@@ -38,7 +46,7 @@ class OneRun(Body):
 class TriggerItem(Body):
     input: Any
     idempotency_key: str | None = None
-    idempotency_ttl_ms: int | None = None
+    idempotency_ttl_ms: Count | None = None
     concurrency_key: str | None = None
     coalesce: Literal["skip", "queue"] | None = None
     labels: dict[str, Any] | None = None
@@ -60,23 +68,23 @@ class RunFilter(Body):
 
 
 class RunQuery(RunFilter):
-    limit: Annotated[int, Field(ge=0)] | None = None
-    offset: Annotated[int, Field(ge=0)] = 0
-    cursor: str | None = None
+    limit: Count | None = None
+    offset: Count = 0
+    cursor: Annotated[str, Field(min_length=1)] | None = None
     view: Literal["full", "summary"] = "full"
 
 
 class EventQuery(Body):
-    after: Annotated[int, Field(ge=0)] = 0
+    after: Count = 0
     run_id: str | None = None
     types: list[str] | None = None
-    limit: Annotated[int, Field(ge=0)] = 1000
+    limit: Count = 1000
 
 
 class Query(Body):
     sql: str = Field(min_length=1)
     parameters: list[Any] | dict[str, Any] = []
-    limit: Annotated[int, Field(ge=0, le=10_000)] = 1000
+    limit: Annotated[Count, Field(le=10_000)] = 1000
 
 
 class SeveralRuns(Body):
@@ -85,7 +93,7 @@ class SeveralRuns(Body):
 
 class Purge(Body):
     older_than: AwareDatetime
-    limit: Annotated[int, Field(ge=0)] = 500
+    limit: Count = 500
 
 
 Operation = Callable[[Durably, Any], Awaitable[Any]]

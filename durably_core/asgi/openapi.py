@@ -9,6 +9,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from durably_core.asgi.answers import ANSWERS, MODELS, Answer, Error
+from durably_core.asgi.requests import EMPTY_IS_ABSENT
 from durably_core.asgi.routes import ROUTES, Route
 
 REF = "#/components/schemas/{model}"
@@ -53,6 +54,7 @@ def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(route),
         "summary": answer.summary,
+        "description": _LABELS if "labels" in route.model.model_fields and not route.has_body else "",
         "responses": {"200": _success(answer)} | {code: _error(text) for code, text in ERRORS.items()},
     }
     if route.has_body:
@@ -62,6 +64,8 @@ def _operation(route: Route) -> dict[str, Any]:
         operation["parameters"] = [*_parameters(route), *(_RESUME if answer.is_stream else [])]
     return operation
 
+
+_LABELS = "`label.<name>=<value>`, for each of several labels, leaves only runs that have all of them."
 
 _RESUME = [
     {
@@ -99,35 +103,25 @@ def _error(text: str) -> dict[str, Any]:
 
 
 def _parameters(route: Route) -> Iterable[dict[str, Any]]:
-    """The query's. What may come more than once is a list; labels are ``label.<name>``."""
+    """The query's, but for labels: no style of OpenAPI writes ``label.<name>``."""
     schema = route.model.model_json_schema(by_alias=True)
     for name, field in schema.get("properties", {}).items():
-        if name == "labels":
+        if name != "labels":
             yield {
-                "name": "labels",
+                "name": {"types": "type"}.get(name, name),
                 "in": "query",
-                "description": "Of a run with all of these labels: `label.<name>=<value>`, for each of them.",
-                "schema": {"type": "object", "additionalProperties": {"type": "string"}},
-                # No style of OpenAPI writes label.<name>; clients have to.
-                "x-durably-parameter": "label.<name>",
+                "required": name in schema.get("required", ()),
+                "schema": _of_query(name, field),
             }
-            continue
-        several = {"types": "type"}.get(name, name)
-        yield {
-            "name": several,
-            "in": "query",
-            "required": name in schema.get("required", ()),
-            "schema": _of_query(field),
-        }
 
 
-def _of_query(field: Mapping[str, Any]) -> dict[str, Any]:
+def _of_query(name: str, field: Mapping[str, Any]) -> dict[str, Any]:
     """A parameter's schema. None is its absence, and one value a list of one."""
     choices = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
     lists = [each for each in choices if each.get("type") == "array"]
     found = dict((lists or choices)[0])
     found.pop("title", None)
-    return found
+    return {"anyOf": [found, {"const": ""}]} if name in EMPTY_IS_ABSENT else found
 
 
 def _schemas() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from durably_core.errors import (
 LABEL = "label."
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+EMPTY_IS_ABSENT = frozenset({"limit", "offset"})
 _NUMBERS = frozenset({"limit", "offset", "after"})
 _SEVERAL = {"jobName": "jobName", "status": "status", "type": "types"}
 """Parameters that may come more than once, by what an operation calls them."""
@@ -52,7 +53,7 @@ def read_query(request: Request, known: Collection[str]) -> str:
         elif name in _SEVERAL and _SEVERAL[name] in known:
             body.setdefault(_SEVERAL[name], []).append(value)
         elif name in known and name not in ("labels", "types"):
-            if value or name not in _NUMBERS:
+            if value or name not in EMPTY_IS_ABSENT:
                 _put(body, name, _number(name, value) if name in _NUMBERS else value, name)
         else:
             raise ValidationError(f"There is no parameter {name!r} here: {_named(known)}.")
