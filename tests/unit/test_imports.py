@@ -31,6 +31,13 @@ LAYERS = [
     {"durably"},
     {"plugins"},
     {"api"},
+    {"job_file"},
+    {"cli.output", "cli.running", "cli.target"},
+    {"cli.database", "cli.event_lines"},
+    {"cli.completion"},
+    {"cli.options"},
+    {"cli.worker", "cli.jobs"},
+    {"cli.app"},
     {"cli"},
 ]
 """Each module imports only modules of layers above its own; ``job`` names ``step`` for type checkers."""
@@ -96,9 +103,16 @@ def test_core_never_imports_the_browser_half(module: str) -> None:
 
 @pytest.mark.parametrize("module", CORE)
 def test_core_needs_only_pydantic(module: str) -> None:
+    """The command line needs what it is drawn with, too; nothing else of the engine does."""
     roots = {name.split(".")[0] for name in imported(CORE[module])}
-    allowed = {"durably_core", "pydantic", "pydantic_core"} | ({"typer"} if module == "cli" else set())
-    assert roots - sys.stdlib_module_names <= allowed
+    for_people = {"typer", "rich"} if module.startswith("cli.") else set()
+    assert roots - sys.stdlib_module_names <= {"durably_core", "pydantic", "pydantic_core"} | for_people
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_core_never_needs_the_command_line(module: str) -> None:
+    used = {name for name in imported(CORE[module]) if name.startswith("durably_core.cli")}
+    assert not used or module.startswith("cli")
 
 
 @each_file
@@ -126,7 +140,7 @@ def test_bridge_needs_nothing_of_the_builder() -> None:
 def test_importing_the_engine_opens_no_web_framework() -> None:
     program = "import sys, durably_core.api; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert not {"starlette", "uvicorn", "typer", "spa_runtime", "js", "pyodide"} & set(loaded.split())
+    assert not {"starlette", "uvicorn", "typer", "rich", "spa_runtime", "js", "pyodide"} & set(loaded.split())
 
 
 def test_public_names_are_all_there() -> None:

@@ -1,0 +1,100 @@
+"""``durably worker``: executes runs until it is told to stop."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from durably_core.cli import options
+from durably_core.cli.database import path_of
+from durably_core.cli.event_lines import EventLines, LogFormat
+from durably_core.cli.options import EngineOptions, open_target
+from durably_core.cli.output import counted, duration, print_error
+from durably_core.cli.running import listening, run
+from durably_core.durably import Durably
+from durably_core.errors import ValidationError
+
+DrainTimeout = Annotated[
+    float,
+    typer.Option(
+        "--drain-timeout", metavar="SECONDS", min=0, help="How long runs may go on when told to stop."
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Tell of faults only.")]
+LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Lines for people, or JSON.")]
+
+
+def worker(
+    target: options.Target,
+    database: options.Database = None,
+    slots: options.Slots = None,
+    drain_timeout: DrainTimeout = 30,
+    quiet: Quiet = False,
+    log_format: LogFormatOption = "text",
+    lease_ms: options.LeaseMs = None,
+    polling_interval_ms: options.PollingIntervalMs = None,
+    retain_runs: options.RetainRuns = None,
+    preserve_steps: options.PreserveSteps = None,
+) -> None:
+    """Execute runs until stopped.
+
+    On SIGTERM or SIGINT (Ctrl-C) no more is begun. What executes may end within --drain-timeout; the rest
+    is given back and goes on from its last finished step. A second signal stops at once.
+    """
+    given = EngineOptions(
+        database=database,
+        slots=slots,
+        lease_ms=lease_ms,
+        polling_interval_ms=polling_interval_ms,
+        retain_runs=retain_runs,
+        preserve_steps=preserve_steps,
+    )
+    durably = open_target(target, given)
+    if not list(durably.jobs):
+        raise ValidationError(f"The engine of {target} has no jobs: register some, or nothing is executed.")
+    run(work(durably, EventLines(durably, log_format, quiet=quiet), round(drain_timeout * 1000)))
+
+
+async def work(durably: Durably, lines: EventLines, drain_ms: int) -> None:
+    """Until a signal comes; then what executes may end within that time."""
+    with listening() as stop:
+        try:
+            await durably.init()
+            _tell_start(durably, lines)
+            await stop.asked.wait()
+            await drain(durably, lines, drain_ms)
+        finally:
+            await durably.close(timeout_ms=0)
+    lines.tell("stopped", "stopped")
+
+
+async def drain(durably: Durably, lines: EventLines, drain_ms: int) -> None:
+    """Claim no more; give back what has not ended in that time.
+
+    Code that does not stop even then is left behind, and the process with it.
+    """
+    executing = lines.executing
+    sentence = "stopping"
+    if executing:
+        sentence += f": {counted(len(executing), 'run')} may go on for {duration(drain_ms)}"
+    lines.tell("stopping", sentence, executing=executing, drainTimeoutMs=drain_ms)
+    await durably.close(timeout_ms=drain_ms)
+    if lines.executing:
+        print_error(
+            f"The code of {counted(len(lines.executing), 'run')} did not stop: left behind. "
+            "It goes on elsewhere when the lease has run out."
+        )
+        # Its thread would keep the interpreter here for ever.
+        os._exit(1)
+
+
+def _tell_start(durably: Durably, lines: EventLines) -> None:
+    database = path_of(durably) or "its store"
+    jobs = sorted({handle.name for handle in durably.jobs})
+    lines.tell(
+        "start",
+        f"working on {database}: {', '.join(jobs)}. Stop with Ctrl-C.",
+        database=database,
+        jobs=jobs,
+        pid=os.getpid(),
+    )
