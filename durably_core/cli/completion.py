@@ -5,7 +5,7 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout, suppress
-from typing import Any
+from typing import Any, get_args
 
 import typer
 
@@ -13,6 +13,7 @@ from durably_core.cli.database import read_only
 from durably_core.cli.target import load
 from durably_core.durably import Durably, sqlite_path
 from durably_core.errors import DurablyError
+from durably_core.models import RunStatus
 
 MOST = 50
 """A longer list helps no one."""
@@ -25,6 +26,11 @@ def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[tuple[str, str
         " WHERE substr(id, 1, length(:begin)) = :begin ORDER BY id DESC LIMIT :most"
     )
     return [(run_id, about) for run_id, about in _rows(ctx, sql, incomplete)]
+
+
+def complete_statuses(incomplete: str) -> list[str]:
+    """The five statuses."""
+    return [status for status in get_args(RunStatus) if status.startswith(incomplete)]
 
 
 def complete_stored_jobs(ctx: typer.Context, incomplete: str) -> list[str]:

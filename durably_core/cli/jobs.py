@@ -5,13 +5,12 @@ from typing import Any
 from rich.text import Text
 
 from durably_core.api import call
-from durably_core.cli import options
-from durably_core.cli.options import EngineOptions, open_target
+from durably_core.cli.options import EngineOptions, Json, Target, open_target
 from durably_core.cli.output import compact, console, plain, print_json, table
 from durably_core.cli.running import run
 
 
-def jobs(target: options.Target, json: options.Json = False) -> None:
+def jobs(target: Target, json: Json = False) -> None:
     """List the jobs, and the fields of their inputs."""
     durably = open_target(target, EngineOptions())
     described = run(call(durably, "jobs", ""))

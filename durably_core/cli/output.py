@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 from pydantic_core import to_json
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -53,7 +52,7 @@ def print_error(sentence: str) -> None:
 
 def table(*headings: str) -> Table:
     """An empty table in the one look that tables have."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in headings:
         made.add_column(heading, no_wrap=True, overflow="ellipsis")
     return made

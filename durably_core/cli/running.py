@@ -32,15 +32,16 @@ class Stop:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._heard = 0
+        self.number = 0
+        """The signal that came; 0: none."""
         self.asked = asyncio.Event()
 
     def hear(self, number: int, _frame: FrameType | None = None) -> None:
         # A handler of the process, not of the loop: a job may block the loop.
-        self._heard += 1
-        if self._heard > 1:
+        if self.number:
             os.write(2, b"durably: Stopped at once. What executed goes on when its leases have run out.\n")
             os._exit(SIGNALLED + number)
+        self.number = number
         self._loop.call_soon_threadsafe(self.asked.set)
 
 

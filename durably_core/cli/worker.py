@@ -5,10 +5,19 @@ from typing import Annotated
 
 import typer
 
-from durably_core.cli import options
 from durably_core.cli.database import path_of
 from durably_core.cli.event_lines import EventLines, LogFormat
-from durably_core.cli.options import EngineOptions, open_target
+from durably_core.cli.options import (
+    Database,
+    EngineOptions,
+    LeaseMs,
+    PollingIntervalMs,
+    PreserveSteps,
+    RetainRuns,
+    Slots,
+    Target,
+    open_target,
+)
 from durably_core.cli.output import counted, duration, print_error
 from durably_core.cli.running import listening, run
 from durably_core.durably import Durably
@@ -25,16 +34,16 @@ LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Lines 
 
 
 def worker(
-    target: options.Target,
-    database: options.Database = None,
-    slots: options.Slots = None,
+    target: Target,
+    database: Database = None,
+    slots: Slots = None,
     drain_timeout: DrainTimeout = 30,
     quiet: Quiet = False,
     log_format: LogFormatOption = "text",
-    lease_ms: options.LeaseMs = None,
-    polling_interval_ms: options.PollingIntervalMs = None,
-    retain_runs: options.RetainRuns = None,
-    preserve_steps: options.PreserveSteps = None,
+    lease_ms: LeaseMs = None,
+    polling_interval_ms: PollingIntervalMs = None,
+    retain_runs: RetainRuns = None,
+    preserve_steps: PreserveSteps = None,
 ) -> None:
     """Execute runs until stopped.
 
