@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from durably_core.cli.changes import cancel, delete, migrate, purge, retrigger
+from durably_core.cli.doctor import doctor
 from durably_core.cli.jobs import jobs
 from durably_core.cli.output import print_error
 from durably_core.cli.run_page import show
@@ -17,7 +18,7 @@ from durably_core.errors import DurablyError
 COMMANDS = "durably.commands"
 """The group of entry points. Each is a ``typer.Typer`` whose commands become commands of ``durably``."""
 
-OWN = (worker, jobs, trigger, runs, show, cancel, retrigger, delete, purge, migrate)
+OWN = (worker, jobs, trigger, runs, show, cancel, retrigger, delete, purge, migrate, doctor)
 """The engine's own commands, in the order in which they are listed."""
 
 

@@ -78,7 +78,7 @@ def read_only(path: str) -> Iterator[sqlite3.Connection]:
     Without a WAL beside it no one has the file open, and it is read as it is: to open it in the usual way
     would leave a WAL there. If there is one afterwards, someone began to write, and what was read may be torn.
     """
-    mode = "mode=ro" if has_wal(path) else "immutable=1"
+    mode = "mode=ro" if has_wal(path) else "mode=ro&immutable=1"
     with closing(sqlite3.connect(f"file:{quote(path)}?{mode}", uri=True)) as connection:
         yield connection
 

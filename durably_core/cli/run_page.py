@@ -79,7 +79,7 @@ def _print_fields(out: Console, run: Run) -> None:
     for name, value in _fields(run):
         if value:
             # A tab stop of its own for values of several lines would cost more than it gives.
-            out.print(Text.assemble((f"  {name:<16}", "dim"), value), soft_wrap=True)
+            out.print(Text.assemble((f"  {name:<18}", "dim"), value), soft_wrap=True)
 
 
 def _fields(run: Run) -> Iterator[tuple[str, str]]:

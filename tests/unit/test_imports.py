@@ -36,8 +36,8 @@ LAYERS = [
     {"cli.database", "cli.event_lines", "cli.following"},
     {"cli.completion"},
     {"cli.options"},
-    {"cli.worker", "cli.jobs", "cli.trigger", "cli.runs", "cli.changes"},
-    {"cli.run_page"},
+    {"cli.checks", "cli.worker", "cli.jobs", "cli.trigger", "cli.runs", "cli.changes"},
+    {"cli.doctor", "cli.run_page"},
     {"cli.app"},
     {"cli"},
 ]
