@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 SEED ?= 1
 N ?= 200
+# How many browsers are tested with at a time.
+BROWSERS ?= 2
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
 WHEEL := build/durably-$(VERSION)-py3-none-any.whl
@@ -37,11 +39,11 @@ check: .setup-python .setup-web ## Linters and type checkers
 
 test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
-	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/types
+	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/server tests/types
 	$(BIN)/coverage report
 
 test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
-	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v tests/browser
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(BROWSERS) --dist loadfile tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package

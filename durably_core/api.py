@@ -6,14 +6,14 @@ camelCase; each operation's model says what it takes.
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from durably_core.durably import Durably
-from durably_core.errors import NotFoundError, ValidationError
+from durably_core.errors import DurablyError, Issue, NotFoundError, ValidationError
 from durably_core.events import to_wire
 from durably_core.handles import JobHandle
 from durably_core.models import Run, RunStatus
@@ -22,6 +22,9 @@ from durably_core.triggering import BatchItem
 
 class Body(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid", strict=True)
+
+
+B = TypeVar("B", bound=Body)
 
 
 class Empty(Body):
@@ -76,6 +79,10 @@ class Query(Body):
     limit: Annotated[int, Field(ge=0, le=10_000)] = 1000
 
 
+class SeveralRuns(Body):
+    run_ids: list[str] = Field(min_length=1, max_length=1000)
+
+
 class Purge(Body):
     older_than: AwareDatetime
     limit: Annotated[int, Field(ge=0)] = 500
@@ -90,28 +97,39 @@ async def call(durably: Durably, operation: str, body: str | bytes) -> Any:
     if found is None:
         raise NotFoundError(f"There is no operation {operation!r}.")
     model, function = found
+    return await function(durably, parsed(model, body))
+
+
+async def perform(durably: Durably, operation: str, body: Body) -> Any:
+    """The same for a body that has been parsed, and maybe changed since."""
+    return await OPERATIONS[operation][1](durably, body)
+
+
+def parsed(model: type[B], body: str | bytes) -> B:
+    """A request's body as its model. Raises ``ValidationError``."""
     try:
-        parsed = model.model_validate_json(body or b"{}")
+        return model.model_validate_json(body or b"{}")
     except pydantic.ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
-        raise ValidationError(f"The request is not valid: {problems}") from error
-    return await function(durably, parsed)
+        faults = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
+        problems = "; ".join(f"{where}: {what}" if where else what for where, what in faults)
+        issues = tuple(Issue(item["loc"], item["msg"]) for item in error.errors())
+        raise ValidationError(f"The request is not valid: {problems}", issues) from error
 
 
 async def _jobs(durably: Durably, _body: Empty) -> Any:
     keys: dict[str, list[str]] = {}
     for key, handle in durably.jobs.items():
         keys.setdefault(handle.name, []).append(key)
-    return [{**_handle(durably, name).job.to_wire(), "keys": found} for name, found in keys.items()]
+    return [{**job_handle(durably, name).job.to_wire(), "keys": found} for name, found in keys.items()]
 
 
 async def _trigger(durably: Durably, body: Trigger) -> Any:
-    [run] = await _handle(durably, body.job_name).batch_trigger([_item(body)])
+    [run] = await job_handle(durably, body.job_name).batch_trigger([_item(body)])
     return {"runId": run.id, "disposition": run.disposition}
 
 
 async def _batch_trigger(durably: Durably, body: BatchTrigger) -> Any:
-    runs = await _handle(durably, body.job_name).batch_trigger([_item(item) for item in body.items])
+    runs = await job_handle(durably, body.job_name).batch_trigger([_item(item) for item in body.items])
     return [{"runId": run.id, "disposition": run.disposition} for run in runs]
 
 
@@ -122,7 +140,7 @@ async def _get_run(durably: Durably, body: OneRun) -> Any:
 async def _get_runs(durably: Durably, body: RunQuery) -> Any:
     summary = body.view == "summary"
     runs = await durably.get_runs(
-        job_name=_job_names(durably, body.job_name),
+        job_name=resolved_job_names(durably, body.job_name),
         status=body.status,
         labels=body.labels,
         limit=body.limit,
@@ -134,7 +152,7 @@ async def _get_runs(durably: Durably, body: RunQuery) -> Any:
 
 
 async def _count_runs(durably: Durably, body: RunFilter) -> Any:
-    job_name = _job_names(durably, body.job_name)
+    job_name = resolved_job_names(durably, body.job_name)
     return await durably.count_runs(job_name=job_name, status=body.status, labels=body.labels)
 
 
@@ -175,6 +193,33 @@ async def _query(durably: Durably, body: Query) -> Any:
     return {"columns": found.columns, "rows": rows, "truncated": found.truncated}
 
 
+async def _cancel_runs(durably: Durably, body: SeveralRuns) -> Any:
+    return await each_run(body, lambda run_id: _cancel(durably, OneRun(runId=run_id)))
+
+
+async def _retrigger_runs(durably: Durably, body: SeveralRuns) -> Any:
+    return await each_run(body, lambda run_id: retrigger_of_several(durably, run_id))
+
+
+async def _delete_runs(durably: Durably, body: SeveralRuns) -> Any:
+    return await each_run(body, lambda run_id: _delete_run(durably, OneRun(runId=run_id)))
+
+
+async def retrigger_of_several(durably: Durably, run_id: str) -> dict[str, Any]:
+    return {"success": True, "newRunId": (await durably.retrigger(run_id)).id}
+
+
+async def each_run(body: SeveralRuns, work: Callable[[str], Awaitable[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """What became of each run, in their order: one that is refused does not stop the others."""
+    outcomes = []
+    for run_id in body.run_ids:
+        try:
+            outcomes.append({"runId": run_id, **await work(run_id)})
+        except DurablyError as error:
+            outcomes.append({"runId": run_id, "success": False, "error": error.message, "code": error.code})
+    return outcomes
+
+
 async def _purge_runs(durably: Durably, body: Purge) -> Any:
     return {"deleted": await durably.purge_runs(older_than=body.older_than, limit=body.limit)}
 
@@ -192,6 +237,9 @@ OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
     "cancel": (OneRun, _cancel),
     "retrigger": (OneRun, _retrigger),
     "deleteRun": (OneRun, _delete_run),
+    "cancelRuns": (SeveralRuns, _cancel_runs),
+    "retriggerRuns": (SeveralRuns, _retrigger_runs),
+    "deleteRuns": (SeveralRuns, _delete_runs),
     "purgeRuns": (Purge, _purge_runs),
     "query": (Query, _query),
 }
@@ -215,7 +263,7 @@ def _item(body: TriggerItem) -> BatchItem[Any]:
     )
 
 
-def _job_names(durably: Durably, named: str | list[str] | None) -> str | list[str] | None:
+def resolved_job_names(durably: Durably, named: str | list[str] | None) -> str | list[str] | None:
     """The names of jobs for names or registration keys. Runs of jobs that are no longer known keep theirs."""
     if named is None:
         return None
@@ -223,7 +271,7 @@ def _job_names(durably: Durably, named: str | list[str] | None) -> str | list[st
     return [name if handle is None else handle.name for name, handle in handles.items()]
 
 
-def _handle(durably: Durably, job_name: str) -> JobHandle[Any, Any]:
+def job_handle(durably: Durably, job_name: str) -> JobHandle[Any, Any]:
     handle = durably.get_job(job_name)
     if handle is None:
         known = ", ".join(handle.name for handle in durably.jobs) or "none"

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, Protocol, get_args
@@ -15,6 +15,7 @@ from durably_core.clock import Clock, IdFactory, NewId, SystemClock
 from durably_core.errors import (
     CancelledError,
     ConflictError,
+    KeyTakenError,
     NotFoundError,
     StorageError,
     ValidationError,
@@ -22,6 +23,7 @@ from durably_core.errors import (
 from durably_core.events import ErrorHandler, EventBus, Listener, RunEvent
 from durably_core.execution import ExecutionOptions
 from durably_core.executor import Executor
+from durably_core.feed import Feed
 from durably_core.handles import JobHandle, Jobs, TriggeredRun
 from durably_core.job import Job, by_name
 from durably_core.maintenance import Maintenance, MaintenanceOptions
@@ -95,6 +97,7 @@ class Durably:
             self._worker,
             polling_interval_ms=options.polling_interval_ms,
         )
+        self.feed = Feed(store, self._bus, polling_interval_ms=options.polling_interval_ms)
         self._migrating: asyncio.Lock = asyncio.Lock()
         self._migrated = False
         self._closed = False
@@ -117,6 +120,13 @@ class Durably:
                 request = self._claim_request(self._worker_id)
                 self._bus.emit_all(await self.store.expire_leases(request))
             self._migrated = True
+
+    @property
+    def worker_state(self) -> Literal["running", "paused", "stopped"]:
+        """``paused``: the storage refuses what runs need, and is tried again now and then."""
+        if not self._worker.running:
+            return "stopped"
+        return "paused" if self._worker.is_paused else "running"
 
     def start(self, *, worker_id: str | None = None) -> None:
         """Start claiming and executing runs, and looking after the database. Twice is once.
@@ -147,6 +157,7 @@ class Durably:
         self._closed = True
         await self.stop(timeout_ms=timeout_ms)
         await self.store.close()
+        self.feed.close()
         self.waiting.wake_all()
 
     async def process_one(self, *, worker_id: str | None = None, run_id: str | None = None) -> bool:
@@ -272,8 +283,15 @@ class Durably:
 
     # ------------------------------------------------------------------ runs
 
-    async def trigger_all(self, job: Job[Any, Any], items: Sequence[BatchItem[Any]]) -> list[TriggeredRun]:
-        """See ``JobHandle.batch_trigger``."""
+    async def trigger_all(
+        self,
+        job: Job[Any, Any],
+        items: Sequence[BatchItem[Any]],
+        *,
+        may_join: Callable[[Run], Awaitable[bool]] | None = None,
+    ) -> list[TriggeredRun]:
+        """See ``JobHandle.batch_trigger``. ``may_join(run)``: whether a key may lead to that run. Where it
+        may not, ``KeyTakenError`` is raised, and the run is left as it is."""
         runs = []
         for index, item in enumerate(items):
             try:
@@ -284,8 +302,26 @@ class Durably:
                 raise ValidationError(f"Item {index} of the batch: {error.message}", error.issues) from error
         if not runs:
             return []
-        enqueued = await uninterrupted(self._enqueue(runs))
+        enqueued = await self._enqueue_asking(runs, may_join)
         return [TriggeredRun(run=item.run, disposition=item.disposition) for item in enqueued]
+
+    async def _enqueue_asking(
+        self, runs: Sequence[NewRun], may_join: Callable[[Run], Awaitable[bool]] | None
+    ) -> list[Enqueued]:
+        if may_join is None:
+            return await uninterrupted(self._enqueue(runs))
+        joinable: frozenset[str] = frozenset()
+        while True:
+            try:
+                asked = [replace(run, may_join=joinable) for run in runs]
+                return await uninterrupted(self._enqueue(asked))
+            except KeyTakenError as taken:
+                # Asked outside of the transaction: a hook may take its time.
+                for run_id in taken.run_ids - joinable:
+                    run = await self.store.get_run(run_id)
+                    if run is not None and not await may_join(run):
+                        raise
+                joinable |= taken.run_ids
 
     async def _enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
         enqueued = await self.store.enqueue(runs)
@@ -293,6 +329,16 @@ class Durably:
         if any(item.disposition == "created" for item in enqueued):
             self._worker.wake()
         return enqueued
+
+    async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int]:
+        """The run, and the number of the newest event of all as of the same moment: where to go on from.
+
+        Raises ``NotFoundError``.
+        """
+        found = await self.store.get_run_and_newest_event(run_id)
+        if found is None:
+            raise NotFoundError(f"There is no run {run_id}.")
+        return found
 
     async def get_run(self, run_id: str) -> Run | None:
         return await self.store.get_run(run_id)

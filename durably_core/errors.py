@@ -61,6 +61,43 @@ class ConflictError(DurablyError):
     status = 409
 
 
+class UnauthorizedError(DurablyError):
+    """Who asks is not known here. Sign in first."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class ForbiddenError(DurablyError):
+    """Who asks may not do this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class TooLargeError(DurablyError):
+    """The request is too large."""
+
+    code = "too_large"
+    status = 413
+
+
+class UnsupportedMediaTypeError(DurablyError):
+    """The body of the request must be JSON."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class KeyTakenError(ConflictError):
+    """A key of the trigger stands for a run that the caller has no access to."""
+
+    def __init__(self, run_ids: frozenset[str]) -> None:
+        super().__init__("A key of the trigger is taken. Use another one.")
+        self.run_ids = run_ids
+        """Not for the caller's eyes."""
+
+
 class RunFailedError(DurablyError):
     """The run failed."""
 

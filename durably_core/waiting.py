@@ -190,7 +190,7 @@ class Waiting:
             if after is None:
                 assert found is not None
                 run, after = found
-                for event in _snapshot(run, after):
+                for event in snapshot(run, after):
                     yield event
                 if run.is_terminal:
                     return
@@ -324,7 +324,7 @@ def _completed(run: Run) -> Run:
     return run
 
 
-def _snapshot(run: Run, sequence: int) -> Iterator[RunEvent]:
+def snapshot(run: Run, sequence: int) -> Iterator[RunEvent]:
     """Where the run is, told as events of that number."""
     moment = run.completed_at or run.updated_at
     subject: dict[str, Any] = {

@@ -71,6 +71,11 @@ class Worker:
     def running(self) -> bool:
         return self._running
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the storage refuses what runs need."""
+        return self._paused_by is not None
+
     def start(self) -> None:
         """Start claiming. Starting twice is starting once."""
         self._running = True

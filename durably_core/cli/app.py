@@ -11,6 +11,7 @@ from durably_core.cli.jobs import jobs
 from durably_core.cli.output import print_error
 from durably_core.cli.run_page import show
 from durably_core.cli.runs import runs
+from durably_core.cli.serve import serve
 from durably_core.cli.trigger import trigger
 from durably_core.cli.worker import worker
 from durably_core.errors import DurablyError
@@ -18,7 +19,7 @@ from durably_core.errors import DurablyError
 COMMANDS = "durably.commands"
 """The group of entry points. Each is a ``typer.Typer`` whose commands become commands of ``durably``."""
 
-OWN = (worker, jobs, trigger, runs, show, cancel, retrigger, delete, purge, migrate, doctor)
+OWN = (worker, serve, jobs, trigger, runs, show, cancel, retrigger, delete, purge, migrate, doctor)
 """The engine's own commands, in the order in which they are listed."""
 
 

@@ -87,7 +87,7 @@ async def drain(durably: Durably, lines: EventLines, drain_ms: int) -> None:
     if executing:
         sentence += f": {counted(len(executing), 'run')} may go on for {duration(drain_ms)}"
     lines.tell("stopping", sentence, executing=executing, drainTimeoutMs=drain_ms)
-    await durably.close(timeout_ms=drain_ms)
+    await durably.stop(timeout_ms=drain_ms)
     if lines.executing:
         print_error(
             f"The code of {counted(len(lines.executing), 'run')} did not stop: left behind. "

@@ -45,6 +45,8 @@ class NewRun:
     concurrency_key: str | None = None
     coalesce: Coalesce | None = None
     retriggered_from: str | None = None
+    may_join: frozenset[str] | None = None
+    """The runs that a key may lead to; None: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +211,8 @@ class Store(Protocol):
         """Add pending runs, all or none, and answer in their order.
 
         Raises ``ConflictError`` when one waits with the same concurrency key already, or was triggered
-        with the same idempotency key and another input.
+        with the same idempotency key and another input; ``KeyTakenError`` when a key leads to a run that
+        ``may_join`` does not name.
         """
 
     async def claim(self, request: ClaimRequest) -> Claim:

@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from durably_core.cli import main
+from tests.unit.shell import Shell
 
 JOBS = '''
 from typing import Literal
@@ -114,3 +116,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     assert folder == Path.cwd()
     return Command(monkeypatch, capsys)
+
+
+@pytest.fixture
+async def shell(tmp_path: Path) -> AsyncIterator[Shell]:
+    shell = Shell(tmp_path)
+    await shell.engine.migrate()
+    yield shell
+    await shell.close()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic_core import from_json
 
 from durably_core import events
-from durably_core.errors import ConflictError, NotFoundError
+from durably_core.errors import ConflictError, KeyTakenError, NotFoundError
 from durably_core.events import RunEvent
 from durably_core.models import Row, Run
 from durably_core.store.base import (
@@ -57,13 +57,18 @@ class Transitions:
 
     def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
         enqueued = []
+        taken: frozenset[str] = frozenset()
         for place, run in enumerate(runs):
             try:
                 enqueued.append(self._enqueue(run))
+            except KeyTakenError as error:
+                taken |= error.run_ids
             except ConflictError as error:
                 if len(runs) == 1:
                     raise
                 raise ConflictError(f"Item {place} of the batch: {error.message}") from error
+        if taken:
+            raise KeyTakenError(taken)
         self._write_events(item.event for item in enqueued if item.event is not None)
         return enqueued
 
@@ -72,6 +77,7 @@ class Transitions:
         if new.idempotency_key is not None:
             same = {"job_name": new.job_name, "key": new.idempotency_key, "now": now}
             if row := self._one("find_idempotent", same):
+                _expect_joinable(new, row["run_id"])
                 if new.same_input and row["input_hash"] not in (None, _hash(new.input)):
                     raise ConflictError(
                         f"The idempotency key {new.idempotency_key!r} stands for the run {row['run_id']}, "
@@ -81,6 +87,7 @@ class Transitions:
         if new.coalesce is not None:
             waiting = {"job_name": new.job_name, "concurrency_key": new.concurrency_key}
             if row := self._one("find_waiting", waiting):
+                _expect_joinable(new, row["id"])
                 return self._coalesce(new, row["id"], now)
         run = self._insert(new, now)
         self._save_key(new, run.id, now)
@@ -390,6 +397,12 @@ class Transitions:
             sequence = self._execute("insert_event", row).lastrowid
             assert sequence is not None
             self._numbered.append((event, sequence))
+
+
+def _expect_joinable(new: NewRun, run_id: str) -> None:
+    # Before anything is said or done about the run that is there.
+    if new.may_join is not None and run_id not in new.may_join:
+        raise KeyTakenError(frozenset({run_id}))
 
 
 def _hash(input: str) -> str:
