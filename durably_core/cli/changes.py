@@ -62,7 +62,7 @@ def delete(run_ids: RunIds, database: Database = None, app: App = None, json: Js
 
 
 def retrigger(target: Target, run_ids: RunIds, database: Database = None, json: Json = False) -> None:
-    """Add a new run for each of these that have ended, with the same input."""
+    """Repeat runs that have ended, as new ones with the same input."""
     durably = open_target(target, EngineOptions(database=database))
     expect_current(durably)
 

@@ -94,12 +94,13 @@ def duration(ms: float) -> str:
 
 
 def ago(moment: datetime) -> str:
-    """How long ago that was: ``now``, ``40 s ago``, ``3 d ago``."""
+    """How long ago that was, or how soon it is: ``now``, ``40 s ago``, ``in 3 d``."""
     seconds = int((datetime.now(UTC) - moment).total_seconds())
-    for size, unit in _UNITS:
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return f"{seconds} s ago" if seconds > 0 else "now"
+    if not seconds:
+        return "now"
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), (1, "s"))
+    distance = f"{abs(seconds) // size} {unit}"
+    return f"{distance} ago" if seconds > 0 else f"in {distance}"
 
 
 def local(moment: datetime) -> str:

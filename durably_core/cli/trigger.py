@@ -28,14 +28,15 @@ EXIT_CODES = {"completed": 0, "failed": RUN_FAILED, "cancelled": RUN_CANCELLED}
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.", autocompletion=complete_jobs)]
 Input = Annotated[
     str | None,
-    typer.Argument(metavar="[INPUT]", help="JSON, - for stdin, or @file. [default: {}]", show_default=False),
+    typer.Argument(metavar="INPUT", help="JSON, - for stdin, or @file. [default: {}]", show_default=False),
 ]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="A field of the input: JSON, or else text. Repeatable."),
 ]
 IdempotencyKey = Annotated[
-    str | None, typer.Option("--idempotency-key", metavar="KEY", help="A second run with it is the first one.")
+    str | None,
+    typer.Option("--idempotency-key", metavar="KEY", help="A second trigger with it gets the first run."),
 ]
 ConcurrencyKey = Annotated[
     str | None,
