@@ -160,6 +160,11 @@ class Durably:
         self.feed.close()
         self.waiting.wake_all()
 
+    @property
+    def executing(self) -> list[str]:
+        """Ids of the runs whose code runs in this process, also of those that are told to stop."""
+        return [execution.run.id for execution in self._executor.executing]
+
     async def process_one(self, *, worker_id: str | None = None, run_id: str | None = None) -> bool:
         """Claim one run and execute it, without ``start()``. False: there was none.
 

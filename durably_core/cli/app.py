@@ -26,7 +26,7 @@ OWN = (worker, serve, jobs, trigger, runs, show, cancel, retrigger, delete, purg
 def main() -> None:
     """Run the command line. A ``DurablyError`` is one sentence on stderr and exit code 1."""
     try:
-        make_app()()
+        make_app()(prog_name="durably")
     except DurablyError as error:
         print_error(error.message)
         raise SystemExit(1) from None

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from durably_core.cli.output import counted, duration, first_line, now_iso, plain
 from durably_core.durably import Durably
-from durably_core.events import Event, RunEvent, to_wire
+from durably_core.events import Event, RunEvent, RunLeased, to_wire
 
 LogFormat = Literal["text", "json"]
 
@@ -17,18 +17,18 @@ FAULTS = frozenset({"worker:error", "worker:pause"})
 """What is told even to those who want it quiet."""
 
 
+ENDS = frozenset({"run:complete", "run:fail", "run:cancel", "run:requeue", "worker:error"})
+"""After these no one asks any more how long a run has taken."""
+
+
 class EventLines:
-    """Listens to an engine. ``executing``: the runs whose code runs in this process."""
+    """Listens to an engine."""
 
     def __init__(self, durably: Durably, log_format: LogFormat, *, quiet: bool) -> None:
         self._as_json = log_format == "json"
         self._quiet = quiet
         self._began_ms: dict[str, int] = {}
         durably.on("*", self._hear)
-
-    @property
-    def executing(self) -> list[str]:
-        return list(self._began_ms)
 
     def tell(self, kind: str, sentence: str, **facts: Any) -> None:
         """Something about the process itself."""
@@ -39,17 +39,13 @@ class EventLines:
         sentence = SENTENCES.get(event.type)
         if sentence is not None and (not self._quiet or event.type in FAULTS):
             self._write(to_wire(event, payload=False), sentence(event, self._took(event)))
-        if isinstance(event, RunEvent):
-            self._note(event)
-
-    def _note(self, event: RunEvent) -> None:
-        if event.type == "run:leased":
+        if isinstance(event, RunLeased):
             self._began_ms[event.run_id] = event.timestamp_ms
-        elif event.type in {"run:complete", "run:fail", "run:stop", "run:requeue", "run:delete"}:
-            self._began_ms.pop(event.run_id, None)
+        elif event.type in ENDS:
+            self._began_ms.pop(_run_id(event), None)
 
     def _took(self, event: Event) -> str:
-        began_ms = self._began_ms.get(getattr(event, "run_id", None) or "")
+        began_ms = self._began_ms.get(_run_id(event))
         return "" if began_ms is None else f" after {duration(event.timestamp_ms - began_ms)}"
 
     def _write(self, wire: dict[str, Any], sentence: str) -> None:
@@ -57,6 +53,10 @@ class EventLines:
         # In one piece: jobs write to stderr, too.
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
+
+
+def _run_id(event: Event) -> str:
+    return getattr(event, "run_id", None) or ""
 
 
 def _dated(sentence: str) -> str:

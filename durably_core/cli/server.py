@@ -72,7 +72,7 @@ async def serve(durably: Durably, site: Site, lines: EventLines, drain_ms: int) 
 async def _leave(durably: Durably, lines: EventLines, drain_ms: int, serving: asyncio.Task[None]) -> None:
     """No one is let in any more. Streams tell of what still executes, and end with the engine: the server
     would wait for them for ever."""
-    was_executing = bool(lines.executing)
+    was_executing = bool(durably.executing)
     await drain(durably, lines, drain_ms)
     if was_executing:
         await asyncio.wait([serving], timeout=LAST_WORDS_S)

@@ -82,15 +82,15 @@ async def drain(durably: Durably, lines: EventLines, drain_ms: int) -> None:
 
     Code that does not stop even then is left behind, and the process with it.
     """
-    executing = lines.executing
+    executing = durably.executing
     sentence = "stopping"
     if executing:
         sentence += f": {counted(len(executing), 'run')} may go on for {duration(drain_ms)}"
     lines.tell("stopping", sentence, executing=executing, drainTimeoutMs=drain_ms)
     await durably.stop(timeout_ms=drain_ms)
-    if lines.executing:
+    if left := durably.executing:
         print_error(
-            f"The code of {counted(len(lines.executing), 'run')} did not stop: left behind. "
+            f"The code of {counted(len(left), 'run')} did not stop: left behind. "
             "It goes on elsewhere when the lease has run out."
         )
         # Its thread would keep the interpreter here for ever.
