@@ -25,8 +25,9 @@ from durably_core.execution import ExecutionOptions
 from durably_core.executor import Executor
 from durably_core.feed import Feed
 from durably_core.handles import JobHandle, Jobs, TriggeredRun
+from durably_core.instrumentation import Instrumentation
 from durably_core.job import Job, by_name
-from durably_core.maintenance import Maintenance, MaintenanceOptions
+from durably_core.maintenance import Chore, Maintenance, MaintenanceOptions
 from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.options import Options, check_count, check_jobs, check_ms
 from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, QueryResult, RunFilter, Store
@@ -251,6 +252,19 @@ class Durably:
         """Keep what jobs log for as long as their runs. See ``with_log_persistence``."""
         self._executor.persist_logs = True
 
+    def instrument(self, instrumentation: Instrumentation) -> None:
+        """Let ``instrumentation`` watch runs, steps and events: see ``durably_core.instrumentation``."""
+        self._executor.instrumentations.add(instrumentation)
+        self._bus.watch(instrumentation.heard)
+
+    def every(self, interval_ms: int, name: str, work: Callable[[], Awaitable[object]]) -> None:
+        """Do ``work`` so often between start and stop, the first time at once, and with each ``maintain()``.
+
+        What it raises is told as ``worker:error`` with ``name`` as its context.
+        """
+        check_ms("interval_ms", interval_ms)
+        self._maintenance.add(Chore(name=name, interval_ms=interval_ms, work=work))
+
     def on(self, event_type: str, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with each event of that type, of every type for ``"*"``.
 
@@ -329,6 +343,9 @@ class Durably:
                 joinable |= taken.run_ids
 
     async def _enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        for run in runs:
+            # Before they are stored: from then on a worker may claim them.
+            self._executor.instrumentations.triggered(run.id)
         enqueued = await self.store.enqueue(runs)
         self._bus.emit_all(item.event for item in enqueued if item.event is not None)
         if any(item.disposition == "created" for item in enqueued):

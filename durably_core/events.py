@@ -336,6 +336,7 @@ class EventBus:
         self._clock = clock
         self._listeners: dict[str, dict[object, Listener]] = {}
         self._stored_listeners: dict[object, StoredListener] = {}
+        self._watchers: list[Listener] = []
         self._error_handler: ErrorHandler | None = None
 
     def on(self, event_type: str, listener: Listener) -> Callable[[], None]:
@@ -355,6 +356,11 @@ class EventBus:
         """Call ``handler(error, event)`` when a listener raises."""
         self._error_handler = handler
 
+    def watch(self, watcher: Listener) -> None:
+        """Call ``watcher`` with each event, after the listeners. It does not count as one who takes care of
+        faults: these are logged as if it were not there."""
+        self._watchers.append(watcher)
+
     def on_stored(self, listener: StoredListener) -> Callable[[], None]:
         """Call ``listener(run_id, type)`` when an event of that run has reached the log; the type is empty
         for events that were told before. Returns the way to stop."""
@@ -372,10 +378,10 @@ class EventBus:
         if event.timestamp_ms == 0:
             # Stamped once, before anyone has seen it: a copy for each event would cost more than telling it.
             object.__setattr__(event, "timestamp_ms", self._clock.now_ms())
-        if listeners:
+        if listeners or self._watchers:
             # In a context of its own: what a listener starts is not part of the job that happens to execute.
-            Context().run(self._tell, event, listeners)
-        elif event.type.startswith("worker:"):
+            Context().run(self._tell, event, listeners + self._watchers)
+        if not listeners and event.type.startswith("worker:"):
             _log.log(logging.INFO if event.type == "worker:resume" else logging.ERROR, "%s", event)
         if event.sequence and self._stored_listeners and isinstance(event, RunEvent):
             self.stored(event.run_id, event.type)

@@ -7,6 +7,7 @@ import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from durably_core.errors import (
     WorkerStoppedError,
 )
 from durably_core.events import EventBus, RunEvent
+from durably_core.instrumentation import Instrumentations, Outcome
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
 from durably_core.step import Committed, StepContext, TransactionWork
@@ -69,9 +71,13 @@ class Execution:
         clock: Clock,
         options: ExecutionOptions,
         claimed: Claimed,
+        *,
         persist_logs: bool,
+        instrumentations: Instrumentations,
     ) -> None:
         self.run = claimed.run
+        self.outcome: Outcome = "interrupted"
+        self.error: RunError | None = None
         self.signal = AbortSignal()
         self.lease = Lease(
             run_id=claimed.run.id, generation=claimed.run.lease_generation, lease_ms=options.lease_ms
@@ -85,6 +91,7 @@ class Execution:
         self.waits_for: Counter[str] = Counter()
         """Runs whose end the job's code awaits, and how often."""
         self._persist_logs = persist_logs
+        self._instrumentations = instrumentations
         self._checkpoints = claimed.checkpoints
         self._loop = asyncio.get_running_loop()
         self._began_at = clock.now_ms()
@@ -170,9 +177,12 @@ class Execution:
         event = self._event_of(ending)
         ended = await self._store.end_run(self.lease, ending, self._take_notes(event), then_claim)
         self.holds_lease = False
+        if ended.state == "held":
+            self.outcome, self.error = ending.status, ending.error
         if ended.state == "lost":
             self._tell_lost()
         elif ended.stop is not None:
+            self.outcome = "cancelled"
             self._bus.emit(ended.stop)
         elif event is not None:
             self._bus.emit(event)
@@ -260,6 +270,7 @@ class Execution:
 
     def _tell_lost(self) -> None:
         self.holds_lease = False
+        self.outcome = "lost"
         if not self.signal.aborted:
             self.stop(LeaseLostError())
             self._tell_error(LeaseLostError("Another worker took the run over."), "lease-renewal")
@@ -274,6 +285,9 @@ class Execution:
         self._bus.emit(told)
 
     # ------------------------------------------------------------------ recorder of the step context
+
+    def step_scope(self, name: str, index: int) -> AbstractContextManager[object]:
+        return self._instrumentations.step(self.run, name, index)
 
     def step_started(self, name: str, index: int) -> int:
         event = self._event(events.StepStart, step_name=name, step_index=index)

@@ -7,6 +7,7 @@ from durably_core.clock import Clock
 from durably_core.errors import DurablyError, StorageError
 from durably_core.events import EventBus
 from durably_core.execution import Execution, ExecutionOptions
+from durably_core.instrumentation import Instrumentations
 from durably_core.job import Job
 from durably_core.store.base import Claimed, ClaimRequest, Lease, Store
 
@@ -23,6 +24,7 @@ class Executor:
         options: ExecutionOptions,
     ) -> None:
         self.persist_logs = False
+        self.instrumentations = Instrumentations()
         self._store = store
         self._bus = bus
         self._jobs = jobs
@@ -59,16 +61,22 @@ class Executor:
         execution = self._begin(claimed)
         timer = None if until is None else execution.stop_at(until)
         try:
-            ending = await execution.perform(self._jobs[claimed.run.job_name])
-            if ending is None:
-                return None
-            # The claim that shares the last write must not take the other runs of this process.
-            await self.keep_overdue_leases(but=execution)
-            return await execution.end(ending, then_claim)
+            with self.instrumentations.run(execution):
+                return await self._perform_and_end(execution, then_claim)
         finally:
             if timer is not None:
                 timer.cancel()
             self._close(execution)
+
+    async def _perform_and_end(
+        self, execution: Execution, then_claim: Callable[[], ClaimRequest | None]
+    ) -> Claimed | None:
+        ending = await execution.perform(self._jobs[execution.run.job_name])
+        if ending is None:
+            return None
+        # The claim that shares the last write must not take the other runs of this process.
+        await self.keep_overdue_leases(but=execution)
+        return await execution.end(ending, then_claim)
 
     def leave(self, claimed: Claimed) -> None:
         """Give back, at the next opportunity, a run whose execution never began."""
@@ -82,7 +90,15 @@ class Executor:
         return found
 
     def _begin(self, claimed: Claimed) -> Execution:
-        execution = Execution(self._store, self._bus, self._clock, self._options, claimed, self.persist_logs)
+        execution = Execution(
+            self._store,
+            self._bus,
+            self._clock,
+            self._options,
+            claimed,
+            persist_logs=self.persist_logs,
+            instrumentations=self.instrumentations,
+        )
         self._executing[execution.lease] = execution
         return execution
 

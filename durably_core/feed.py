@@ -7,7 +7,7 @@ itself, so that no reader can make the others wait or the memory grow.
 import asyncio
 import contextlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 
@@ -59,6 +59,7 @@ class Feed:
         self._follower: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
+        self._stops: tuple[Callable[[], None], ...] = ()
 
     @property
     def readers(self) -> int:
@@ -77,10 +78,6 @@ class Feed:
             self._readers -= 1
             if self._readers == 0:
                 self._stop()
-
-    def look(self) -> None:
-        """There may be something new: look now instead of at the next poll."""
-        self._changed.set()
 
     def close(self) -> None:
         """Whoever reads on gets a ``StorageError``."""
@@ -106,12 +103,16 @@ class Feed:
     def _start(self, after: int) -> None:
         self._forget(after)
         # Made here: an event belongs to the loop in which it is waited for.
-        self._changed, self._news = asyncio.Event(), asyncio.Event()
-        self._stop_listening = self._bus.on_stored(lambda _run_id, _type: self._changed.set())
+        self._changed = changed = asyncio.Event()
+        self._news = asyncio.Event()
+        stop_listening = self._bus.on_stored(lambda _run_id, _type: changed.set())
+        stop_watching = self._store.watch(changed.set)
+        self._stops = (stop_listening, stop_watching)
         self._follower = asyncio.create_task(self._read_on(), context=Context())
 
     def _stop(self) -> None:
-        self._stop_listening()
+        for stop in self._stops:
+            stop()
         assert self._follower is not None
         self._follower.cancel()
         self._forget(0)

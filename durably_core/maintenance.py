@@ -1,9 +1,10 @@
 """What has to be done now and then, however busy the worker is: on a timer of its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import dataclass
+from typing import Any
 
 from durably_core import events
 from durably_core.blocking import uninterrupted
@@ -31,6 +32,15 @@ class MaintenanceOptions:
     """So many of the newest events are kept."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chore:
+    """What a plugin wants done now and then, on a timer of its own."""
+
+    name: str
+    interval_ms: int
+    work: Callable[[], Awaitable[object]]
+
+
 class Maintenance:
     """Deletes what is too old, gives back what that leaves, and tells of runs that no one here can execute."""
 
@@ -49,19 +59,37 @@ class Maintenance:
         self._options = options
         self._unknown: dict[str, int] = {}
         self._done_at: int | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._chores: list[Chore] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def add(self, chore: Chore) -> None:
+        """Begins at once when all else has begun."""
+        self._chores.append(chore)
+        if self._is_running:
+            self._begin(self._repeat(chore))
 
     def start(self) -> None:
         """Starting twice is starting once."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._loop(), context=Context())
+        if not self._is_running:
+            self._tasks = []
+            self._begin(self._loop())
+            for chore in self._chores:
+                self._begin(self._repeat(chore))
 
     async def stop(self) -> None:
         """Returns when what is under way has ended."""
-        task, self._task = self._task, None
-        if task is not None and not task.done():
+        tasks, self._tasks = [task for task in self._tasks if not task.done()], []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
+
+    @property
+    def _is_running(self) -> bool:
+        return any(not task.done() for task in self._tasks)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(work, context=Context()))
 
     async def run(self) -> None:
         """Do all of it once. What fails is told as ``worker:error`` and tried again the next time."""
@@ -72,6 +100,8 @@ class Maintenance:
         await self._do("unknown-jobs", self._tell_unknown_jobs)
         await self._do("free-pages", self._shrink)
         await self._do("wal-checkpoint", self._store.checkpoint)
+        for chore in self._chores:
+            await self._do(chore.name, chore.work)
 
     async def run_if_due(self) -> None:
         """The same, unless it was done within the interval."""
@@ -84,6 +114,11 @@ class Maintenance:
         while True:
             await self.run()
             await asyncio.sleep(self._options.interval_ms / 1000)
+
+    async def _repeat(self, chore: Chore) -> None:
+        while True:
+            await self._do(chore.name, chore.work)
+            await asyncio.sleep(chore.interval_ms / 1000)
 
     async def _do(self, context: str, work: Callable[[], Awaitable[object]]) -> None:
         try:

@@ -5,6 +5,7 @@ import contextvars
 import inspect
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
@@ -27,6 +28,9 @@ _current_step: ContextVar[str | None] = ContextVar("durably_current_step", defau
 
 class Recorder(Protocol):
     """Where a step context sends what happens. The executor implements it."""
+
+    def step_scope(self, name: str, index: int) -> AbstractContextManager[object]:
+        """What is entered around a step that executes."""
 
     def step_started(self, name: str, index: int) -> int:
         """Milliseconds since 1970, taken as the start."""
@@ -152,7 +156,8 @@ class StepContext:
             return self._replay(name, codec)
         self._in_flight[name] = asyncio.current_task()
         try:
-            return await execute(index, codec)
+            with self._recorder.step_scope(name, index):
+                return await execute(index, codec)
         finally:
             del self._in_flight[name]
 

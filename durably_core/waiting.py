@@ -112,6 +112,7 @@ class Waiting:
         self._polling_interval_ms = polling_interval_ms
         self._waiters: set[_Waiter] = set()
         self._joined = asyncio.Event()
+        self._must_look = False
         self._poller: asyncio.Task[None] | None = None
 
     # ------------------------------------------------------------------ the end of a run
@@ -255,16 +256,27 @@ class Waiting:
 
     async def _poll(self) -> None:
         """What other processes do is not heard: look into the log, once for all who wait."""
+        stop = self._store.watch(self._look_now)
+        try:
+            await self._look_on()
+        finally:
+            stop()
+
+    def _look_now(self) -> None:
+        self._must_look = True
+        self._joined.set()
+
+    async def _look_on(self) -> None:
         now = asyncio.get_running_loop().time
         after, looked_at = BEFORE_ALL, now()
         while True:
             self._joined.clear()
             left = looked_at + min(waiter.interval_s for waiter in self._waiters) - now()
-            if left > 0:
+            if left > 0 and not self._must_look:
                 # Who joins may want to look sooner than those before.
                 await tasks.set_within(self._joined, left)
                 continue
-            looked_at = now()
+            looked_at, self._must_look = now(), False
             try:
                 after, changed = await self._store.find_changed(after=after)
             except Exception:  # noqa: BLE001 - whoever waits reads for themselves, and hears of it there

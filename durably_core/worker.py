@@ -189,7 +189,7 @@ class Worker:
         self.wake()
 
     async def _fill_slots(self) -> None:
-        with self._leases_kept():
+        with self._leases_kept(), self._woken_by_others():
             while self._has_slots:
                 if self._failures:
                     # A store that fails is not asked again at every trigger.
@@ -199,6 +199,15 @@ class Worker:
                 if not self._has_slots or await self._fill_one_slot():
                     continue
                 await tasks.set_within(self._wakeup, self._polling_s)
+
+    @contextlib.contextmanager
+    def _woken_by_others(self) -> Iterator[None]:
+        """What another process triggers, frees or gives back is claimed at once."""
+        stop = self._store.watch(self.wake)
+        try:
+            yield
+        finally:
+            stop()
 
     async def _fill_one_slot(self) -> bool:
         """Whether to look for another run at once."""

@@ -120,6 +120,9 @@ class StoreProbe:
         self.before: dict[str, Trap] = {}
         self.after: dict[str, Trap] = {}
 
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        return self._inner.watch(changed)
+
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._inner, name)
 

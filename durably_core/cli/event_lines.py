@@ -1,44 +1,72 @@
-"""What a worker tells of its runs, line by line on stderr: sentences for people, or JSON."""
+"""What a worker tells of its runs, line by line on stderr: sentences for people, or records as JSON."""
 
+import logging
 import sys
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from pydantic_core import to_json
-
-from durably_core.cli.output import counted, duration, first_line, now_iso, plain
+from durably_core.cli.output import counted, duration, first_line, plain
 from durably_core.durably import Durably
-from durably_core.events import Event, RunEvent, RunLeased, to_wire
+from durably_core.event_log import LOGGED, JsonFormatter, with_event_log
+from durably_core.events import Event, RunEvent, RunLeased
 
 LogFormat = Literal["text", "json"]
-
-FAULTS = frozenset({"worker:error", "worker:pause"})
-"""What is told even to those who want it quiet."""
-
 
 ENDS = frozenset({"run:complete", "run:fail", "run:cancel", "run:requeue", "worker:error"})
 """After these no one asks any more how long a run has taken."""
 
 
-class EventLines:
-    """Listens to an engine."""
+class EventLines(Protocol):
+    """Tells what happens in an engine, and to the process."""
 
-    def __init__(self, durably: Durably, log_format: LogFormat, *, quiet: bool) -> None:
-        self._as_json = log_format == "json"
-        self._quiet = quiet
+    def tell(self, kind: str, sentence: str, **facts: Any) -> None:
+        """Something about the process itself."""
+
+
+def event_lines(durably: Durably, log_format: LogFormat, *, quiet: bool) -> EventLines:
+    """Listens to the engine from now on. ``quiet``: only to what failed."""
+    made = JsonLines if log_format == "json" else TextLines
+    return made(durably, logging.ERROR if quiet else logging.INFO)
+
+
+class JsonLines:
+    """One JSON object per line, as ``with_event_log`` and ``JsonFormatter`` make them."""
+
+    def __init__(self, durably: Durably, level: int) -> None:
+        self._logger = logging.getLogger("durably")
+        self._logger.setLevel(level)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonFormatter())
+        root = logging.getLogger()
+        if root.handlers:
+            # Whoever wrote the jobs has set logging up: theirs is left as it is.
+            self._logger.addHandler(handler)
+            self._logger.propagate = False
+        else:
+            root.addHandler(handler)
+        durably.use(with_event_log(self._logger))
+
+    def tell(self, kind: str, sentence: str, **facts: Any) -> None:
+        self._logger.info("%s", sentence, extra={"event": f"process:{kind}", **facts})
+
+
+class TextLines:
+    """One sentence per line, with the time in front."""
+
+    def __init__(self, durably: Durably, level: int) -> None:
+        self._level = level
         self._began_ms: dict[str, int] = {}
         durably.on("*", self._hear)
 
     def tell(self, kind: str, sentence: str, **facts: Any) -> None:
-        """Something about the process itself."""
-        if not self._quiet:
-            self._write({"type": f"process:{kind}", "timestamp": now_iso(), **facts}, sentence)
+        if self._level <= logging.INFO:
+            _write(sentence)
 
     def _hear(self, event: Event) -> None:
         sentence = SENTENCES.get(event.type)
-        if sentence is not None and (not self._quiet or event.type in FAULTS):
-            self._write(to_wire(event, payload=False), sentence(event, self._took(event)))
+        if sentence is not None and LOGGED[event.type][0] >= self._level:
+            _write(sentence(event, self._took(event)))
         if isinstance(event, RunLeased):
             self._began_ms[event.run_id] = event.timestamp_ms
         elif event.type in ENDS:
@@ -48,19 +76,15 @@ class EventLines:
         began_ms = self._began_ms.get(_run_id(event))
         return "" if began_ms is None else f" after {duration(event.timestamp_ms - began_ms)}"
 
-    def _write(self, wire: dict[str, Any], sentence: str) -> None:
-        line = to_json(wire, inf_nan_mode="null").decode() if self._as_json else _dated(sentence)
-        # In one piece: jobs write to stderr, too.
-        sys.stderr.write(f"{line}\n")
-        sys.stderr.flush()
+
+def _write(sentence: str) -> None:
+    # In one piece: jobs write to stderr, too.
+    sys.stderr.write(f"{datetime.now().astimezone():%H:%M:%S} {plain(sentence)}\n")
+    sys.stderr.flush()
 
 
 def _run_id(event: Event) -> str:
     return getattr(event, "run_id", None) or ""
-
-
-def _dated(sentence: str) -> str:
-    return f"{datetime.now().astimezone():%H:%M:%S} {plain(sentence)}"
 
 
 def _trigger(event: Any, _took: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from durably_core.cli.event_lines import EventLines
+from durably_core.cli.event_lines import event_lines
 from durably_core.cli.options import (
     Database,
     EngineOptions,
@@ -66,5 +66,5 @@ def serve(
         raise NotFoundError(f"{error.msg}: run `pip install 'durably[server]'` first.") from error
     durably = open_target(target, given)
     site = server.Site(host=host, port=port, page=page, is_worker=not no_worker)
-    lines = EventLines(durably, log_format, quiet=quiet)
+    lines = event_lines(durably, log_format, quiet=quiet)
     run(server.serve(durably, site, lines, round(drain_timeout * 1000)))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from durably_core.cli.database import path_of
-from durably_core.cli.event_lines import EventLines, LogFormat
+from durably_core.cli.event_lines import EventLines, LogFormat, event_lines
 from durably_core.cli.options import (
     Database,
     EngineOptions,
@@ -29,7 +29,7 @@ DrainTimeout = Annotated[
         "--drain-timeout", metavar="SECONDS", min=0, help="How long runs may go on when told to stop."
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Tell of faults only.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Tell only of what failed.")]
 LogFormatOption = Annotated[LogFormat, typer.Option("--log-format", help="Lines for people, or JSON.")]
 
 
@@ -61,7 +61,7 @@ def worker(
     durably = open_target(target, given)
     if not list(durably.jobs):
         raise ValidationError(f"The engine of {target} has no jobs: register some, or nothing is executed.")
-    run(work(durably, EventLines(durably, log_format, quiet=quiet), round(drain_timeout * 1000)))
+    run(work(durably, event_lines(durably, log_format, quiet=quiet), round(drain_timeout * 1000)))
 
 
 async def work(durably: Durably, lines: EventLines, drain_ms: int) -> None:
@@ -86,7 +86,7 @@ async def drain(durably: Durably, lines: EventLines, drain_ms: int) -> None:
     sentence = "stopping"
     if executing:
         sentence += f": {counted(len(executing), 'run')} may go on for {duration(drain_ms)}"
-    lines.tell("stopping", sentence, executing=executing, drainTimeoutMs=drain_ms)
+    lines.tell("stopping", sentence, executing=executing, drain_timeout_ms=drain_ms)
     await durably.stop(timeout_ms=drain_ms)
     if left := durably.executing:
         print_error(

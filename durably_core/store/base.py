@@ -205,6 +205,10 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` soon after another process has written, if that can be noticed. Returns the way
+        to stop. Whoever watches polls as well, if seldom."""
+
     # ------------------------------------------------------------------ transitions
 
     async def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:

@@ -85,7 +85,7 @@ class Shell:
 
     async def worker(self, *options: str) -> Process:
         process = await self.start("worker", "jobs.py", "--polling-interval-ms", "20", *options)
-        await process.told("start" if "json" in options else "working on durably.db")
+        await process.told("working on durably.db")
         return process
 
     async def trigger(self, job: str) -> str:

@@ -93,18 +93,18 @@ async def test_worker_tells_programs_in_json(shell: Shell) -> None:
     worker = await shell.worker("--log-format", "json")
     run_id = await shell.trigger("note")
     await shell.end_of(run_id)
-    await worker.told("run:complete")
+    await worker.told('"event": "run:complete"')
     worker.signal(signal.SIGTERM)
     await worker.end()
     told: list[Any] = [json.loads(line) for line in worker.lines]
-    assert [each["type"] for each in told] == [
+    assert [each["event"] for each in told] == [
         "process:start",
         "run:leased",
         "run:complete",
         "process:stopping",
         "process:stopped",
     ]
-    assert {each["runId"] for each in told if each["type"].startswith("run:")} == {run_id}
+    assert {each["run_id"] for each in told if each["event"].startswith("run:")} == {run_id}
 
 
 async def test_quiet_worker_tells_nothing(shell: Shell) -> None:

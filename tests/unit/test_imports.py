@@ -15,8 +15,8 @@ LAYERS = [
     {"errors", "clock"},
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
-    {"store.sql", "store.base"},
-    {"store.sqlite.guests", "store.sqlite.reserve"},
+    {"instrumentation", "store.sql", "store.base"},
+    {"store.sqlite.guests", "store.sqlite.reserve", "store.sqlite.watch"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},
     {"store.sqlite.store"},
@@ -29,7 +29,7 @@ LAYERS = [
     {"triggering"},
     {"handles"},
     {"durably"},
-    {"plugins"},
+    {"event_log", "plugins", "telemetry"},
     {"api"},
     {"asgi.auth", "asgi.requests"},
     {"asgi.call"},
@@ -53,8 +53,13 @@ LAYERS = [
 """Each module imports only modules of layers above its own; ``job`` names ``step`` for type checkers."""
 
 
-EXTRAS = {"asgi": {"starlette"}, "cli": {"typer", "rich"}, "cli.server": {"starlette", "uvicorn"}}
-"""What parts may import beyond that: no other module imports them."""
+EXTRAS = {
+    "asgi": {"starlette"},
+    "cli": {"typer", "rich"},
+    "cli.server": {"starlette", "uvicorn"},
+    "telemetry": {"opentelemetry"},
+}
+"""Packages that only these parts may import."""
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -154,7 +159,8 @@ def test_bridge_needs_nothing_of_the_builder() -> None:
 def test_importing_the_engine_opens_no_web_framework() -> None:
     program = "import sys, durably_core.api; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    assert not {"starlette", "uvicorn", "typer", "rich", "spa_runtime", "js", "pyodide"} & set(loaded.split())
+    optional = {"starlette", "uvicorn", "typer", "rich", "opentelemetry", "spa_runtime", "js", "pyodide"}
+    assert not optional & set(loaded.split())
 
 
 def test_public_names_are_all_there() -> None:

@@ -5,8 +5,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.trace import TracerProvider
 
 from durably_core import Durably, SQLiteStore, StepContext, create_durably, execution
+from durably_core.telemetry import with_telemetry
 from tests.conftest import FakeClock, Heard, Numbers, make_job, nothing, turns, within
 
 
@@ -79,6 +82,13 @@ async def test_a_step_with_notes_is_one_statement_per_row(engine: Durably, store
     ten = await cost_of_steps(engine, statements, 10)
     begin, guard, step, events, commit = 10, 10, 10, 4 * 10, 10  # start, progress, log line, end
     assert len(ten) - len(none) == begin + guard + step + events + commit
+
+
+async def test_telemetry_costs_a_step_no_statement(engine: Durably, store: SQLiteStore) -> None:
+    statements = Statements(store)
+    unwatched = await cost_of_steps(engine, statements, 10)
+    engine.use(with_telemetry(TracerProvider(), MeterProvider()))
+    assert await cost_of_steps(engine, statements, 10) == unwatched
 
 
 async def test_a_trigger_is_one_commit(engine: Durably, store: SQLiteStore) -> None:

@@ -38,7 +38,7 @@ ARGUMENTS: dict[str, Any] = {
     "before_ms": 0,
     "keep_steps": True,
 }
-CALLS = [name for name in vars(Store) if not name.startswith("_") and name != "close"]
+CALLS = [name for name in vars(Store) if not name.startswith("_") and name not in ("close", "watch")]
 
 
 def arguments(name: str) -> dict[str, Any]:

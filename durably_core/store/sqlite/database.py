@@ -22,7 +22,7 @@ from durably_core.store.sqlite.guests import Parameters, SQLiteTransaction, lent
 from durably_core.store.sqlite.reserve import Reserve
 
 MINIMUM_SQLITE = (3, 38, 0)
-BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 60_000
 """How long a write waits for another process's write."""
 
 PAGES_KEPT_FREE = 256
@@ -149,6 +149,10 @@ class Database:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+    def data_version(self) -> int:
+        """Changes with what other connections commit, and not with what this one does."""
+        return _number(self._open(), "data_version")
 
     def checkpoint(self) -> bool:
         """Move the whole WAL into the file and empty it. False: someone reads or writes right now."""
@@ -285,6 +289,11 @@ def _storage_error(error: sqlite3.Error) -> DurablyError:
     if code is not None and code & 0xFF == sqlite3.SQLITE_TOOBIG:
         # No fault of the storage: it will be too big the next time, too.
         return ValidationError("A value is too big for the database. Store it elsewhere, and its place here.")
+    if code is not None and code & 0xFF == sqlite3.SQLITE_BUSY:
+        return StorageError(
+            f"Another process has kept the database locked for {BUSY_TIMEOUT_MS // 1000} s: look for one that "
+            "hangs, or for a step.transaction that takes very long."
+        )
     if code is not None and code & 0xFF == sqlite3.SQLITE_FULL:
         return StorageFullError()
     name = getattr(error, "sqlite_errorname", type(error).__name__)

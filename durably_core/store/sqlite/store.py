@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from durably_core import events
@@ -29,8 +30,11 @@ from durably_core.store.base import (
 from durably_core.store.sqlite.database import Database
 from durably_core.store.sqlite.guests import GuestError
 from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.sqlite.watch import Watch
 
 T = TypeVar("T")
+
+IN_MEMORY = frozenset({"", ":memory:"})
 
 
 class SQLiteStore:
@@ -53,17 +57,23 @@ class SQLiteStore:
         )
         self._transitions = Transitions(self._database)
         self._thread = OwnThread("durably-sqlite")
+        log = None if exclusive or path in IN_MEMORY else Path(f"{path}-wal")
+        self._watch = Watch(log, lambda: self._read(self._database.data_version))
 
     async def migrate(self) -> None:
         await self._write_at_any_rate(self._database.migrate)
 
     async def close(self) -> None:
+        self._watch.stop()
         if not self._thread.closed:
             closing = self._thread.call(self._database.close)
             # From here on no call may open the file again.
             self._thread.closed = True
             await closing
             self._thread.close()
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        return self._watch.add(changed)
 
     # ------------------------------------------------------------------ transitions
 
