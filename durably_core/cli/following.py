@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from rich.progress import (
@@ -33,33 +34,49 @@ POLLING_INTERVAL_MS = 200
 """A person waits."""
 
 
-async def follow(durably: Durably, run: Run, stop: Stop, *, timeout_ms: int | None, here: bool) -> Run | None:
-    """The run, ended or when the time was over; None when a signal came before.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """What became of a run."""
 
-    ``here``: executes it in this process, and what it waits for. Closes the engine, which gives back what
-    has not ended.
+    run: Run | None
+    """The run, ended or when the time was over; None when a signal came before."""
+    given_back: bool
+    """It executed here, had not ended, and waits for another worker now."""
+
+
+async def follow(durably: Durably, run: Run, stop: Stop, *, timeout_ms: int | None, here: bool) -> Followed:
+    """Follow a run to its end. ``here``: executes it in this process, and what it waits for.
+
+    Closes the engine, which gives back what has not ended.
     """
     waiting = asyncio.create_task(_end_of(durably, run.id, timeout_ms))
-    stopping = asyncio.create_task(stop.asked.wait())
     over = asyncio.Event()
-    others: set[asyncio.Task[Any]] = {stopping}
+    others: set[asyncio.Task[Any]] = {asyncio.create_task(stop.asked.wait())}
     if here:
         others.add(asyncio.create_task(_execute(durably, run.id, over)))
     try:
         async with _shown(durably, run):
             await asyncio.wait({waiting, *others}, return_when=asyncio.FIRST_COMPLETED)
-        if stopping.done():
-            return None
-        for task in others:
-            if task.done():
-                task.result()  # executing never ends but by an error
-        return await waiting
+        found = None if stop.asked.is_set() else await _first(waiting, others)
+        was_here = run.id in durably.executing
     finally:
         over.set()
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
         await durably.close(timeout_ms=0)
-        for task in (waiting, *others):
-            task.cancel()
-        await asyncio.wait({waiting, *others})
+        # Code that did not stop can't be waited for: see ``leave_behind``.
+        if not durably.executing:
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+    return Followed(run=found, given_back=was_here and run.id not in durably.executing)
+
+
+async def _first(waiting: asyncio.Task[Run], others: set[asyncio.Task[Any]]) -> Run:
+    for task in others:
+        if task.done():
+            task.result()  # executing never ends but by an error
+    return await waiting
 
 
 async def _end_of(durably: Durably, run_id: str, timeout_ms: int | None) -> Run:
@@ -100,7 +117,7 @@ async def _shown(durably: Durably, run: Run) -> AsyncIterator[None]:
             yield
         finally:
             following.cancel()
-            await asyncio.wait([following])
+            await asyncio.gather(following, return_exceptions=True)
 
 
 async def _draw(durably: Durably, run_id: str, bar: Progress, task_id: TaskID) -> None:

@@ -3,12 +3,16 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, TypeVar
 
 import typer
+
+from durably_core.cli.output import counted, print_error
+from durably_core.durably import Durably
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 SIGNALLED = 128
@@ -25,6 +29,17 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run(coroutine)
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def leave_behind(durably: Durably, code: int) -> None:
+    """End the process at once if there is code that did not stop: its thread would keep it for ever."""
+    if left := durably.executing:
+        print_error(
+            f"The code of {counted(len(left), 'run')} did not stop: left behind. "
+            "It goes on elsewhere when the lease has run out."
+        )
+        sys.stdout.flush()
+        os._exit(code)
 
 
 class Stop:

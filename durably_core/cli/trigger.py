@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from durably_core.cli.completion import complete_jobs
-from durably_core.cli.following import follow
+from durably_core.cli.following import Followed, follow
 from durably_core.cli.options import Database, EngineOptions, Json, Target, open_target
 from durably_core.cli.output import compact, duration, first_line, is_terminal, print_error, print_json
 from durably_core.cli.pairs import input_of, labels_of
-from durably_core.cli.running import SIGNALLED, listening, run
+from durably_core.cli.running import SIGNALLED, leave_behind, listening, run
 from durably_core.durably import Durably
 from durably_core.errors import NotFoundError, ValidationError
 from durably_core.handles import JobHandle, TriggeredRun
@@ -59,7 +59,7 @@ TimeoutS = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How the end of the run is come by."""
+    """What is done about the end of the run."""
 
     wait: bool
     here: bool
@@ -125,17 +125,16 @@ async def _trigger(
                 typer.echo(f"{triggered.id} {_how(triggered)}", err=True)
             # What the job prints is not the command's answer.
             with redirect_stdout(sys.stderr) if manner.here else nullcontext():
-                ended = await follow(
+                followed = await follow(
                     durably, triggered.run, stop, timeout_ms=manner.timeout_ms, here=manner.here
                 )
         finally:
-            await durably.close(timeout_ms=0)
-    if ended is None:
-        what = "was given back" if manner.here else "goes on"
-        print_error(f"Stopped waiting: the run {triggered.id} {what}.")
-        return SIGNALLED + stop.number
-    _tell_end(triggered, ended, manner)
-    return EXIT_CODES.get(ended.status, TIMED_OUT)
+            # Not a second time for code that did not stop.
+            if not durably.executing:
+                await durably.close(timeout_ms=0)
+    code = _tell_end(triggered, followed, manner, SIGNALLED + stop.number)
+    leave_behind(durably, code)
+    return code
 
 
 def _how(triggered: TriggeredRun) -> str:
@@ -151,7 +150,13 @@ def _tell_triggered(triggered: TriggeredRun, manner: Manner) -> None:
         typer.echo(f"It {_how(triggered)}.", err=True)
 
 
-def _tell_end(triggered: TriggeredRun, ended: Run, manner: Manner) -> None:
+def _tell_end(triggered: TriggeredRun, followed: Followed, manner: Manner, signalled: int) -> int:
+    """Tell what became of the run; returns the exit code."""
+    ended = followed.run
+    if ended is None:
+        what = "was given back" if followed.given_back else "goes on"
+        print_error(f"Stopped waiting: the run {triggered.id} {what}.")
+        return signalled
     if manner.json:
         print_json({"runId": ended.id, "disposition": triggered.disposition, "run": ended.to_wire()})
     elif ended.status == "completed":
@@ -160,14 +165,15 @@ def _tell_end(triggered: TriggeredRun, ended: Run, manner: Manner) -> None:
             took = (ended.completed_at - ended.started_at).total_seconds() * 1000
             typer.echo(f"{ended.id} completed in {duration(took)}", err=True)
     if ended.status != "completed":
-        print_error(_misfortune(ended, manner))
+        print_error(_misfortune(ended, followed, manner))
+    return EXIT_CODES.get(ended.status, TIMED_OUT)
 
 
-def _misfortune(run: Run, manner: Manner) -> str:
+def _misfortune(run: Run, followed: Followed, manner: Manner) -> str:
     if run.status == "cancelled":
         return f"The run {run.id} was cancelled."
     if run.error is not None:
         where = f" in the step {run.failed_step_name!r}" if run.failed_step_name else ""
         return f"The run {run.id} failed{where}: {run.error.type}: {first_line(run.error.message)}"
-    late = f"The run {run.id} has not ended within {duration(manner.timeout_ms or 0)}"
-    return f"{late}: it was given back." if manner.here else f"{late}: it is {run.status}, and goes on."
+    what = "was given back" if followed.given_back else f"is {run.status}, and goes on"
+    return f"The run {run.id} has not ended within {duration(manner.timeout_ms or 0)}: it {what}."

@@ -18,8 +18,8 @@ from durably_core.cli.options import (
     Target,
     open_target,
 )
-from durably_core.cli.output import counted, duration, print_error
-from durably_core.cli.running import listening, run
+from durably_core.cli.output import counted, duration
+from durably_core.cli.running import leave_behind, listening, run
 from durably_core.durably import Durably
 from durably_core.errors import ValidationError
 
@@ -88,13 +88,7 @@ async def drain(durably: Durably, lines: EventLines, drain_ms: int) -> None:
         sentence += f": {counted(len(executing), 'run')} may go on for {duration(drain_ms)}"
     lines.tell("stopping", sentence, executing=executing, drain_timeout_ms=drain_ms)
     await durably.stop(timeout_ms=drain_ms)
-    if left := durably.executing:
-        print_error(
-            f"The code of {counted(len(left), 'run')} did not stop: left behind. "
-            "It goes on elsewhere when the lease has run out."
-        )
-        # Its thread would keep the interpreter here for ever.
-        os._exit(1)
+    leave_behind(durably, 1)
 
 
 def _tell_start(durably: Durably, lines: EventLines) -> None:

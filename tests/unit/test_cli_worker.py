@@ -163,3 +163,26 @@ async def test_signal_gives_back_what_executes_here(shell: Shell) -> None:
     [run] = await shell.engine.get_runs()
     assert waiting.lines == [f"durably: Stopped waiting: the run {run.id} was given back.\n"]
     assert run.status == "pending"
+
+
+async def test_code_that_does_not_stop_is_left_behind(shell: Shell, tmp_path: Path) -> None:
+    with (tmp_path / "jobs.py").open("a") as file:
+        file.write(
+            """
+import time
+
+from durably_core import StepContext, job
+from tests.unit.process_workload import Number
+
+
+@job("deaf")
+async def deaf(step: StepContext, input: Number) -> None:
+    await step.run("sleep", time.sleep, 600)
+"""
+        )
+    waiting = await shell.start("trigger", "jobs.py", "deaf", "--run", "--timeout", "0.1")
+    assert (await waiting.end())[0] == 5
+    assert waiting.lines[-1] == (
+        "durably: The code of 1 run did not stop: left behind. "
+        "It goes on elsewhere when the lease has run out.\n"
+    )
