@@ -42,7 +42,7 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/server tests/types
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
+test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(BROWSERS) --dist loadfile tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
@@ -85,7 +85,8 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
 
 clean: ## Remove everything that was built or installed
-	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/react_vite/node_modules bench/spa/node_modules bench/spa/dist
+	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/react_vite/node_modules bench/spa/node_modules bench/spa/dist \
+	  tests/browser/original/node_modules
 
 # ---------------------------------------------------------------- what the targets need
 
@@ -159,6 +160,17 @@ build/conformance/index.html: $(shell find web/conformance web/src/worker web/sr
 # The examples of the hooks, with React 19 and with React 18.
 build/hooks/react19/index.html: $(shell find web/hooks web/src -type f) web/package-lock.json | web/node_modules/.installed
 	cd web && npm run --silent build:hooks
+	@touch $@
+
+# A page over the React client of the original, as the npm registry has it.
+ORIGINAL := tests/browser/original
+
+$(ORIGINAL)/node_modules/.installed: $(ORIGINAL)/package.json $(ORIGINAL)/package-lock.json
+	cd $(ORIGINAL) && npm ci --prefer-offline --no-audit --no-fund --loglevel=error --ignore-scripts
+	@touch $@
+
+build/original/index.html: $(shell find tests/browser/original -name node_modules -prune -o -type f -print) | $(ORIGINAL)/node_modules/.installed
+	cd $(ORIGINAL) && npm run --silent build
 	@touch $@
 
 # The simulation of power cuts: a program for Node, with the worker's own file system in it.

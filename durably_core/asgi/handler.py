@@ -115,7 +115,7 @@ class DurablyHandler:
                 allow_origins=sorted(options.allowed_origins),
                 allow_credentials=True,
                 allow_methods=["GET", "POST", "DELETE"],
-                allow_headers=["Content-Type", "Authorization", "Last-Event-ID"],
+                allow_headers=["Content-Type", "Authorization", "Last-Event-ID", "Durably-Resume"],
                 expose_headers=EXPOSED_HEADERS,
             )
         self._app = app

@@ -55,22 +55,28 @@ def _operation(route: Route) -> dict[str, Any]:
         "summary": answer.summary,
         "responses": {"200": _success(answer)} | {code: _error(text) for code, text in ERRORS.items()},
     }
-    if answer.is_stream:
-        operation["responses"]["204"] = {"description": "The run has ended, and that was told already."}
     if route.has_body:
         body = {"schema": {"$ref": REF.format(model=route.model.__name__)}}
         operation["requestBody"] = {"required": True, "content": {"application/json": body}}
     else:
-        operation["parameters"] = [*_parameters(route), *([_LAST_EVENT_ID] if answer.is_stream else [])]
+        operation["parameters"] = [*_parameters(route), *(_RESUME if answer.is_stream else [])]
     return operation
 
 
-_LAST_EVENT_ID = {
-    "name": "Last-Event-ID",
-    "in": "header",
-    "description": "Go on after the event of that number.",
-    "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
-}
+_RESUME = [
+    {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "Go on after the event of that number.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
+    },
+    {
+        "name": "Durably-Resume",
+        "in": "header",
+        "description": "With `exact`, a log that does not reach back that far is told by a 410.",
+        "schema": {"type": "string", "enum": ["exact"]},
+    },
+]
 
 
 def _operation_id(route: Route) -> str:

@@ -20,11 +20,13 @@ from durably_core.asgi.streams import (
     following,
     lines_of_run,
     lines_of_runs,
+    nothing_more,
     statuses_of,
 )
 from durably_core.durably import Durably
 from durably_core.errors import (
     DurablyError,
+    EventsGoneError,
     ForbiddenError,
     NotFoundError,
     UnauthorizedError,
@@ -207,8 +209,8 @@ async def subscribe(call: Call) -> ASGIApp:
         run, position = await call.durably.get_run_and_newest_event(run_id)
         first = list(snapshot(run, position))
     elif run.is_terminal and not await call.durably.get_events(after=position, run_id=run_id, limit=1):
-        # Its end was told already: an EventSource that hears 204 does not come back.
-        return Response(status_code=204)
+        # Its end was told already.
+        return EventStream(nothing_more(), position=position)
     lines = partial(
         lines_of_run,
         durably=call.durably,
@@ -222,21 +224,41 @@ async def subscribe(call: Call) -> ASGIApp:
 async def subscribe_to_runs(call: Call) -> ASGIApp:
     """All runs that pass the filter, for as long as someone listens."""
     filter = await call.guard.scope_subscribe(_filter(call, call.query(api.RunFilter)))
-    after = await _resumed(call)
-    position = await call.durably.get_newest_event() if after is None else after
+    position = await _resumed(call)
+    if position is None:
+        newest = await call.durably.get_newest_event()
+        # One event for those who come back too late to a list: from it they learn that they must look.
+        position = max(0, newest - 1) if _last_event_id(call) is not None else newest
     throttle = Throttle(call.options.sse_throttle_ms)
     lines = partial(lines_of_runs, wanted=partial(_passes, filter), throttle=throttle)
     return EventStream(following(call.durably.feed, position, lines), position=position)
 
 
 async def _resumed(call: Call) -> int | None:
-    """The event after which to go on. Raises ``EventsGoneError`` when the log does not reach back that far."""
+    """The event after which to go on. None: begin anew, because none was named, or the log no longer
+    reaches back to it.
+
+    In the second case, who sends ``Durably-Resume: exact`` is told by an ``EventsGoneError``. An
+    EventSource would never come back after that.
+    """
+    position = _last_event_id(call)
+    if position is None:
+        return None
+    try:
+        await call.durably.get_events(after=position, limit=0)
+    except EventsGoneError:
+        if call.request.headers.get("durably-resume") == "exact":
+            raise
+        return None
+    return position
+
+
+def _last_event_id(call: Call) -> int | None:
     text = call.request.headers.get("last-event-id", "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 16):
         raise ValidationError(f"Last-Event-ID must be the number of an event, not {text!r}.")
-    await call.durably.get_events(after=int(text), limit=0)
     return int(text)
 
 

@@ -21,6 +21,10 @@ HEARTBEAT_S = 15.0
 MOST_WINDOWS = 1000
 """Of a throttle, before those that are over are forgotten."""
 
+OVER = b"retry: 2147483647\n\n"
+"""Said where nothing can follow. An EventSource that is not closed comes back then: in weeks, not in seconds.
+A 204 would stop it, too, but as an error: the original's client shows one beside a run that completed."""
+
 _STATUSES: dict[str, tuple[RunStatus, ...]] = {
     events.RunTrigger.type: ("pending",),
     events.RunCoalesced.type: ("pending",),
@@ -101,6 +105,7 @@ async def lines_of_run(
     """The events of one run, after those in ``first``: ends with the run."""
     yield b"".join(_full_line(event, run) for event in first)
     if any(event.type in ENDS for event in first):
+        yield OVER
         return
     while (entries := await _next(reader, throttle)) is not None:
         passing = [entry for entry in entries if entry.event.run_id == run.id]
@@ -110,7 +115,13 @@ async def lines_of_run(
             run = await durably.get_run(run.id) or run
         yield b"".join(_full_line(entry.event, run) for entry in throttle.pass_on(passing))
         if ended:
+            yield OVER
             return
+
+
+async def nothing_more() -> AsyncGenerator[bytes, None]:
+    """For who was told the end of the run already."""
+    yield OVER
 
 
 async def _next(reader: Reader, throttle: "Throttle") -> Sequence[Entry] | None:

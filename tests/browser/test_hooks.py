@@ -13,9 +13,9 @@ import pytest
 from playwright.sync_api import ConsoleMessage, Locator, Page, Playwright, Request, expect
 
 from spa_runtime import bundle
+from tests.browser.api_server import api_app
 from tests.browser.browser import app_served, launched, served, wait_for
 from tests.browser.conftest import PATIENCE_MS, ROOT, sources
-from tests.browser.wire_server import wire_app
 
 HOOKS = ROOT / "build" / "hooks"
 JOBS = Path(__file__).parent / "hooks" / "jobs.py"
@@ -92,7 +92,7 @@ def opened(
         bundle.write(bundle.plan(sources(JOBS, bundle.SPA_OPTIONS, page=page_folder)), site_folder)
         serving = served(site_folder)
     else:
-        app = wire_app(page_folder, folder / "app.db", plain=transport == "plain")
+        app = api_app(page_folder, folder / "app.db", plain=transport == "plain")
         serving = app_served(app, folder)
     with serving as site, launched(playwright, folder / "profile") as browser:
         browser.context.set_default_timeout(PATIENCE_MS)

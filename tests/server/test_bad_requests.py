@@ -99,11 +99,6 @@ async def test_last_event_id_must_be_a_number(api: Api, number: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "validation")
 
 
-async def test_last_event_id_beyond_the_log_is_gone(api: Api) -> None:
-    answer = await api.get("/runs/subscribe", headers={"Last-Event-ID": "7"})
-    assert (answer.status_code, answer.json()["code"]) == (410, "events_gone")
-
-
 async def test_body_that_is_no_utf8_is_told(api: Api) -> None:
     answer = await api.post("/trigger", content=b'{"jobName": "\xff"}', headers=JSON)
     assert answer.status_code == 400

@@ -11,6 +11,9 @@ const LONGEST_CONNECT_MS = 10_000
 /** A server that has sent heartbeats, and is silent for so long, is gone. It sends one every 15 seconds. */
 const LONGEST_SILENCE_MS = 45_000
 
+/** A server that asks to be left alone for so long has nothing more to say. */
+const FOR_EVER_MS = 2 ** 31 - 1
+
 /** A connection that held for so long was a good one, even if nothing came. */
 const HEALTHY_MS = 10_000
 
@@ -121,7 +124,11 @@ export class EventStream {
 
   async #ask(signal: AbortSignal): Promise<Response> {
     const headers: Record<string, string> = { Accept: 'text/event-stream' }
-    if (this.#lastEventId !== null) headers['Last-Event-ID'] = this.#lastEventId
+    if (this.#lastEventId !== null) {
+      headers['Last-Event-ID'] = this.#lastEventId
+      // Where events were lost, this client asks for everything again: it wants to be told.
+      headers['Durably-Resume'] = 'exact'
+    }
     const response = await this.#options.fetch(this.path, { headers, cache: 'no-store', signal })
     if (response.headers.get('Content-Type')?.startsWith('text/event-stream') !== true) {
       throw new DurablyError(NO_STREAM)
@@ -140,6 +147,10 @@ export class EventStream {
         if (event !== null) batch.push(event)
       },
       onComment: () => (heard.heartbeat = true),
+      onRetry: (pauseMs) => {
+        // Its run ended before this stream began: there is no event left that could tell that.
+        if (this.#options.isOfOneRun && pauseMs >= FOR_EVER_MS) this.#state = { is: 'ended' }
+      },
     })
     try {
       const reader = body.pipeThrough(new TextDecoderStream()).getReader()

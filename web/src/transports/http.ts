@@ -172,7 +172,9 @@ export class HttpTransport implements Transport {
     const error = new DurablyError(await readError(response))
     if (isPassing(error)) this.#report({ ...this.#status, state: 'offline', error: wireOf(error) })
     else if (isOfApi(response)) this.#reached(response)
-    else this.#report({ ...this.#status, state: 'failed', error: wireOf(error) })
+    // A server that was reached may lack a route, and say so in the words of its framework.
+    else if (error.code !== 'not_found' || this.#status.state !== 'ready')
+      this.#report({ ...this.#status, state: 'failed', error: wireOf(error) })
     return error
   }
 
