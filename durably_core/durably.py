@@ -161,9 +161,21 @@ class Durably:
         self.feed.close()
         self.waiting.wake_all()
 
-    async def process_one(self, *, worker_id: str | None = None) -> bool:
-        """Claim one run and execute it, without ``start()``. False: there was none."""
-        return await self._worker.run_once(self._claim_request(worker_id or self._worker_id))
+    @property
+    def executing(self) -> list[str]:
+        """Ids of the runs whose code runs in this process, also of those that are told to stop."""
+        return [execution.run.id for execution in self._executor.executing]
+
+    async def process_one(self, *, worker_id: str | None = None, run_id: str | None = None) -> bool:
+        """Claim one run and execute it, without ``start()``. False: there was none.
+
+        ``run_id``: that one and no other, and what it waits for. False when it does not wait, or may not
+        begin yet.
+        """
+        request = self._claim_request(worker_id or self._worker_id)
+        return await self._worker.run_once(
+            request if run_id is None else replace(request, run_ids=frozenset([run_id]))
+        )
 
     async def process_until_idle(
         self, *, worker_id: str | None = None, max_runs: int | None = None, budget_ms: int | None = None
@@ -588,7 +600,7 @@ def create_durably(
     )
     clock = clock or SystemClock()
     if isinstance(database, str):
-        database = SQLiteStore(_sqlite_path(database), exclusive=exclusive, clock=clock)
+        database = SQLiteStore(sqlite_path(database), exclusive=exclusive, clock=clock)
     durably = Durably(
         database,
         options,
@@ -599,7 +611,8 @@ def create_durably(
     return durably.register(jobs or {})
 
 
-def _sqlite_path(database: str) -> str:
+def sqlite_path(database: str) -> str:
+    """The path in what ``create_durably`` takes as ``database``. Raises ``ValidationError``."""
     scheme, separator, rest = database.partition(":")
     if separator and scheme == "sqlite":
         database = rest.removeprefix("///").removeprefix("//")

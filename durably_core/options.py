@@ -64,15 +64,18 @@ class Options:
     @property
     def retain_runs_ms(self) -> int | None:
         """Milliseconds; None: runs are kept for ever."""
-        if self.retain_runs is None:
-            return None
-        match = _AGE.fullmatch(self.retain_runs) if isinstance(self.retain_runs, str) else None
-        if match is None or (age_ms := int(match[1]) * _UNIT_MS[match[2]]) > MAX_MS:
-            raise ValidationError(
-                "retain_runs must be a whole number followed by d, h, m or s, as in '30d', '12h' or '90m', "
-                f"not {self.retain_runs!r}. Leave it out to keep runs for ever."
-            )
-        return age_ms
+        return None if self.retain_runs is None else age_in_ms("retain_runs", self.retain_runs)
+
+
+def age_in_ms(name: str, value: Any) -> int:
+    """Milliseconds of an age such as ``"30d"``. Raises ``ValidationError``."""
+    match = _AGE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or (age_ms := int(match[1]) * _UNIT_MS[match[2]]) > MAX_MS:
+        raise ValidationError(
+            f"{name} must be a whole number followed by d, h, m or s, as in '30d', '12h' or '90m', "
+            f"not {value!r}."
+        )
+    return age_ms
 
 
 def check_ms(name: str, value: Any, *, least: int = 1) -> None:

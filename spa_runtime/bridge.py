@@ -23,9 +23,9 @@ from durably_core.errors import (
 )
 from durably_core.events import Event, WorkerError, WorkerPause, to_wire
 from durably_core.job import Job
+from durably_core.job_file import JobFileError, import_jobs
 from durably_core.plugins import with_log_persistence
 from durably_core.store.sqlite import SQLiteStore
-from spa_runtime.job_file import JobFileError, import_jobs
 from spa_runtime.storage import RESERVE_BYTES
 
 APP = Path("/app")

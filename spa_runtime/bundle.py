@@ -29,9 +29,10 @@ ENGINE_PACKAGES = (
     "durably_core",
     "spa_runtime/__init__.py",
     "spa_runtime/bridge.py",
-    "spa_runtime/job_file.py",
     "spa_runtime/storage.py",
 )
+SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")
+"""Modules and packages of the engine that no page needs."""
 SPA_OPTIONS = {
     "polling_interval_ms": 100,
     "lease_renew_interval_ms": 500,
@@ -234,9 +235,15 @@ def _content(sources: RuntimeSources) -> Iterator[tuple[str, bytes]]:
     for package in ENGINE_PACKAGES:
         top = root / package
         for path in [top] if top.is_file() else _files_below(top):
-            yield path.relative_to(root).as_posix(), path.read_bytes()
+            name = path.relative_to(root).as_posix()
+            if not _is_server_only(name):
+                yield name, path.read_bytes()
     for path in _job_modules(sources.jobs.parent):
         yield path.relative_to(sources.jobs.parent).as_posix(), path.read_bytes()
+
+
+def _is_server_only(name: str) -> bool:
+    return any(name == f"{each}.py" or name.startswith(f"{each}/") for each in SERVER_ONLY)
 
 
 def _files_below(folder: Path) -> list[Path]:

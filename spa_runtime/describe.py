@@ -12,7 +12,7 @@ from pydantic_core import core_schema
 
 from durably_core.errors import DurablyError, NotFoundError, ValidationError
 from durably_core.job import Job
-from spa_runtime.job_file import JobFileError, Place, import_jobs
+from durably_core.job_file import JobFileError, Place, import_jobs
 
 Use = tuple[type[BaseModel], Literal["validation", "serialization"]]
 S = TypeVar("S", core_schema.ModelSchema, core_schema.DataclassSchema, core_schema.TypedDictSchema)

@@ -98,6 +98,31 @@ async def test_backlog_is_shared_by_all_slots(make_engine: MakeEngine) -> None:
     assert heard.of("worker:error") == []
 
 
+async def test_one_run_is_executed_out_of_turn(make_engine: MakeEngine) -> None:
+    engine = make_engine(make_job(nothing))
+    first, wanted = [(await engine.jobs.work.trigger({})).id for _ in range(2)]
+    assert await within(engine.process_one(run_id=wanted))
+    assert (await ended(engine, wanted)).status == "completed"
+    assert (await ended(engine, first)).status == "pending"
+    assert not await within(engine.process_one(run_id=wanted))
+
+
+async def test_what_executes_here_is_known(make_engine: MakeEngine) -> None:
+    gate = Gate()
+
+    async def waiting(_step: StepContext, _input: Numbers) -> None:
+        await gate()
+
+    engine = make_engine(make_job(waiting))
+    run = await engine.jobs.work.trigger({})
+    executing = asyncio.create_task(engine.process_one())
+    await gate.until_reached()
+    assert engine.executing == [run.id]
+    gate.open()
+    await within(executing)
+    assert engine.executing == []
+
+
 async def test_starting_twice_is_starting_once(make_engine: MakeEngine, probe: StoreProbe) -> None:
     engine = make_engine(make_job(nothing), store=probe.as_store)
     engine.start()

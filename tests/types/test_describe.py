@@ -161,7 +161,7 @@ def test_engine_in_the_same_folder_is_not_the_jobs(jobs: Path) -> None:
         (jobs.parent / package).symlink_to(ROOT / package)
     jobs.write_text(HEAD + JOB.replace("step: StepContext, ", ""))
     program = (
-        "from pathlib import Path; from spa_runtime import job_file; job_file.import_jobs('jobs', Path.cwd())"
+        "from pathlib import Path; from durably_core import job_file; job_file.import_jobs('jobs', Path.cwd())"
     )
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=jobs.parent, capture_output=True, text=True, timeout=60, check=False)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spa_runtime.job_file import import_jobs
+from durably_core.job_file import import_jobs
 
 ADDRESS = {"name": "A", "street": "B 1"}
 INPUT: dict[str, Any] = {

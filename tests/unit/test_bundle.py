@@ -115,6 +115,12 @@ def test_archive_holds_engine_wheels_and_jobs(sources: Sources) -> None:
     assert not {"dep/types.pyi", "spa_runtime/bundle.py"} & names
 
 
+def test_what_only_a_server_needs_is_left_out(sources: Sources) -> None:
+    names = packed(bundle.plan(sources))
+    assert "durably_core/job_file.py" in names
+    assert not [name for name in names if re.match(r"durably_core/(cli|asgi)\b", name)]
+
+
 def test_modules_beside_jobs_come_along(sources: Sources) -> None:
     put(sources.jobs.parent / "helpers/deep/__init__.py")
     assert "helpers/deep/__init__.py" in packed(bundle.plan(sources))

@@ -39,12 +39,27 @@ LAYERS = [
     {"asgi.openapi"},
     {"asgi.handler"},
     {"asgi"},
+    {"job_file"},
+    {"cli.output", "cli.pairs", "cli.target"},
+    {"cli.database", "cli.event_lines", "cli.running"},
+    {"cli.following"},
+    {"cli.completion"},
+    {"cli.options"},
+    {"cli.checks", "cli.worker", "cli.jobs", "cli.trigger", "cli.runs", "cli.changes"},
+    {"cli.doctor", "cli.run_page", "cli.server"},
+    {"cli.serve"},
+    {"cli.app"},
     {"cli"},
 ]
 """Each module imports only modules of layers above its own; ``job`` names ``step`` for type checkers."""
 
 
-EXTRAS = {"asgi": {"starlette"}, "cli": {"typer"}, "telemetry": {"opentelemetry"}}
+EXTRAS = {
+    "asgi": {"starlette"},
+    "cli": {"typer", "rich"},
+    "cli.server": {"starlette", "uvicorn"},
+    "telemetry": {"opentelemetry"},
+}
 """Packages that only these parts may import."""
 
 
@@ -108,9 +123,16 @@ def test_core_never_imports_the_browser_half(module: str) -> None:
 
 @pytest.mark.parametrize("module", CORE)
 def test_core_needs_only_pydantic(module: str) -> None:
+    """The command line needs what it is drawn with, too; nothing else of the engine does."""
     roots = {name.split(".")[0] for name in imported(CORE[module])}
-    allowed = {"durably_core", "pydantic", "pydantic_core"} | EXTRAS.get(module.partition(".")[0], set())
-    assert roots - sys.stdlib_module_names <= allowed
+    extra = EXTRAS.get(module) or EXTRAS.get(module.partition(".")[0], set())
+    assert roots - sys.stdlib_module_names <= {"durably_core", "pydantic", "pydantic_core"} | extra
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_core_never_needs_the_command_line(module: str) -> None:
+    used = {name for name in imported(CORE[module]) if name.startswith("durably_core.cli")}
+    assert not used or module.startswith("cli")
 
 
 @each_file
@@ -138,7 +160,7 @@ def test_bridge_needs_nothing_of_the_builder() -> None:
 def test_importing_the_engine_opens_no_web_framework() -> None:
     program = "import sys, durably_core.api; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
-    optional = {"starlette", "uvicorn", "typer", "opentelemetry", "spa_runtime", "js", "pyodide"}
+    optional = {"starlette", "uvicorn", "typer", "rich", "opentelemetry", "spa_runtime", "js", "pyodide"}
     assert not optional & set(loaded.split())
 
 

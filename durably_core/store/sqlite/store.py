@@ -51,6 +51,7 @@ class SQLiteStore:
     ) -> None:
         if reserve_bytes and not exclusive:
             raise ValidationError("A reserve is for a database that no other process has open: exclusive=True.")
+        self.path = path
         self._database = Database(
             path, exclusive=exclusive, reserve_bytes=reserve_bytes, clock=clock or SystemClock()
         )

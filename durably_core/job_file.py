@@ -38,16 +38,33 @@ def import_jobs(module: str, folder: Path) -> dict[str, Job[Any, Any]]:
 
     Raises ``JobFileError`` when it can't be imported, ``ValidationError`` for jobs that can't be told apart.
     """
-    installed = {name.partition(".")[0] for name in sys.modules}
-    try:
-        loaded = importlib.import_module(module)
-    except (Exception, SystemExit) as error:
-        places = [place for place in _places(error) if _is_of_project(place.file, folder, installed)]
-        raise JobFileError(_reason(error), places[-1] if places else None, folder) from error
-    _expect_inside(loaded, folder)
+    loaded = import_module(module, folder)
+    expect_inside(loaded, folder)
     jobs = collect_jobs(loaded)
     by_name(jobs)
     return jobs
+
+
+def import_module(module: str, folder: Path) -> ModuleType:
+    """The module, which may lie elsewhere than in ``folder``, the project of whoever wrote the jobs.
+
+    Raises ``JobFileError`` when it can't be imported, with the line of the project at fault.
+    """
+    installed = {name.partition(".")[0] for name in sys.modules}
+    try:
+        return importlib.import_module(module)
+    except (Exception, SystemExit) as error:
+        places = [place for place in _places(error) if _is_of_project(place.file, folder, installed)]
+        raise JobFileError(_reason(error), places[-1] if places else None, folder) from error
+
+
+def expect_inside(module: ModuleType, folder: Path) -> None:
+    """Raises ``ValidationError`` when Python found another module of that name elsewhere."""
+    file = module.__file__
+    if file is None or not Path(file).is_relative_to(folder):
+        raise ValidationError(
+            f"Python has another module named {module.__name__!r}: give the file of the jobs another name."
+        )
 
 
 def _places(error: BaseException) -> Iterator[Place]:
@@ -70,11 +87,3 @@ def _is_of_project(file: Path, folder: Path, installed: set[str]) -> bool:
 def _reason(error: BaseException) -> str:
     text = str(getattr(error, "msg", None) or error).partition("\n\nFor further information visit")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _expect_inside(module: ModuleType, folder: Path) -> None:
-    file = module.__file__
-    if file is None or not Path(file).is_relative_to(folder):
-        raise ValidationError(
-            f"Python has another module named {module.__name__!r}: give the file of the jobs another name."
-        )

@@ -1,0 +1,5 @@
+"""The command ``durably``."""
+
+from durably_core.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,187 @@
+"""What ``durably doctor`` looks at: each check reads, and says what to do. None changes anything."""
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from durably_core.cli.database import (
+    applied_versions,
+    expect_file,
+    expect_schema,
+    has_wal,
+    is_in_wal_mode,
+    read_only,
+)
+from durably_core.cli.output import ago, counted, size
+from durably_core.clock import from_ms
+from durably_core.errors import DurablyError, StorageError
+from durably_core.store.sqlite.database import MINIMUM_SQLITE
+
+MINIMUM_PYTHON = (3, 11)
+EXTRAS = {"server": ("starlette", "uvicorn"), "telemetry": ("opentelemetry",)}
+"""What each extra of the package brings."""
+
+IDLE_MS = 60_000
+"""A run that has waited longer than this is not about to be claimed."""
+
+State = Literal["ok", "warn", "fail"]
+
+WAITING = "SELECT job_name, count(*), min(created_at) FROM durably_runs WHERE status = 'pending' GROUP BY 1"
+OVERDUE = "SELECT count(*) FROM durably_runs WHERE lease_owner IS NOT NULL AND lease_expires_at < ?"
+STATUSES = "SELECT status, count(*) FROM durably_runs GROUP BY 1 ORDER BY 1"
+EVENTS = "SELECT count(*), min(sequence), max(sequence) FROM durably_events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What was found. ``todo``: what to do about it, if anything."""
+
+    name: str
+    state: State
+    text: str
+    todo: str | None = None
+
+
+def check_machine() -> Iterator[Check]:
+    """Python, SQLite, and the optional packages."""
+    yield _version("python", sys.version_info[:3], MINIMUM_PYTHON, "install a newer Python")
+    todo = "install a Python with a newer SQLite"
+    yield _version("sqlite", sqlite3.sqlite_version_info, MINIMUM_SQLITE, todo)
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if find_spec(module) is None]
+        text = f"not installed: `pip install 'durably[{extra}]'` if you need it" if missing else "installed"
+        yield Check(name=f"extra {extra}", state="ok", text=text)
+
+
+def check_database(path: str, job_names: Iterable[str] | None) -> Iterator[Check]:
+    """The file and what is in it. ``job_names``: those that are known; None: not known which."""
+    try:
+        expect_file(path)
+    except DurablyError as error:
+        yield Check(name="database", state="fail", text=f"{path} can't be opened", todo=error.message)
+        return
+    yield Check(name="database", state="ok", text=f"{path}, {_size_on_disk(path)}")
+    yield _check_writable(path)
+    had_wal = has_wal(path)
+    found = list(_check_content(path, job_names))
+    if not had_wal and has_wal(path):
+        # No one had it open, so it was read without a lock; someone has opened it meanwhile.
+        found = list(_check_content(path, job_names))
+    yield from found
+
+
+def _version(name: str, found: tuple[int, ...], needed: tuple[int, ...], todo: str) -> Check:
+    text, minimum = ".".join(map(str, found)), ".".join(map(str, needed))
+    if found >= needed:
+        return Check(name=name, state="ok", text=text)
+    return Check(name=name, state="fail", text=text, todo=f"{minimum} or newer is needed: {todo}.")
+
+
+def _size_on_disk(path: str) -> str:
+    sizes = {suffix: _bytes_of(f"{path}{suffix}") for suffix in ("", "-wal")}
+    return size(sizes[""]) + (f" and {size(sizes['-wal'])} in its WAL" if sizes["-wal"] else "")
+
+
+def _bytes_of(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _check_writable(path: str) -> Check:
+    folder = Path(path).resolve().parent
+    for place in (path, folder):
+        if not os.access(place, os.W_OK):
+            todo = f"Let this user write to {place}: SQLite needs the file and its folder."
+            return Check(name="writable", state="fail", text=f"{place} can't be written", todo=todo)
+    return Check(name="writable", state="ok", text="the file and its folder")
+
+
+def _check_content(path: str, job_names: Iterable[str] | None) -> Iterator[Check]:
+    try:
+        with read_only(path) as connection:
+            yield from _check_inside(connection, path, job_names)
+    except sqlite3.Error as error:
+        todo = "Restore it from a backup, or name another with --database."
+        yield Check(name="content", state="fail", text=f"can't be read: {error}", todo=todo)
+
+
+def _check_inside(
+    connection: sqlite3.Connection, path: str, job_names: Iterable[str] | None
+) -> Iterator[Check]:
+    faults = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+    if faults != ["ok"]:
+        todo = "Stop all workers, then restore it from a backup or export what can still be read."
+        yield Check(name="integrity", state="fail", text="; ".join(faults), todo=todo)
+        return
+    yield Check(name="integrity", state="ok", text="no damage found")
+    yield _check_journal(path)
+    applied = applied_versions(connection)
+    try:
+        expect_schema(path, applied)
+    except StorageError as error:
+        yield Check(name="schema", state="fail", text="does not fit this version", todo=error.message)
+        return
+    yield Check(name="schema", state="ok", text=f"version {max(applied)}")
+    yield _check_runs(connection)
+    yield _check_leases(connection)
+    yield from _check_waiting(connection, job_names)
+    yield _check_events(connection)
+
+
+def _check_journal(path: str) -> Check:
+    if is_in_wal_mode(path):
+        return Check(name="journal", state="ok", text="WAL")
+    todo = "The engine switches to WAL when it opens the database: on a network drive that fails."
+    return Check(name="journal", state="warn", text="not WAL", todo=todo)
+
+
+def _check_runs(connection: sqlite3.Connection) -> Check:
+    counts = [f"{count} {status}" for status, count in connection.execute(STATUSES)]
+    return Check(name="runs", state="ok", text=", ".join(counts) or "none")
+
+
+def _check_leases(connection: sqlite3.Connection) -> Check:
+    [overdue] = connection.execute(OVERDUE, [_now_ms()]).fetchone()
+    if not overdue:
+        return Check(name="leases", state="ok", text="none has run out")
+    todo = "Their workers died or sleep. They go on when a worker looks: start `durably worker`."
+    return Check(name="leases", state="warn", text=f"{counted(overdue, 'lease')} run out", todo=todo)
+
+
+def _check_waiting(connection: sqlite3.Connection, job_names: Iterable[str] | None) -> Iterator[Check]:
+    waiting = connection.execute(WAITING).fetchall()
+    known = None if job_names is None else set(job_names)
+    unknown = [f"{name} ({count})" for name, count, _ in waiting if known is not None and name not in known]
+    if unknown:
+        todo = "Start a worker that has these jobs, or cancel the runs."
+        text = f"runs wait for jobs that are not known: {', '.join(unknown)}"
+        yield Check(name="unknown jobs", state="warn", text=text, todo=todo)
+    elif known is not None:
+        yield Check(name="unknown jobs", state="ok", text="no run waits for one")
+    oldest_ms = min((created for name, _, created in waiting if known is None or name in known), default=None)
+    if oldest_ms is None or _now_ms() - oldest_ms < IDLE_MS:
+        yield Check(name="waiting", state="ok", text="no run waits for long")
+        return
+    text = (
+        f"{counted(sum(count for _, count, _ in waiting), 'run')}, the oldest created {ago(from_ms(oldest_ms))}"
+    )
+    todo = "If no worker is busy with others, start `durably worker`."
+    yield Check(name="waiting", state="warn", text=text, todo=todo)
+
+
+def _check_events(connection: sqlite3.Connection) -> Check:
+    count, oldest, newest = connection.execute(EVENTS).fetchone()
+    text = f"{counted(count, 'event')} kept, {oldest} to {newest}" if count else "none"
+    return Check(name="events", state="ok", text=text)
+
+
+def _now_ms() -> int:
+    return round(datetime.now(UTC).timestamp() * 1000)

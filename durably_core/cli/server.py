@@ -1,0 +1,118 @@
+"""The engine behind HTTP, with a page if there is one. Needs the extra ``durably[server]``."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from durably_core.asgi import create_durably_handler
+from durably_core.cli.database import path_of
+from durably_core.cli.event_lines import EventLines
+from durably_core.cli.running import listening
+from durably_core.cli.worker import drain
+from durably_core.durably import Durably
+from durably_core.errors import ConflictError, NotFoundError
+
+API = "/api/durably"
+LAST_WORDS_S = 0.5
+"""How long streams may take to tell how the last runs ended, and then all answers to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What is served, and where. Port 0: any that is free."""
+
+    host: str
+    port: int
+    page: Path | None
+    is_worker: bool
+
+
+class Server(uvicorn.Server):
+    """Signals are heard by whoever runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(durably: Durably, site: Site, lines: EventLines, drain_ms: int) -> None:
+    """Until a signal comes. The engine lives as long as the server does.
+
+    Raises ``NotFoundError`` for a page that is not there, ``ConflictError`` for a port that can't be had.
+    """
+    server = Server(
+        uvicorn.Config(_app(durably, site), lifespan="off", ws="none", log_config=None, access_log=False)
+    )
+    with _bound(site) as listener, listening() as stop:
+        try:
+            await (durably.init() if site.is_worker else durably.migrate())
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            _tell_start(durably, site, lines, listener.getsockname()[1])
+            stopping = asyncio.create_task(stop.asked.wait())
+            await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            server.should_exit = True
+            await _leave(durably, lines, drain_ms, serving)
+            server.force_exit = True
+            await serving
+        finally:
+            await durably.close(timeout_ms=0)
+    lines.tell("stopped", "stopped")
+
+
+async def _leave(durably: Durably, lines: EventLines, drain_ms: int, serving: asyncio.Task[None]) -> None:
+    """No one is let in any more. Streams tell of what still executes, and end with the engine: the server
+    would wait for them for ever."""
+    was_executing = bool(durably.executing)
+    await drain(durably, lines, drain_ms)
+    if was_executing:
+        await asyncio.wait([serving], timeout=LAST_WORDS_S)
+    await durably.close(timeout_ms=0)
+    await asyncio.wait([serving], timeout=LAST_WORDS_S)
+
+
+def _app(durably: Durably, site: Site) -> Starlette:
+    handler = create_durably_handler(durably)
+    routes: list[BaseRoute] = [Mount(API, handler), Route("/healthz", handler)]
+    if site.page is not None:
+        if not (site.page / "index.html").is_file():
+            raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
+        routes.append(Mount("/", StaticFiles(directory=site.page, html=True)))
+    return Starlette(routes=routes)
+
+
+def _bound(site: Site) -> socket.socket:
+    # Not by uvicorn, which ends the process where the port is taken.
+    family = socket.AF_INET6 if ":" in site.host else socket.AF_INET
+    try:
+        return socket.create_server((site.host, site.port), family=family)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (while")[0]
+        raise ConflictError(
+            f"Port {site.port} of {site.host} can't be had: {reason}. Choose another with --port or --host."
+        ) from error
+
+
+def _tell_start(durably: Durably, site: Site, lines: EventLines, port: int) -> None:
+    host = f"[{site.host}]" if ":" in site.host else site.host
+    url = f"http://{host}:{port}"
+    database = path_of(durably) or "its store"
+    what = "serving and executing" if site.is_worker else "serving, not executing,"
+    lines.tell(
+        "start",
+        f"{what} {database}: {url}{API}. Stop with Ctrl-C.",
+        database=database,
+        url=url,
+        pid=os.getpid(),
+    )
+    if site.host not in {"127.0.0.1", "::1", "localhost"}:
+        lines.tell("open", "Whoever reaches this address may do everything: keep it behind a door.", url=url)
