@@ -4,6 +4,7 @@ Validation, projection and errors are written here once. Bodies are JSON objects
 camelCase; each operation's model says what it takes.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
@@ -17,7 +18,13 @@ from durably_core.errors import DurablyError, Issue, NotFoundError, ValidationEr
 from durably_core.events import to_wire
 from durably_core.handles import JobHandle
 from durably_core.models import Run, RunStatus
+from durably_core.options import MAX_MS
 from durably_core.triggering import BatchItem
+
+MOST = 10_000
+"""Rows or events in one answer."""
+
+ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 
 
 def _whole(value: Any) -> Any:
@@ -25,7 +32,18 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Count = Annotated[int, BeforeValidator(_whole), Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=MAX_MS), BeforeValidator(_whole)]
+Limit = Annotated[int, Field(ge=0, le=MOST), BeforeValidator(_whole)]
+
+
+def _moment(value: Any) -> Any:
+    # What is only a number would be taken for seconds since 1970.
+    if isinstance(value, str) and not ISO_DATE.match(value):
+        raise ValueError("Input should be a moment with a time zone, as 2030-12-31T23:59:59Z")
+    return value
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_moment)]
 
 
 class Body(BaseModel):
@@ -78,13 +96,13 @@ class EventQuery(Body):
     after: Count = 0
     run_id: str | None = None
     types: list[str] | None = None
-    limit: Count = 1000
+    limit: Limit = 1000
 
 
 class Query(Body):
     sql: str = Field(min_length=1)
     parameters: list[Any] | dict[str, Any] = []
-    limit: Annotated[Count, Field(le=10_000)] = 1000
+    limit: Limit = 1000
 
 
 class SeveralRuns(Body):
@@ -92,7 +110,7 @@ class SeveralRuns(Body):
 
 
 class Purge(Body):
-    older_than: AwareDatetime
+    older_than: Moment
     limit: Count = 500
 
 

@@ -253,9 +253,6 @@ class Execution:
                 )
             )
         self._learn(state)
-        if not self.signal.aborted:
-            # Which step runs, for readers in other processes: no write of its own pays for it before.
-            await self.flush_notes()
 
     def _learn(self, state: LeaseState) -> None:
         if state == "held":
@@ -291,6 +288,8 @@ class Execution:
 
     def step_started(self, name: str, index: int) -> int:
         event = self._event(events.StepStart, step_name=name, step_index=index)
+        # A step that takes its time is in the log while it runs; a short one goes there with its end.
+        self._note()
         self._tell(event)
         return event.timestamp_ms
 

@@ -16,16 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from durably_core.asgi.auth import Auth
 from durably_core.asgi.call import Call, Options
-from durably_core.asgi.openapi import openapi
+from durably_core.asgi.openapi import MAX_RUNS, openapi
 from durably_core.asgi.routes import ROUTES, Endpoint, healthz, process
 from durably_core.durably import Durably
 from durably_core.errors import DurablyError, NotFoundError, ValidationError
 from durably_core.options import check_count, check_ms
 
 MAX_BODY_BYTES = 10_000_000
-MAX_RUNS = 1000
-"""In one answer."""
-
 LEAST_TOKEN = 16
 """Characters."""
 
@@ -161,8 +158,8 @@ class DurablyHandler:
         raise NotFoundError(f"There is no {request.method} {request.url.path} here.")
 
 
-async def _openapi(_request: Request) -> Response:
-    return JSONResponse(openapi())
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(openapi(max_runs=request.state.durably_handler.options.max_runs))
 
 
 async def _on_error(_request: Request, error: Exception) -> Response:

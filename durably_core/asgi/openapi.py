@@ -12,6 +12,9 @@ from durably_core.asgi.answers import ANSWERS, MODELS, Answer, Error
 from durably_core.asgi.requests import EMPTY_IS_ABSENT
 from durably_core.asgi.routes import ROUTES, Route
 
+MAX_RUNS = 1000
+"""In one answer."""
+
 REF = "#/components/schemas/{model}"
 
 ERRORS = {
@@ -30,12 +33,13 @@ ERRORS = {
 
 
 @functools.cache
-def openapi() -> dict[str, Any]:
+def openapi(*, max_runs: int = MAX_RUNS) -> dict[str, Any]:
     """An OpenAPI 3.1 document; its paths are relative to where the handler is mounted."""
     schemas = _schemas()
     paths: dict[str, Any] = {}
     for route in ROUTES:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
+    _limit(paths["/runs"]["get"], max_runs)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -47,6 +51,11 @@ def openapi() -> dict[str, Any]:
         "paths": paths,
         "components": {"schemas": schemas},
     }
+
+
+def _limit(operation: dict[str, Any], max_runs: int) -> None:
+    [limit] = [each for each in operation["parameters"] if each["name"] == "limit"]
+    limit["schema"]["anyOf"][0]["maximum"] = max_runs
 
 
 def _operation(route: Route) -> dict[str, Any]:

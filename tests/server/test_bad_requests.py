@@ -30,7 +30,7 @@ BAD_BODIES = [
     ("/trigger", '{"jobName": "count", "input": {}, "coalesce": "maybe"}', 400, "coalesce"),
     ("/trigger", '{"jobName": "count", "input": {}, "coalesce": "skip"}', 400, "concurrency_key"),
     ("/trigger", '{"jobName": "count", "input": {}, "idempotencyKey": ""}', 400, "idempotency_key"),
-    ("/trigger", '{"jobName": "count", "input": {}, "idempotencyTtlMs": -1}', 400, "idempotency_ttl_ms"),
+    ("/trigger", '{"jobName": "count", "input": {}, "idempotencyTtlMs": -1}', 400, "idempotencyTtlMs"),
     ("/trigger", '{"jobName": "nobody", "input": {}}', 404, "no job 'nobody'"),
     ("/trigger", '{"jobName": "count", "input": {"to": 1e999}}', 400, ""),
     ("/trigger", '{"jobName": "count", "input": {"to": "\\ud800"}}', 400, ""),
