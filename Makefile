@@ -39,7 +39,7 @@ check: .setup-python .setup-web ## Linters and type checkers
 
 test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
-	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/server tests/types
+	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/server tests/types tests/examples
 	$(BIN)/coverage report
 
 test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
