@@ -16,11 +16,16 @@ from durably_core.events import StepStart
 
 BAR = 30
 
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("file", type=Path, help="with date, precipitation, temp_max and temp_min")
+parser.add_argument("--pause-ms", type=int, default=0, help="in each month: time to pull the plug")
+# Of this process, not of the run: what is in a run's input stays with it, also when it is resumed.
+options = argparse.Namespace(pause_ms=0)
+
 
 class WeatherInput(BaseModel):
     file: str
     sha256: str = Field(description="Of the file's content.")
-    pause_ms: int = Field(default=0, ge=0, description="Time to pull the plug, in each month.")
 
 
 class Row(BaseModel):
@@ -74,7 +79,7 @@ async def weather(step: StepContext, input: WeatherInput) -> Report:
         by_month.setdefault(f"{day.date:%Y-%m}", []).append(day)
     months = []
     for name, days in by_month.items():
-        months.append(await step.run(f"month-{name}", aggregate, name, days, input.pause_ms))
+        months.append(await step.run(f"month-{name}", aggregate, name, days))
         step.progress(len(months), len(by_month), name)
     written = await step.run(
         "report",
@@ -125,8 +130,8 @@ def day_of(values: dict[str, str]) -> Day:
     )
 
 
-async def aggregate(name: str, days: list[Day], pause_ms: int) -> Month:
-    await asyncio.sleep(pause_ms / 1000)
+async def aggregate(name: str, days: list[Day]) -> Month:
+    await asyncio.sleep(options.pause_ms / 1000)
     return Month(
         month=name,
         days=len(days),
@@ -165,12 +170,12 @@ durably = create_durably(
 )
 
 
-async def run(file: Path, sha256: str, pause_ms: int) -> int:
+async def run(file: Path, sha256: str) -> int:
     durably.on("step:start", show_step)
     await durably.init()
     try:
         done = await durably.jobs.weather.trigger_and_wait(
-            WeatherInput(file=str(file), sha256=sha256, pause_ms=pause_ms),
+            WeatherInput(file=str(file), sha256=sha256),
             # The same content is the same work: it goes on with that, or has its result.
             idempotency_key=sha256,
             on_progress=show_progress,
@@ -200,13 +205,12 @@ def show_step(event: StepStart) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, help="with date, precipitation, temp_max and temp_min")
-    parser.add_argument("--pause-ms", type=int, default=0, help="in each month: time to pull the plug")
-    arguments = parser.parse_args()
+    parser.parse_args(namespace=options)
     try:
-        sha256 = hashlib.sha256(arguments.file.read_bytes()).hexdigest()
-        return asyncio.run(run(arguments.file, sha256, arguments.pause_ms))
+        sha256 = hashlib.sha256(options.file.read_bytes()).hexdigest()
+        return asyncio.run(run(options.file, sha256))
+    except OSError as error:
+        parser.error(str(error))
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on from here.", file=sys.stderr)
         return 130
