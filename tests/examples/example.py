@@ -16,7 +16,7 @@ EXAMPLES = ROOT / "examples"
 BOUND_S = 60
 """After this long a test that waits for another process has failed."""
 
-NOT_COPIED = shutil.ignore_patterns("node_modules", "dist", "__pycache__", "*.db*", "*-report.md")
+NOT_COPIED = shutil.ignore_patterns("node_modules", "dist", "__pycache__", "*.db*", "*-report.md", "packed.log")
 
 
 def commands_of(example: str) -> list[str]:
@@ -34,12 +34,15 @@ class Process:
         self.pid = process.pid
         self.lines: list[str] = []
 
-    async def told(self, words: str) -> str:
-        """The first line that holds these words: one that was told already, or else the next."""
-        for line in self.lines:
-            if words in line:
-                return line
-        return await self._until(lambda line: words in line)
+    async def told(self, *words: str) -> str:
+        """The first line that holds all these: one that was told already, or else the next."""
+
+        def is_meant(line: str) -> bool:
+            return all(each in line for each in words)
+
+        for line in filter(is_meant, self.lines):
+            return line
+        return await self._until(is_meant)
 
     async def end(self) -> int:
         """The exit code, after all lines."""
