@@ -79,18 +79,20 @@ class Feed:
             if self._readers == 0:
                 self._stop()
 
-    def close(self) -> None:
-        """Whoever reads on gets a ``StorageError``."""
+    async def close(self) -> None:
+        """Readers get what the log holds, and then a ``StorageError``."""
+        while self._readers and await self._read():
+            pass
         self._closed = True
         self._tell_readers()
 
     def entries_after(self, after: int) -> Sequence[Entry] | None:
         """What is known to come next; None: that has to be looked for in the log."""
-        if self._closed:
-            raise StorageError("The engine was closed.")
         if after < self._complete_after:
             return None
         first = bisect_right(self._sequences, after)
+        if self._closed and first == len(self._entries):
+            raise StorageError("The engine was closed.")
         return self._entries[first : first + READ_LIMIT]
 
     @property
