@@ -157,8 +157,8 @@ class Durably:
         """``stop()``, then close the store. Who waits for a run then gets a ``StorageError``."""
         self._closed = True
         await self.stop(timeout_ms=timeout_ms)
+        await self.feed.close()
         await self.store.close()
-        self.feed.close()
         self.waiting.wake_all()
 
     @property

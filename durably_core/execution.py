@@ -254,6 +254,13 @@ class Execution:
             )
         self._learn(state)
 
+    async def look_at_lease(self) -> None:
+        """Another process wrote something: stop the code if it was that the run is cancelled."""
+        if self.holds_lease and not self._ending and not self.is_abandoned:
+            state = await self._store.get_lease_state(self.lease)
+            if state != "held" and not self._ending:
+                self._learn(state)
+
     def _learn(self, state: LeaseState) -> None:
         if state == "held":
             self._held_at = self._clock.now_ms()

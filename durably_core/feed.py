@@ -29,6 +29,10 @@ PACE_S = 0.01
 """Where one commit follows the other, the log is read this often and not after each of them."""
 
 
+LAST_WORDS_S = 1.0
+"""How long readers may take to pass on what they have read when the engine is closed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """An event, and the JSON text by which everyone is told of it: without inputs and outputs."""
@@ -56,6 +60,7 @@ class Feed:
         """Of what comes after this event, everything is in the entries up to the newest."""
         self._newest = 0
         self._closed = False
+        self._left = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._news = asyncio.Event()
@@ -78,19 +83,25 @@ class Feed:
             self._readers -= 1
             if self._readers == 0:
                 self._stop()
+                self._left.set()
 
-    def close(self) -> None:
-        """Whoever reads on gets a ``StorageError``."""
+    async def close(self) -> None:
+        """Readers get what the log holds, and then a ``StorageError``. Returns when they have left, or soon."""
+        while self._readers and await self._read():
+            pass
         self._closed = True
         self._tell_readers()
+        if self._readers:
+            self._left = asyncio.Event()
+            await tasks.set_within(self._left, LAST_WORDS_S)
 
     def entries_after(self, after: int) -> Sequence[Entry] | None:
         """What is known to come next; None: that has to be looked for in the log."""
-        if self._closed:
-            raise StorageError("The engine was closed.")
         if after < self._complete_after:
             return None
         first = bisect_right(self._sequences, after)
+        if self._closed and first == len(self._entries):
+            raise StorageError("The engine was closed.")
         return self._entries[first : first + READ_LIMIT]
 
     @property

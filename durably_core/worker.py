@@ -64,6 +64,8 @@ class Worker:
         self._busy_lent = 0
         self._slot_tasks: set[asyncio.Task[None]] = set()
         self._once_tasks: set[asyncio.Task[bool]] = set()
+        self._has_changed = False
+        self._looker: asyncio.Task[None] | None = None
         self._keepers = 0
         self._keeper: asyncio.Task[None] | None = None
 
@@ -202,12 +204,25 @@ class Worker:
 
     @contextlib.contextmanager
     def _woken_by_others(self) -> Iterator[None]:
-        """What another process triggers, frees or gives back is claimed at once."""
-        stop = self._store.watch(self.wake)
+        """What another process triggers, frees, gives back or cancels is known at once."""
+        stop = self._store.watch(self._on_change)
         try:
             yield
         finally:
             stop()
+
+    def _on_change(self) -> None:
+        self.wake()
+        self._has_changed = True
+        if self._executor.executing and (self._looker is None or self._looker.done()):
+            self._looker = asyncio.create_task(self._look_at_leases(), context=Context())
+
+    async def _look_at_leases(self) -> None:
+        while self._has_changed:
+            self._has_changed = False
+            for execution in self._executor.executing:
+                with contextlib.suppress(StorageError):  # the renewal tells
+                    await execution.look_at_lease()
 
     async def _fill_one_slot(self) -> bool:
         """Whether to look for another run at once."""

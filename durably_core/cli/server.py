@@ -23,7 +23,7 @@ from durably_core.errors import ConflictError, NotFoundError
 
 API = "/api/durably"
 LAST_WORDS_S = 0.5
-"""How long streams may take to tell how the last runs ended, and then all answers to end."""
+"""How long answers may take to end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +72,7 @@ async def serve(durably: Durably, site: Site, lines: EventLines, drain_ms: int) 
 async def _leave(durably: Durably, lines: EventLines, drain_ms: int, serving: asyncio.Task[None]) -> None:
     """No one is let in any more. Streams tell of what still executes, and end with the engine: the server
     would wait for them for ever."""
-    was_executing = bool(durably.executing)
     await drain(durably, lines, drain_ms)
-    if was_executing:
-        await asyncio.wait([serving], timeout=LAST_WORDS_S)
     await durably.close(timeout_ms=0)
     await asyncio.wait([serving], timeout=LAST_WORDS_S)
 

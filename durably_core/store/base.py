@@ -227,6 +227,9 @@ class Store(Protocol):
 
     async def renew_lease(self, lease: Lease) -> LeaseState: ...
 
+    async def get_lease_state(self, lease: Lease) -> LeaseState:
+        """What ``renew_lease`` would answer. Writes nothing."""
+
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState: ...
 
     async def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:

@@ -275,11 +275,14 @@ async def test_stream_whose_server_is_cancelled_leaves_nothing(api: Api) -> None
     assert api.durably.feed.readers == 0
 
 
-async def test_streams_end_with_the_engine(api: Api) -> None:
+async def test_streams_tell_the_last_events_and_end_with_the_engine(api: Api, gate: Gate) -> None:
     stream = await api.stream("/runs/subscribe")
-    await stream.chunk()
-    await api.durably.close()
+    await api.trigger("wait")
+    await api.durably.init()
+    await gate.until_reached()
+    await api.durably.close(timeout_ms=0)
     await stream.until_end()
+    assert stream.types[-1] == "run:requeue"
 
 
 # ---------------------------------------------------------------- slow clients

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from durably_core import Durably, Job, create_durably, define_job
+from durably_core import Durably, Job, StepContext, create_durably, define_job
 from durably_core.asgi import create_durably_handler
 from durably_core.store.sqlite import SQLiteStore
 from tests.conftest import Heard, make_job, nothing, within
@@ -66,6 +66,32 @@ async def test_events_of_a_worker_elsewhere_are_streamed(api: Api, worker: Durab
     assert events == log
     assert [event["type"] for event in log].count("run:progress") == 2
     assert (await one.until_end())[-1]["type"] == "run:complete"
+
+
+async def test_cancelling_stops_code_elsewhere_at_once(web: Durably, tmp_path: Path) -> None:
+    async def endless(_step: StepContext, _input: Count) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    begun, stopped = asyncio.Event(), asyncio.Event()
+    job = make_job(endless, name="endless", input=Count)
+    web.register({"endless": job})
+    worker = create_durably(
+        database=str(tmp_path / "durably.db"),
+        jobs={"endless": job},
+        polling_interval_ms=NEVER_MS,
+        lease_ms=NEVER_MS * 2,
+        lease_renew_interval_ms=NEVER_MS,
+    )
+    await worker.init()
+    run = await web.jobs.endless.trigger({})
+    await within(begun.wait())
+    await web.cancel(run.id)
+    await within(stopped.wait())
+    await worker.close(timeout_ms=0)
 
 
 async def test_own_writes_wake_no_one(tmp_path: Path) -> None:

@@ -89,6 +89,9 @@ class SQLiteStore:
     async def renew_lease(self, lease: Lease) -> LeaseState:
         return await self._write_at_any_rate(lambda: self._transitions.renew_lease(lease))
 
+    async def get_lease_state(self, lease: Lease) -> LeaseState:
+        return await self._read(lambda: self._transitions.lease_state(lease))
+
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
         return await self._write(lambda: self._transitions.save(lease, step, notes))
 

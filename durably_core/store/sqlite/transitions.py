@@ -236,7 +236,7 @@ class Transitions:
             "progress": notes.progress,
         }
         if self._execute("save_notes", guard).rowcount == 0:
-            return self._why_refused(lease)
+            return self.lease_state(lease)
         if step is not None:
             self._insert_step(lease.run_id, step, guard["now"])
         self._write_notes(lease, notes)
@@ -246,7 +246,7 @@ class Transitions:
         guard = self._guard(lease) | {"step_index": index + 1, "completed_steps": 1, "progress": notes.progress}
         # Before the work: whoever has lost the run does not even begin.
         if self._execute("save_notes", guard).rowcount == 0:
-            return self._why_refused(lease)
+            return self.lease_state(lease)
         with self._database.lent() as transaction:
             step, event = work(transaction)
         self._insert_step(lease.run_id, step, guard["now"])
@@ -301,10 +301,11 @@ class Transitions:
             "now": self._database.now_ms(),
         }
 
-    def _why_refused(self, lease: Lease) -> LeaseState:
+    def lease_state(self, lease: Lease) -> LeaseState:
         row = self._one("get_run_status", {"run_id": lease.run_id})
-        mine = row is not None and row["lease_generation"] == lease.generation
-        return "cancelled" if row is not None and mine and row["status"] == "cancelled" else "lost"
+        if row is None or row["lease_generation"] != lease.generation:
+            return "lost"
+        return {"leased": "held", "cancelled": "cancelled"}.get(row["status"], "lost")  # type: ignore[return-value]
 
     def _insert_step(self, run_id: str, step: NewStep, now: int) -> None:
         self._execute(
