@@ -1,6 +1,7 @@
 """One job file on a server, behind HTTP, and in the browser: the same bytes give the same output."""
 
 import json
+import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterator
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.browser import Chromium
+from tests.browser.browser import Chromium, Site, get_run, run_ids, wait_until_ready
+from tests.browser.test_storage import bring, export
 from tests.browser.vite import (
     ENVIRONMENT,
     ROOT,
@@ -86,3 +88,20 @@ def test_spa_mode_shows_the_summary_of_the_very_same_file(project: Project, chro
 def test_page_knows_the_types_of_the_jobs(command: str) -> None:
     commands = {"tsc": ["node_modules/.bin/tsc"], "types": ["npm", "run", "types", "--", "--check"]}
     subprocess.run(commands[command], cwd=EXAMPLE, env=ENVIRONMENT, check=True)
+
+
+def test_database_moves_from_the_server_to_the_browser_and_back(
+    project: Project, test_site: Site, chromium: Chromium, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(project.folder, app, ignore=shutil.ignore_patterns("node_modules", "dist", "*.db*"))
+    subprocess.run(SERVER.split(), cwd=app, env=ENVIRONMENT, check=True)
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    assert bring(page, (app / "weather.db").read_bytes()) is None
+    [run_id] = run_ids(page)
+    assert get_run(page, run_id)["output"] == SUMMARY
+    export(page, app / "back.db")
+    command = ["durably", "show", run_id, "--json", "--database", "back.db"]
+    shown = subprocess.run(command, cwd=app, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    assert json.loads(shown.stdout)["output"] == SUMMARY

@@ -1,11 +1,14 @@
 """The code in the docs is the examples', as it is tested, and what the docs link to is there."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from scripts.embed_examples import PAGES, code_of, embedded
+from scripts.embed_examples import FILE_BLOCK, PAGES, code_of, embedded
 from tests.examples.example import EXAMPLES, ROOT, commands_of
 
 LINK = re.compile(r"\]\(([^)#\s]+)?(#[\w-]+)?\)")
@@ -53,6 +56,39 @@ def test_link_leads_somewhere(path: Path) -> None:
         target = (path.parent / link) if link else path
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), f"{link}{anchor}"
+
+
+JOBS = """
+from durably_core import StepContext, create_durably, job
+from pydantic import BaseModel
+
+
+class Nothing(BaseModel):
+    pass
+
+
+@job("import-csv")
+async def import_csv(step: StepContext, input: Nothing) -> None:
+    pass
+
+
+durably = create_durably(database="app.db", jobs={"import_csv": import_csv})
+"""
+
+
+def codes_of_the_page_alone() -> list[str]:
+    """What docs/server.md shows of no file."""
+    page = FILE_BLOCK.sub("", text(ROOT / "docs/server.md"))
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+# Django is not among what the project needs.
+@pytest.mark.parametrize("code", [code for code in codes_of_the_page_alone() if "django" not in code])
+def test_code_that_is_in_the_page_alone_works(code: str, tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    (tmp_path / "app.py").write_text(code)
+    environment = os.environ | {"PROCESS_TOKEN": "a-secret-of-some-length", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "app.py"], cwd=tmp_path, env=environment, check=True)
 
 
 @pytest.mark.parametrize("path", README_OF_EXAMPLES, ids=names(README_OF_EXAMPLES))
