@@ -1,10 +1,13 @@
 """What is wrong with a request is told in a sentence, with a status between 400 and 499."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from tests.conftest import ended
+from tests.conftest import ended, make_job, nothing
 from tests.server.conftest import Api, Make
 
 JSON = {"Content-Type": "application/json"}
@@ -37,6 +40,12 @@ BAD_BODIES = [
     ("/trigger", '{"jobName": "count", "input": ' + "[" * 5000 + "]" * 5000 + "}", 400, ""),
     ("/trigger/batch", '{"jobName": "count", "items": [{"input": {}}, {"input": {"to": []}}]}', 400, "Item 1"),
     ("/trigger/batch", '{"jobName": "count", "items": {}}', 400, "items"),
+    (
+        "/trigger/batch",
+        json.dumps({"jobName": "count", "items": [{"input": {}}] * 10_001}),
+        400,
+        "items: List should have at most 10000 items",
+    ),
     ("/runs/cancel", '{"runIds": []}', 400, "runIds"),
     ("/runs/delete", '{"runIds": [7]}', 400, "runIds"),
     ("/runs/purge", '{"olderThan": "yesterday"}', 400, "olderThan"),
@@ -158,3 +167,22 @@ async def test_states_that_do_not_allow_it_are_conflicts(api: Api) -> None:
 async def test_issues_lead_to_the_fields(api: Api) -> None:
     answer = await api.post("/trigger", {"jobName": "count", "input": {"to": "x"}})
     assert [issue["path"] for issue in answer.json()["issues"]] == [["to"]]
+
+
+class Many(BaseModel):
+    numbers: list[int]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/trigger/batch", {"jobName": "count", "items": [1] * 20_000}),
+        ("/trigger", {str(number): 1 for number in range(20_000)}),
+        ("/trigger", {"jobName": "many", "input": {"numbers": [""] * 20_000}}),
+    ],
+)
+async def test_many_faults_have_a_short_answer(api: Api, path: str, body: Any) -> None:
+    api.durably.register({"many": make_job(nothing, name="many", input=Many)})
+    answer = await api.post(path, body)
+    assert answer.status_code == 400
+    assert len(answer.content) < 1000
