@@ -60,6 +60,7 @@ EVERYTHING = [
     ("GET", "/subscribe?runId=x"),
     ("GET", "/runs/subscribe"),
     ("GET", "/nowhere"),
+    ("PUT", "/runs"),
     ("POST", "/trigger"),
     ("POST", "/trigger/batch"),
     ("POST", "/cancel?runId=x"),

@@ -130,8 +130,9 @@ async def test_body_that_is_too_large_is_refused(make_api: Make) -> None:
             yield b" " * 10
 
     sent: list[int] = []
-    for content in (b" " * 101, chunks()):
-        answer = await api.post("/trigger", content=content, headers=JSON)
+    long = {"Content-Length": "9" * 5000}
+    for content, headers in ((b" " * 101, JSON), (chunks(), JSON), (b"{}", JSON | long)):
+        answer = await api.post("/trigger", content=content, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
@@ -186,3 +187,44 @@ async def test_many_faults_have_a_short_answer(api: Api, path: str, body: Any) -
     answer = await api.post(path, body)
     assert answer.status_code == 400
     assert len(answer.content) < 1000
+
+
+async def test_client_that_leaves_while_it_sends_is_no_fault(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/trigger",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b'{"job', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await api.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert caplog.text == ""
+
+
+async def test_web_socket_is_closed(api: Api) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    await api.app({"type": "websocket", "path": "/runs/subscribe"}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]
