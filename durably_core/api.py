@@ -94,7 +94,7 @@ class RunQuery(RunFilter):
 
 
 class EventQuery(Body):
-    after: Count = 0
+    after: Count | None = None
     run_id: str | None = None
     types: list[str] | None = None
     limit: Limit = 1000

@@ -20,6 +20,7 @@ from durably_core.asgi import (
     create_durably_handler,
 )
 from durably_core.asgi.auth import matches
+from durably_core.feed import READ_LIMIT
 from tests.server.conftest import Api, Make
 
 OPEN = {"authenticate": lambda _request: "someone"}
@@ -370,6 +371,31 @@ async def test_scope_that_fails_shows_nothing(make_api: Make, answer: Any) -> No
 async def test_lists_are_refused_where_only_single_runs_are_guarded(make_api: Make, path: str) -> None:
     answer = await make_api(auth={**OPEN, "on_run_access": is_own}).get(path)
     assert (answer.status_code, "scope_runs" in answer.json()["error"]) == (403, True)
+
+
+async def test_events_of_an_own_run_need_no_scope(make_api: Make) -> None:
+    api = make_api(auth={name: hook for name, hook in TENANTS.items() if name != "scope_runs"})
+    run_id = (await api.post("/trigger", {"jobName": "count", "input": {}}, headers=A)).json()["runId"]
+    assert len((await api.get(f"/events?runId={run_id}", headers=A)).json()) == 1
+    assert (await api.get(f"/events?runId={run_id}", headers=B)).status_code == 404
+
+
+async def test_few_events_of_many_are_found_with_few_looks(
+    make_api: Make, durably: Durably, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items: list[dict[str, int]] = [{} for _ in range(2 * READ_LIMIT)]
+    await durably.jobs.count.batch_trigger(items)
+    looks: list[int] = []
+    get_events = durably.store.get_events
+
+    async def look(**options: Any) -> Any:
+        looks.append(options["limit"])
+        return await get_events(**options)
+
+    monkeypatch.setattr(durably.store, "get_events", look)
+    api = make_api(auth={**OPEN, "scope_runs": lambda _context, _filter: None})
+    assert (await api.get("/events?limit=1")).json() == []
+    assert len(looks) == 3
 
 
 async def test_events_may_have_a_scope_of_their_own(make_api: Make) -> None:
