@@ -25,6 +25,9 @@ from durably_core.errors import DurablyError, NotFoundError, ValidationError
 from durably_core.options import check_count, check_ms
 
 MAX_BODY_BYTES = 10_000_000
+MAX_THROTTLE_MS = 10_000
+"""Less than between two heartbeats: one tells a place in the log, and nothing before that may still be held."""
+
 LEAST_TOKEN = 16
 """Characters."""
 
@@ -62,7 +65,7 @@ def create_durably_handler(
 
     Raises ``ValidationError`` for an option that can't work.
     """
-    check_ms("sse_throttle_ms", sse_throttle_ms, least=0)
+    check_count("sse_throttle_ms", sse_throttle_ms, least=0, most=MAX_THROTTLE_MS)
     check_ms("process_budget_ms", process_budget_ms)
     check_count("max_body_bytes", max_body_bytes)
     check_count("max_runs", max_runs)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from durably_core.asgi import streams
+from durably_core import Durably, ValidationError
+from durably_core.asgi import create_durably_handler, streams
 from durably_core.asgi.streams import HEARTBEAT_S, OVER, Throttle, statuses_of
 from durably_core.events import EVENT_TYPES, RunComplete, RunEvent, RunProgress, StepStart
 from durably_core.feed import CHUNK_BYTES, KEPT_BYTES, KEPT_EVENTS, READ_LIMIT, Entry
@@ -409,3 +410,8 @@ async def test_no_window_passes_everything() -> None:
     throttle = Throttle(0)
     assert numbers(throttle.pass_on([progress(1), progress(2)])) == [1, 2]
     assert HEARTBEAT_S == 15
+
+
+def test_window_is_shorter_than_a_heartbeat(durably: Durably) -> None:
+    with pytest.raises(ValidationError, match="sse_throttle_ms"):
+        create_durably_handler(durably, sse_throttle_ms=round(HEARTBEAT_S * 1000))
