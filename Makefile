@@ -6,8 +6,9 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 SEED ?= 1
 N ?= 200
-# How many browsers are tested with at a time.
-BROWSERS ?= 2
+# How many processes test at a time.
+WORKERS ?= 2
+UNIT_TESTS := tests/unit tests/conformance tests/server tests/types tests/examples
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
 WHEEL := build/durably-$(VERSION)-py3-none-any.whl
@@ -16,7 +17,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -41,11 +42,14 @@ check: .setup-python .setup-web ## Linters and type checkers
 
 test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
-	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/server tests/types tests/examples
+	$(BIN)/pytest -n $(WORKERS) $(UNIT_TESTS)
+
+coverage: .setup-python .setup-web ## What of the engine those tests execute
+	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
 test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
-	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(BROWSERS) --dist loadfile tests/browser
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package

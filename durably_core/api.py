@@ -10,19 +10,20 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
 
 from durably_core.durably import Durably
-from durably_core.errors import DurablyError, Issue, NotFoundError, ValidationError
+from durably_core.errors import DurablyError, NotFoundError
 from durably_core.events import to_wire
 from durably_core.handles import JobHandle
+from durably_core.job import explained
 from durably_core.models import Run, RunStatus
 from durably_core.options import MAX_MS
 from durably_core.triggering import BatchItem
 
 MOST = 10_000
-"""Rows or events in one answer."""
+"""Rows or events in one answer, or triggers in one batch: nothing else is written while one is."""
 
 ISO_DATE = re.compile(r"\d{4}-\d\d-\d\dT", re.ASCII)
 
@@ -76,7 +77,7 @@ class Trigger(TriggerItem):
 
 class BatchTrigger(Body):
     job_name: str = Field(min_length=1)
-    items: list[TriggerItem]
+    items: Annotated[list[TriggerItem], Field(max_length=MOST), FailFast()]
 
 
 class RunFilter(Body):
@@ -93,7 +94,7 @@ class RunQuery(RunFilter):
 
 
 class EventQuery(Body):
-    after: Count = 0
+    after: Count | None = None
     run_id: str | None = None
     types: list[str] | None = None
     limit: Limit = 1000
@@ -136,10 +137,7 @@ def parsed(model: type[B], body: str | bytes) -> B:
     try:
         return model.model_validate_json(body or b"{}")
     except pydantic.ValidationError as error:
-        faults = [(".".join(map(str, item["loc"])), item["msg"]) for item in error.errors()]
-        problems = "; ".join(f"{where}: {what}" if where else what for where, what in faults)
-        issues = tuple(Issue(item["loc"], item["msg"]) for item in error.errors())
-        raise ValidationError(f"The request is not valid: {problems}", issues) from error
+        raise explained("The request is not valid", error) from error
 
 
 async def _jobs(durably: Durably, _body: Empty) -> Any:

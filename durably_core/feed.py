@@ -25,6 +25,9 @@ KEPT_EVENTS = 2000
 KEPT_BYTES = 4_000_000
 """What is kept in memory of the newest events, by their size on the wire."""
 
+CHUNK_BYTES = 100_000
+"""What a reader gets at once, but for an event that is larger itself: a client that does not read holds it."""
+
 PACE_S = 0.01
 """Where one commit follows the other, the log is read this often and not after each of them."""
 
@@ -102,7 +105,7 @@ class Feed:
         first = bisect_right(self._sequences, after)
         if self._closed and first == len(self._entries):
             raise StorageError("The engine was closed.")
-        return self._entries[first : first + READ_LIMIT]
+        return _chunk(self._entries[first : first + READ_LIMIT])
 
     @property
     def news(self) -> asyncio.Event:
@@ -194,6 +197,7 @@ class Reader:
         self._store = store
         self.after = after
         """The last event that was read, or passed over."""
+        self._limit = READ_LIMIT
 
     async def read(self, within_s: float) -> Sequence[Entry]:
         """The next events, in order; none when nothing happens for that long.
@@ -213,6 +217,18 @@ class Reader:
     async def _next(self) -> Sequence[Entry]:
         entries = self._feed.entries_after(self.after)
         if entries is None:
-            read = await self._store.get_events(after=self.after, run_id=None, types=None, limit=READ_LIMIT)
-            return [Entry.of(event) for event in read]
+            read = await self._store.get_events(after=self.after, run_id=None, types=None, limit=self._limit)
+            entries = _chunk([Entry.of(event) for event in read])
+            # What is left over is read again: where events are large, not much of it.
+            self._limit = min(READ_LIMIT, 2 * max(1, len(entries)))
         return entries
+
+
+def _chunk(entries: Sequence[Entry]) -> Sequence[Entry]:
+    """As many of them as one chunk may hold: one at least."""
+    size = 0
+    for place, entry in enumerate(entries):
+        size += len(entry.wire)
+        if size > CHUNK_BYTES and place:
+            return entries[:place]
+    return entries

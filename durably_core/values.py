@@ -19,6 +19,9 @@ from durably_core.errors import Issue, ValidationError
 
 _SCALARS = (bool, int, type(None))
 
+MOST_FAULTS = 100
+"""That are told one by one."""
+
 
 class Codec:
     """Writes and reads the values of one type; of any JSON value when the type is not known."""
@@ -157,10 +160,12 @@ def storable(text: str) -> str:
 
 
 def faults(error: pydantic.ValidationError) -> list[Issue]:
-    """Each fault and where it is."""
-    return [
-        Issue(path=item["loc"], message=item["msg"].removeprefix("Value error, ")) for item in error.errors()
-    ]
+    """Each fault and where it is. Of very many only how many: a fault takes two bytes to make, and to tell a
+    hundred times as many."""
+    if error.error_count() > MOST_FAULTS:
+        return [Issue(path=(), message=f"It has {error.error_count()} faults, which are too many to tell")]
+    told = error.errors(include_url=False, include_context=False, include_input=False)
+    return [Issue(path=item["loc"], message=item["msg"].removeprefix("Value error, ")) for item in told]
 
 
 def one_line(issues: Iterable[Issue]) -> str:

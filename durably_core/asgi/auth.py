@@ -48,7 +48,7 @@ class Auth:
 
     A hook refuses by raising ``UnauthorizedError``, ``ForbiddenError``, any other ``DurablyError``, or
     Starlette's ``HTTPException``; also by returning False. Whatever else it raises is logged, and nothing
-    is done.
+    is done; the same for an answer that is not one of those it may give.
     """
 
     authenticate: Callable[[Request], Any]
@@ -56,11 +56,11 @@ class Auth:
 
     on_trigger: Callable[[Any, TriggerRequest], Any] | None = None
     """Called with the context and each ``TriggerRequest``, before its input is validated. What it
-    returns is triggered instead, so that it can set labels; None: what was asked for."""
+    returns is triggered instead, of the same job, so that it can set labels; None: what was asked for."""
 
     on_run_access: Callable[[Any, Run, Access], Any] | None = None
-    """Called with the context, a run, and what is wanted of it. Who is refused gets the same 404 as for
-    a run that does not exist. Without it, ``scope_runs`` decides."""
+    """Called with the context, a run, and what is wanted of it. True and None allow it. Who is refused gets
+    the same 404 as for a run that does not exist. Without it, ``scope_runs`` decides."""
 
     scope_runs: Callable[[Any, RunFilter], Any] | None = None
     """Called with the context and the ``RunFilter`` of a list; returns the one to use. None: nothing is
@@ -125,7 +125,8 @@ class Guard:
             answer = await called("on_trigger", auth.on_trigger, self._context, asked)
             if answer is False:
                 raise ForbiddenError
-            asked = asked if answer is None or answer is True else _expect("on_trigger", TriggerRequest, answer)
+            if answer is not None and answer is not True:
+                asked = _of_same_job(asked, _expect("on_trigger", TriggerRequest, answer))
         if auth.key_scope is None:
             return asked
         scope = _expect("key_scope", str, await called("key_scope", auth.key_scope, self._context))
@@ -154,8 +155,8 @@ class Guard:
             return
         try:
             if auth.on_run_access is not None:
-                allowed = await called("on_run_access", auth.on_run_access, self._context, run, wanted)
-                allowed = allowed is not False
+                answer = await called("on_run_access", auth.on_run_access, self._context, run, wanted)
+                allowed = answer is None or _expect("on_run_access", bool, answer)
             else:
                 allowed = matches(await self.scope(RunFilter()), run.job_name, run.labels, run.status)
         except (DurablyError, HTTPException) as refusal:
@@ -178,7 +179,7 @@ class Guard:
         hook = getattr(self._auth, name)
         if hook is not None:
             answer = await called(name, hook, self._context, asked)
-            return NOTHING if answer is None or answer is False else _expect(name, RunFilter, answer)
+            return NOTHING if answer is None or answer is False else _sound(name, answer)
         if self._auth.on_run_access is not None:
             raise ForbiddenError("This server doesn't list runs: it needs the hook scope_runs for that.")
         return asked
@@ -188,7 +189,10 @@ async def called(name: str, hook: Callable[..., Any], *arguments: Any) -> Any:
     """What a hook answers. Raises its refusals; what else it raises is logged, and an error of the server."""
     try:
         answer = hook(*arguments)
-        return await answer if inspect.isawaitable(answer) else answer
+        answer = await answer if inspect.isawaitable(answer) else answer
+        if inspect.isawaitable(answer) or inspect.isgenerator(answer) or inspect.isasyncgen(answer):
+            raise TypeError(f"It has not decided yet: it returned {answer!r}.")
+        return answer
     except (DurablyError, HTTPException):
         raise
     except Exception as error:
@@ -221,6 +225,31 @@ def _expect(name: str, kind: type[T], answer: Any) -> T:
         _log.error("The hook %s returned %r, not a %s.", name, answer, kind.__name__)
         raise HookError(f"The server could not decide on this request: its {name} failed.")
     return answer
+
+
+def _of_same_job(asked: TriggerRequest, answer: TriggerRequest) -> TriggerRequest:
+    if answer.job_name != asked.job_name:
+        _log.error("The hook on_trigger made of a trigger of %r one of %r.", asked.job_name, answer.job_name)
+        raise HookError("The server could not decide on this request: its on_trigger failed.")
+    return answer
+
+
+def _sound(name: str, answer: Any) -> RunFilter:
+    """A filter whose parts are what they should be. A label of None would match runs without that label, and
+    a text in place of several names each job whose name is a part of it."""
+    filter = _expect(name, RunFilter, answer)
+    parts = (filter.job_names, filter.statuses)
+    if all(part is None or _is_texts(part) for part in parts) and (
+        filter.labels is None or (isinstance(filter.labels, Mapping) and _is_texts([*filter.labels.values()]))
+    ):
+        return filter
+    _log.error("The hook %s returned %r, whose parts are not texts.", name, filter)
+    raise HookError(f"The server could not decide on this request: its {name} failed.")
+
+
+def _is_texts(part: Any) -> bool:
+    several = isinstance(part, tuple | list | set | frozenset)
+    return several and all(isinstance(each, str) for each in part)
 
 
 def _scoped(scope: str, key: str | None) -> str | None:

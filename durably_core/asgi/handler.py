@@ -1,15 +1,17 @@
 """The engine behind HTTP, as an ASGI app: each request is admitted, read, allowed, and then carried out."""
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.exceptions import ExceptionMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,10 +25,15 @@ from durably_core.errors import DurablyError, NotFoundError, ValidationError
 from durably_core.options import check_count, check_ms
 
 MAX_BODY_BYTES = 10_000_000
+MAX_THROTTLE_MS = 10_000
+"""Less than between two heartbeats: one tells a place in the log, and nothing before that may still be held."""
+
 LEAST_TOKEN = 16
 """Characters."""
 
 EXPOSED_HEADERS = ("Durably-Version", "Durably-Last-Event-ID")
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#*\s]+")
 
 _VERSION = (b"durably-version", version("durably").encode())
 
@@ -58,7 +65,7 @@ def create_durably_handler(
 
     Raises ``ValidationError`` for an option that can't work.
     """
-    check_ms("sse_throttle_ms", sse_throttle_ms, least=0)
+    check_count("sse_throttle_ms", sse_throttle_ms, least=0, most=MAX_THROTTLE_MS)
     check_ms("process_budget_ms", process_budget_ms)
     check_count("max_body_bytes", max_body_bytes)
     check_count("max_runs", max_runs)
@@ -66,6 +73,12 @@ def create_durably_handler(
         raise ValidationError(f"process_token must be a secret of at least {LEAST_TOKEN} characters.")
     if isinstance(allowed_origins, str):
         raise ValidationError("allowed_origins must be a list of origins, not one text.")
+    for origin in allowed_origins:
+        if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
+            # Also "*": any page could then read with the cookies of whoever visits it.
+            raise ValidationError(
+                f"allowed_origins must name origins, as https://app.example.com, not {origin!r}."
+            )
     options = Options(
         auth=Auth.of(auth),
         on_request=on_request,
@@ -118,6 +131,10 @@ class DurablyHandler:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            # No fault of the server, which would log one.
+            await send({"type": "websocket.close", "code": 1000})
+            return
         if scope["type"] != "http":
             raise RuntimeError("The handler serves HTTP only: mount it in an app that has a life of its own.")
 
@@ -143,13 +160,26 @@ class DurablyHandler:
             # Starlette adds HEAD to GET: for a stream that would never end.
             assert route.methods is not None
             route.methods.discard("HEAD")
-        return Router([*admitted, *others], redirect_slashes=False, default=self._unknown)
+        wrong = [self._wrong_method(path) for path in sorted({route.path for route in ROUTES})]
+        return Router([*admitted, *others, *wrong], redirect_slashes=False, default=self._unknown)
 
     def _admitted(self, endpoint: Endpoint) -> Callable[[Request], Any]:
         async def admit(request: Request) -> ASGIApp:
             return await endpoint(await Call.admit(request, self.durably, self.options))
 
         return admit
+
+    def _wrong_method(self, path: str) -> Route:
+        """Takes what the path's other routes leave."""
+        methods = ", ".join(route.method for route in ROUTES if route.path == path)
+
+        async def refuse(request: Request) -> ASGIApp:
+            await Call.admit(request, self.durably, self.options)
+            raise HTTPException(405, headers={"Allow": methods})
+
+        route = Route(path, refuse)
+        route.methods = set()  # any
+        return route
 
     async def _unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Who is not known does not learn what there is.
@@ -172,13 +202,14 @@ async def _on_error(_request: Request, error: Exception) -> Response:
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentence, headers = error.detail, error.headers
-    if error.status_code == 405:
-        path = request.url.path.removeprefix(request.scope.get("root_path", ""))
-        methods = ", ".join(route.method for route in ROUTES if route.path == path)
-        headers = {"Allow": methods} if methods else headers
-        sentence = f"{request.method} is not the way to ask for {path}: {(headers or {}).get('Allow')} is."
+    if sentence == HTTPStatus.METHOD_NOT_ALLOWED.phrase:
+        sentence = f"{request.method} is not the way to ask for this: {(headers or {}).get('Allow')} is."
     wire = {"error": sentence, "code": "http", "status": error.status_code}
     return JSONResponse(wire, status_code=error.status_code, headers=headers)
+
+
+async def _on_leave(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # no one is left to read it
 
 
 async def _on_fault(request: Request, error: Exception) -> Response:
@@ -190,5 +221,6 @@ async def _on_fault(request: Request, error: Exception) -> Response:
 REFUSALS: Mapping[Any, Any] = {
     DurablyError: _on_error,
     HTTPException: _on_http_error,
+    ClientDisconnect: _on_leave,
     Exception: _on_fault,
 }

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -32,7 +31,7 @@ async def read_body(request: Request, *, most_bytes: int) -> bytes:
         f"The body is larger than {most_bytes} bytes, which is the most that is taken here."
     )
     declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > most_bytes:
+    if declared.isascii() and declared.isdigit() and (len(declared) > 16 or int(declared) > most_bytes):
         raise too_large
     body = bytearray()
     async for chunk in request.stream():
@@ -75,7 +74,8 @@ def expect_same_site(request: Request, allowed_origins: Collection[str]) -> None
     if fetch_site is not None:
         is_same = fetch_site in ("same-origin", "none")
     else:
-        is_same = origin is None or urlsplit(origin).netloc == request.headers.get("host")
+        host = request.headers.get("host")
+        is_same = origin in (None, f"http://{host}", f"https://{host}")
     if not is_same:
         raise ForbiddenError(
             "A page of another origin may not write here. If it is yours, name it in allowed_origins."

@@ -2,16 +2,22 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from durably_core.asgi import create_durably_handler
 from durably_core.cli.database import path_of
@@ -22,6 +28,7 @@ from durably_core.durably import Durably
 from durably_core.errors import ConflictError, NotFoundError
 
 API = "/api/durably"
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 LAST_WORDS_S = 0.5
 """How long answers may take to end."""
 
@@ -77,6 +84,30 @@ async def _leave(durably: Durably, lines: EventLines, drain_ms: int, serving: as
     await asyncio.wait([serving], timeout=LAST_WORDS_S)
 
 
+class LocalOnly:
+    """Refuses requests by a name that is not this machine's. A page elsewhere can let its own name lead to
+    127.0.0.1, and is then of the same origin for the browser, and may read and write."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not _is_local(Headers(scope=scope).get("host", "")):
+            sentence = "This server answers to localhost and addresses only: start it with --host for more."
+            wire = {"error": sentence, "code": "forbidden", "status": 403}
+            await JSONResponse(wire, status_code=403)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _is_local(host: str) -> bool:
+    name = re.sub(r":\d*$", "", host)
+    with suppress(ValueError):
+        ip_address(name.strip("[]"))
+        return True
+    return name == "" or name == "localhost" or name.endswith(".localhost")
+
+
 def _app(durably: Durably, site: Site) -> Starlette:
     handler = create_durably_handler(durably)
     routes: list[BaseRoute] = [Mount(API, handler), Route("/healthz", handler)]
@@ -84,7 +115,7 @@ def _app(durably: Durably, site: Site) -> Starlette:
         if not (site.page / "index.html").is_file():
             raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
         routes.append(Mount("/", StaticFiles(directory=site.page, html=True)))
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(LocalOnly)] if site.host in LOCAL else [])
 
 
 def _bound(site: Site) -> socket.socket:
@@ -111,5 +142,5 @@ def _tell_start(durably: Durably, site: Site, lines: EventLines, port: int) -> N
         url=url,
         pid=os.getpid(),
     )
-    if site.host not in {"127.0.0.1", "::1", "localhost"}:
+    if site.host not in LOCAL:
         lines.tell("open", "Whoever reaches this address may do everything: keep it behind a door.", url=url)

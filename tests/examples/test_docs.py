@@ -83,7 +83,10 @@ def codes_of_the_page_alone() -> list[str]:
 
 
 # Django is not among what the project needs.
-@pytest.mark.parametrize("code", [code for code in codes_of_the_page_alone() if "django" not in code])
+CODES = [code for code in codes_of_the_page_alone() if "django" not in code]
+
+
+@pytest.mark.parametrize("code", CODES, ids=range(len(CODES)))
 def test_code_that_is_in_the_page_alone_works(code: str, tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text(JOBS)
     (tmp_path / "app.py").write_text(code)

@@ -1,5 +1,7 @@
 """Hooks are asked in their order, and whatever goes wrong shows and does nothing."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +20,7 @@ from durably_core.asgi import (
     create_durably_handler,
 )
 from durably_core.asgi.auth import matches
+from durably_core.feed import READ_LIMIT
 from tests.server.conftest import Api, Make
 
 OPEN = {"authenticate": lambda _request: "someone"}
@@ -58,6 +61,7 @@ EVERYTHING = [
     ("GET", "/subscribe?runId=x"),
     ("GET", "/runs/subscribe"),
     ("GET", "/nowhere"),
+    ("PUT", "/runs"),
     ("POST", "/trigger"),
     ("POST", "/trigger/batch"),
     ("POST", "/cancel?runId=x"),
@@ -194,7 +198,7 @@ async def test_trigger_that_is_refused_adds_nothing(make_api: Make, path: str, i
     assert (await api.get("/runs")).json() == []
 
 
-@pytest.mark.parametrize("answer", ["yes", 1, {"labels": {}}])
+@pytest.mark.parametrize("answer", ["yes", 1, {"labels": {}}, TriggerRequest(job_name="fail", input={})])
 async def test_on_trigger_that_answers_nonsense_adds_nothing(make_api: Make, answer: Any) -> None:
     api = make_api(auth={**OPEN, "on_trigger": lambda _context, _trigger: answer})
     assert (await api.post("/trigger", {"jobName": "count", "input": {}})).status_code == 500
@@ -241,6 +245,37 @@ async def test_however_access_is_refused_it_is_a_404(make_api: Make, refusal: Ex
     run_id = await api.trigger()
     answer = await api.get(f"/run?runId={run_id}")
     assert (answer.status_code, answer.json()["error"]) == (404, f"There is no run {run_id}.")
+
+
+async def yields_instead_of_returning(*_arguments: Any) -> AsyncIterator[str]:
+    yield "someone"
+
+
+async def returns_what_is_to_be_awaited(*_arguments: Any) -> Any:
+    return asyncio.sleep(0)
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        lambda *_arguments: 0,
+        lambda *_arguments: "",
+        lambda *_arguments: "yes",
+        yields_instead_of_returning,
+        returns_what_is_to_be_awaited,
+    ],
+)
+@pytest.mark.filterwarnings("ignore:coroutine 'sleep' was never awaited")
+async def test_access_is_allowed_by_true_and_none_only(make_api: Make, hook: Any) -> None:
+    api = make_api(auth={**OPEN, "on_run_access": hook})
+    run_id = await api.trigger()
+    assert (await api.get(f"/run?runId={run_id}")).status_code == 404
+
+
+@pytest.mark.parametrize("hook", [yields_instead_of_returning, returns_what_is_to_be_awaited])
+@pytest.mark.filterwarnings("ignore:coroutine 'sleep' was never awaited")
+async def test_context_that_is_still_to_come_lets_no_one_in(make_api: Make, hook: Any) -> None:
+    assert (await make_api(auth={"authenticate": hook}).get("/runs")).status_code == 500
 
 
 async def test_access_is_asked_with_what_is_wanted(make_api: Make) -> None:
@@ -306,7 +341,19 @@ async def test_scope_that_allows_nothing_shows_nothing(make_api: Make, scope: An
     assert stream.events == []
 
 
-@pytest.mark.parametrize("answer", [True, {}, "a", KeyError("a bug")])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        True,
+        {},
+        "a",
+        KeyError("a bug"),
+        RunFilter(job_names="count,fail"),  # type: ignore[arg-type]
+        RunFilter(statuses="pending"),  # type: ignore[arg-type]
+        RunFilter(labels={"tenant": None}),  # type: ignore[dict-item]
+        RunFilter(labels=["tenant"]),  # type: ignore[arg-type]
+    ],
+)
 async def test_scope_that_fails_shows_nothing(make_api: Make, answer: Any) -> None:
     def scope(*_arguments: Any) -> Any:
         if isinstance(answer, Exception):
@@ -324,6 +371,31 @@ async def test_scope_that_fails_shows_nothing(make_api: Make, answer: Any) -> No
 async def test_lists_are_refused_where_only_single_runs_are_guarded(make_api: Make, path: str) -> None:
     answer = await make_api(auth={**OPEN, "on_run_access": is_own}).get(path)
     assert (answer.status_code, "scope_runs" in answer.json()["error"]) == (403, True)
+
+
+async def test_events_of_an_own_run_need_no_scope(make_api: Make) -> None:
+    api = make_api(auth={name: hook for name, hook in TENANTS.items() if name != "scope_runs"})
+    run_id = (await api.post("/trigger", {"jobName": "count", "input": {}}, headers=A)).json()["runId"]
+    assert len((await api.get(f"/events?runId={run_id}", headers=A)).json()) == 1
+    assert (await api.get(f"/events?runId={run_id}", headers=B)).status_code == 404
+
+
+async def test_few_events_of_many_are_found_with_few_looks(
+    make_api: Make, durably: Durably, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items: list[dict[str, int]] = [{} for _ in range(2 * READ_LIMIT)]
+    await durably.jobs.count.batch_trigger(items)
+    looks: list[int] = []
+    get_events = durably.store.get_events
+
+    async def look(**options: Any) -> Any:
+        looks.append(options["limit"])
+        return await get_events(**options)
+
+    monkeypatch.setattr(durably.store, "get_events", look)
+    api = make_api(auth={**OPEN, "scope_runs": lambda _context, _filter: None})
+    assert (await api.get("/events?limit=1")).json() == []
+    assert len(looks) == 3
 
 
 async def test_events_may_have_a_scope_of_their_own(make_api: Make) -> None:

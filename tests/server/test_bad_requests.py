@@ -1,10 +1,13 @@
 """What is wrong with a request is told in a sentence, with a status between 400 and 499."""
 
+import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from tests.conftest import ended
+from tests.conftest import ended, make_job, nothing
 from tests.server.conftest import Api, Make
 
 JSON = {"Content-Type": "application/json"}
@@ -37,6 +40,12 @@ BAD_BODIES = [
     ("/trigger", '{"jobName": "count", "input": ' + "[" * 5000 + "]" * 5000 + "}", 400, ""),
     ("/trigger/batch", '{"jobName": "count", "items": [{"input": {}}, {"input": {"to": []}}]}', 400, "Item 1"),
     ("/trigger/batch", '{"jobName": "count", "items": {}}', 400, "items"),
+    (
+        "/trigger/batch",
+        json.dumps({"jobName": "count", "items": [{"input": {}}] * 10_001}),
+        400,
+        "items: List should have at most 10000 items",
+    ),
     ("/runs/cancel", '{"runIds": []}', 400, "runIds"),
     ("/runs/delete", '{"runIds": [7]}', 400, "runIds"),
     ("/runs/purge", '{"olderThan": "yesterday"}', 400, "olderThan"),
@@ -121,8 +130,9 @@ async def test_body_that_is_too_large_is_refused(make_api: Make) -> None:
             yield b" " * 10
 
     sent: list[int] = []
-    for content in (b" " * 101, chunks()):
-        answer = await api.post("/trigger", content=content, headers=JSON)
+    long = {"Content-Length": "9" * 5000}
+    for content, headers in ((b" " * 101, JSON), (chunks(), JSON), (b"{}", JSON | long)):
+        answer = await api.post("/trigger", content=content, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
@@ -158,3 +168,63 @@ async def test_states_that_do_not_allow_it_are_conflicts(api: Api) -> None:
 async def test_issues_lead_to_the_fields(api: Api) -> None:
     answer = await api.post("/trigger", {"jobName": "count", "input": {"to": "x"}})
     assert [issue["path"] for issue in answer.json()["issues"]] == [["to"]]
+
+
+class Many(BaseModel):
+    numbers: list[int]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/trigger/batch", {"jobName": "count", "items": [1] * 20_000}),
+        ("/trigger", {str(number): 1 for number in range(20_000)}),
+        ("/trigger", {"jobName": "many", "input": {"numbers": [""] * 20_000}}),
+    ],
+)
+async def test_many_faults_have_a_short_answer(api: Api, path: str, body: Any) -> None:
+    api.durably.register({"many": make_job(nothing, name="many", input=Many)})
+    answer = await api.post(path, body)
+    assert answer.status_code == 400
+    assert len(answer.content) < 1000
+
+
+async def test_client_that_leaves_while_it_sends_is_no_fault(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/trigger",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": b'{"job', "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await api.app(scope, receive, send)
+    assert sent[0]["status"] == 400
+    assert caplog.text == ""
+
+
+async def test_web_socket_is_closed(api: Api) -> None:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    await api.app({"type": "websocket", "path": "/runs/subscribe"}, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.close"]

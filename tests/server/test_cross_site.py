@@ -2,6 +2,8 @@
 
 import pytest
 
+from durably_core import Durably, ValidationError
+from durably_core.asgi import create_durably_handler
 from tests.server.conftest import Api, Make
 
 HOST = {"Host": "app.example.com"}
@@ -15,6 +17,7 @@ REFUSED = [
     {"Origin": "https://app.example.com:8443"},
     {"Origin": "null"},
     {"Origin": ""},
+    {"Origin": "http://["},
 ]
 ALLOWED: list[dict[str, str]] = [
     {},
@@ -80,3 +83,11 @@ async def test_nothing_is_asked_of_the_user_before(make_api: Make) -> None:
     api = make_api(auth={"authenticate": lambda _request: asked.append(1)})
     await api.post("/cancel?runId=x", headers=HOST | REFUSED[0])
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "null", "", "https://*.example.com", "https://app.example.com/", "app.example.com", 7]
+)
+def test_origins_that_can_not_be_allowed_are_refused(durably: Durably, origin: object) -> None:
+    with pytest.raises(ValidationError, match="allowed_origins"):
+        create_durably_handler(durably, allowed_origins=[origin])  # type: ignore[list-item]

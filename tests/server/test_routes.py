@@ -162,6 +162,13 @@ async def test_events_are_read_on_from_a_number(api: Api) -> None:
     assert [event["type"] for event in ends] == ["run:complete"]
 
 
+async def test_events_begin_with_the_oldest_that_the_log_still_has(api: Api) -> None:
+    await api.finish()
+    events = (await api.get("/events")).json()
+    await api.durably.store.prune_events(keep=2, limit=1000)
+    assert (await api.get("/events")).json() == events[-2:]
+
+
 async def test_health_tells_of_database_and_worker(api: Api) -> None:
     assert (await api.get("/healthz")).json() == {"status": "ok", "worker": "stopped"}
     api.durably.start()

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
-from durably_core.asgi import streams
+from durably_core import Durably, ValidationError
+from durably_core.asgi import create_durably_handler, streams
 from durably_core.asgi.streams import HEARTBEAT_S, OVER, Throttle, statuses_of
 from durably_core.events import EVENT_TYPES, RunComplete, RunEvent, RunProgress, StepStart
-from durably_core.feed import KEPT_BYTES, KEPT_EVENTS, READ_LIMIT, Entry
+from durably_core.feed import CHUNK_BYTES, KEPT_BYTES, READ_LIMIT, Entry
 from durably_core.models import Progress
+from durably_core.triggering import BatchItem
 from tests.conftest import PATIENCE_S, Gate, within
 from tests.server.conftest import Api, Make
 
@@ -206,6 +208,21 @@ async def test_client_that_knows_the_end_is_told_not_to_come_back(api: Api) -> N
     assert stream.text.endswith(OVER.decode())
 
 
+async def test_stream_of_a_run_ends_though_its_code_stopped_after_it_was_cancelled(
+    api: Api, gate: Gate
+) -> None:
+    run_id = await api.trigger("wait")
+    api.durably.start()
+    await gate.until_reached()
+    await api.post(f"/cancel?runId={run_id}")
+    await api.durably.stop()
+    log = await log_of(api)
+    assert log[-1]["type"] == "run:stop"
+    [number] = [str(event["sequence"]) for event in log if event["type"] == "run:cancel"]
+    stream = await api.stream(f"/subscribe?runId={run_id}", {"Last-Event-ID": number})
+    assert await stream.until_end() == []
+
+
 @pytest.mark.parametrize("number", ["1", "999"])  # pruned; of another database
 async def test_client_that_comes_back_too_late_is_told(api: Api, number: str) -> None:
     run_id = await api.finish()
@@ -288,19 +305,42 @@ async def test_streams_tell_the_last_events_and_end_with_the_engine(api: Api, ga
 # ---------------------------------------------------------------- slow clients
 
 
-async def test_slow_client_costs_nothing_and_misses_nothing(api: Api) -> None:
+async def test_slow_client_costs_nothing_and_misses_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durably_core.feed.KEPT_EVENTS", 200)
     slow = await api.stream("/runs/subscribe", room=1)
     quick = await api.stream("/runs/subscribe")
-    rounds, batch = 3, KEPT_EVENTS
+    rounds, batch = 3, 200
     for _ in range(rounds):
         items: list[dict[str, int]] = [{} for _ in range(batch)]
         await within(api.durably.jobs.count.batch_trigger(items))
     total = rounds * batch
     await quick.until("run:trigger", total)
     feed = api.durably.feed
-    assert len(feed._entries) <= 2 * KEPT_EVENTS
+    assert len(feed._entries) <= 2 * 200
     events = await slow.until("run:trigger", total)
     assert [event["sequence"] for event in events] == list(range(1, total + 1))
+
+
+@pytest.mark.parametrize("is_behind", [False, True])
+async def test_slow_client_holds_few_large_events(api: Api, is_behind: bool) -> None:
+    """Also where it reads the log itself, because the feed has dropped what comes next."""
+    with api.durably.feed.follow(0) as reader:
+        large = {"team": "a" * (CHUNK_BYTES // 5)}
+        await within(api.durably.jobs.count.batch_trigger([BatchItem(input={}, labels=large)] * 20))
+        if is_behind:
+            api.durably.feed._forget(20)
+        seen: list[int] = []
+        while len(seen) < 20:
+            entries = await within(reader.read(1))
+            assert sum(len(entry.wire) for entry in entries) <= CHUNK_BYTES
+            seen += numbers([*entries])
+        assert seen == list(range(1, 21))
+
+
+async def test_event_that_is_larger_than_a_chunk_is_told(api: Api) -> None:
+    stream = await api.stream("/runs/subscribe")
+    await api.trigger(labels={"team": "a" * (2 * CHUNK_BYTES)})
+    await stream.until("run:trigger")
 
 
 async def test_feed_keeps_few_large_events(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,3 +414,8 @@ async def test_no_window_passes_everything() -> None:
     throttle = Throttle(0)
     assert numbers(throttle.pass_on([progress(1), progress(2)])) == [1, 2]
     assert HEARTBEAT_S == 15
+
+
+def test_window_is_shorter_than_a_heartbeat(durably: Durably) -> None:
+    with pytest.raises(ValidationError, match="sse_throttle_ms"):
+        create_durably_handler(durably, sse_throttle_ms=round(HEARTBEAT_S * 1000))

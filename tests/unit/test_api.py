@@ -262,3 +262,16 @@ async def test_retriggered_run_shows_its_origin(engine: Durably) -> None:
     await within(engine.process_one())
     new = (await call(engine, "retrigger", runId=old))["runId"]
     assert (await call(engine, "getRun", runId=new))["retriggeredFrom"] == old
+
+
+async def test_several_runs_are_changed_by_one_operation(engine: Durably) -> None:
+    ids = [(await call(engine, "trigger", jobName="work", input={}))["runId"] for _ in range(2)]
+    cancelled = await call(engine, "cancelRuns", runIds=[*ids, "unknown"])
+    assert [(each["success"], each.get("code")) for each in cancelled] == [
+        (True, None),
+        (True, None),
+        (False, "not_found"),
+    ]
+    again = await call(engine, "retriggerRuns", runIds=ids)
+    deleted = await call(engine, "deleteRuns", runIds=[*ids, again[0]["newRunId"]])
+    assert [each["success"] for each in deleted] == [True, True, False]

@@ -123,6 +123,23 @@ async def test_other_addresses_are_warned_of(shell: Shell) -> None:
     await stopped(server)
 
 
+async def test_name_of_another_machine_is_refused(shell: Shell) -> None:
+    server, client = await served(shell)
+    async with client:
+        for host, status in (
+            ("evil.example", 403),
+            (f"evil.example:{client.base_url.port}", 403),
+            ("localhost.evil.example", 403),
+            ("127.0.0.1.evil.example", 403),
+            ("localhost:5173", 200),
+            ("app.localhost", 200),
+            ("[::1]:8000", 200),
+        ):
+            answer = await client.get("/api/durably/runs", headers={"Host": host})
+            assert (host, answer.status_code) == (host, status)
+    await stopped(server)
+
+
 def test_port_that_is_taken_is_told(run: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

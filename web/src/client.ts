@@ -12,6 +12,7 @@ import type {
   QueryParameters,
   QueryResult,
   RunFilter,
+  RunOutcome,
   RunStatus,
   Step,
   StorageInfo,
@@ -23,6 +24,9 @@ import type { EventListener, Transport } from './transport'
 import { HttpTransport, type HttpOptions } from './transports/http'
 import { WorkerPort, type WorkerPortOptions } from './transports/worker-port'
 import { triggerAndWait, waitForRun, type WaitOptions } from './waiting'
+
+/** How many runs the engine takes in one request. */
+const MOST_RUNS = 1000
 
 export interface CallOptions {
   /** Aborting gives up the answer. What was asked for may be done all the same. */
@@ -96,6 +100,10 @@ export interface Durably<Jobs extends object = RegisteredJobs> {
   /** Starts a new run with the input of a finished one. */
   retrigger(runId: string, options?: CallOptions): Promise<{ runId: string }>
   deleteRun(runId: string, options?: CallOptions): Promise<void>
+  /** The same for several runs, with what became of each: one that is refused stops no other. */
+  cancelRuns(runIds: readonly string[], options?: CallOptions): Promise<RunOutcome[]>
+  retriggerRuns(runIds: readonly string[], options?: CallOptions): Promise<RunOutcome[]>
+  deleteRuns(runIds: readonly string[], options?: CallOptions): Promise<RunOutcome[]>
   /** Deletes runs that ended before that time, those that ended first; tells how many. */
   purgeRuns(purge: { olderThan: Date; limit?: number }, options?: CallOptions): Promise<number>
 
@@ -222,6 +230,31 @@ class Client<Jobs extends object> implements Durably<Jobs> {
 
   async deleteRun(runId: string, options?: CallOptions): Promise<void> {
     await this.#transport.request('deleteRun', { runId }, options)
+  }
+
+  cancelRuns(runIds: readonly string[], options?: CallOptions): Promise<RunOutcome[]> {
+    return this.#ofSeveral('cancelRuns', runIds, options)
+  }
+
+  retriggerRuns(runIds: readonly string[], options?: CallOptions): Promise<RunOutcome[]> {
+    return this.#ofSeveral('retriggerRuns', runIds, options)
+  }
+
+  deleteRuns(runIds: readonly string[], options?: CallOptions): Promise<RunOutcome[]> {
+    return this.#ofSeveral('deleteRuns', runIds, options)
+  }
+
+  async #ofSeveral(
+    operation: 'cancelRuns' | 'retriggerRuns' | 'deleteRuns',
+    runIds: readonly string[],
+    options?: CallOptions,
+  ): Promise<RunOutcome[]> {
+    const answers: RunOutcome[][] = []
+    for (let begin = 0; begin < runIds.length; begin += MOST_RUNS) {
+      const body = { runIds: runIds.slice(begin, begin + MOST_RUNS) }
+      answers.push(await this.#transport.request(operation, body, options))
+    }
+    return answers.flat()
   }
 
   async purgeRuns(

@@ -44,6 +44,7 @@ export type {
   QueryResult,
   RunEvent,
   RunFilter,
+  RunOutcome,
   RunStatus,
   SetAsideDatabase,
   Step,

@@ -245,6 +245,12 @@ export interface TriggerResult {
   disposition: Disposition
 }
 
+/** What became of one of several runs. */
+export type RunOutcome =
+  /** `newRunId`: the run that repeats it, when it was retriggered. */
+  | { runId: string; success: true; newRunId?: string }
+  | { runId: string; success: false; error: string; code: string }
+
 export interface RunFilter {
   jobName?: string | readonly string[] | undefined
   status?: RunStatus | readonly RunStatus[] | undefined
@@ -292,6 +298,9 @@ export interface Operations {
   cancel: { in: { runId: string }; out: { success: true } }
   retrigger: { in: { runId: string }; out: { success: true; runId: string } }
   deleteRun: { in: { runId: string }; out: { success: true } }
+  cancelRuns: { in: { runIds: string[] }; out: RunOutcome[] }
+  retriggerRuns: { in: { runIds: string[] }; out: RunOutcome[] }
+  deleteRuns: { in: { runIds: string[] }; out: RunOutcome[] }
   purgeRuns: { in: { olderThan: string; limit?: number }; out: { deleted: number } }
   storage: { in: NoInput; out: StorageInfo }
   exportDatabase: { in: NoInput; out: Blob[] }

@@ -109,6 +109,9 @@ test('asks for what each operation is called on the wire', async () => {
   await durably.cancel('1')
   await durably.retrigger('1')
   await durably.deleteRun('1')
+  await durably.cancelRuns(['1', '2'])
+  await durably.retriggerRuns(['1'])
+  await durably.deleteRuns(['1'])
   await durably.purgeRuns({ olderThan: new Date(0) })
   expect(asked.map(({ method, path, body }) => `${method} ${path} ${body}`.trim())).toEqual([
     'POST trigger {"idempotencyKey":"k","labels":{"x":"y"},"jobName":"work","input":{"a":1}}',
@@ -122,6 +125,9 @@ test('asks for what each operation is called on the wire', async () => {
     'POST cancel?runId=1',
     'POST retrigger?runId=1',
     'DELETE run?runId=1',
+    'POST runs/cancel {"runIds":["1","2"]}',
+    'POST runs/retrigger {"runIds":["1"]}',
+    'POST runs/delete {"runIds":["1"]}',
     'POST runs/purge {"olderThan":"1970-01-01T00:00:00.000Z"}',
   ])
 })
@@ -525,4 +531,44 @@ test('a page where the API should be is told, whatever is asked', async () => {
   await expect(durably.trigger('work', {})).rejects.toMatchObject({ code: 'internal' })
   await expect(durably.getRuns()).rejects.toMatchObject({ code: 'internal' })
   expect(durably.status).toMatchObject({ state: 'failed', error: { code: 'internal' } })
+})
+
+test('a run that had ended before its stream began is not asked for again', async () => {
+  const wire = await streaming()
+  const { heard } = hearing(client(wire.api), { runId: 'a' })
+  await until(() => wire.streams.length === 1)
+  wire.streams[0]?.end('retry: 2147483647\n\n')
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+  expect([wire.streams.length, heard]).toEqual([1, ['open']])
+})
+
+test('asks to be told when events were lost', async () => {
+  const wire = await streaming({ 'Durably-Last-Event-ID': '41' })
+  const { heard } = hearing(client(wire.api))
+  await until(() => heard.length === 1)
+  wire.streams[0]?.end()
+  await until(() => wire.streams.length === 2)
+  expect(wire.asked.map(({ headers }) => headers['durably-resume'])).toEqual([undefined, 'exact'])
+})
+
+test('a server that was reached and lacks a route has not failed', async () => {
+  const { api } = await server((request, response, body) => {
+    if (request.url?.includes('/runs') === true) json([])(request, response, body)
+    else response.writeHead(404, { 'Content-Type': 'text/plain' }).end('Not Found')
+  })
+  const durably = client(api)
+  await durably.getRuns()
+  await expect(durably.getJobs()).rejects.toMatchObject({ code: 'not_found' })
+  expect(durably.status.state).toBe('ready')
+})
+
+test('several runs are asked for in portions that a server takes', async () => {
+  const { api, asked } = await server((request, response, body) => {
+    const { runIds } = JSON.parse(body) as { runIds: string[] }
+    json(runIds.map((runId) => ({ runId, success: true })))(request, response, body)
+  })
+  const runIds = Array.from({ length: 2001 }, (_, number) => `run-${number}`)
+  const outcomes = await client(api).deleteRuns(runIds)
+  expect(outcomes.map(({ runId }) => runId)).toEqual(runIds)
+  expect(asked).toHaveLength(3)
 })
