@@ -5,6 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from types import FrameType
 
 UVICORN = (sys.executable, "-m", "uvicorn", "app:app", "--app-dir", "server")
@@ -19,6 +21,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_for(port: int) -> None:
+    """Until the server is there: a page that comes before would show an error."""
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.1)
+
+
 def stop(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -26,16 +36,18 @@ def stop(_number: int, _frame: FrameType | None) -> None:
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     port = free_port()
+    api_url = {"API_URL": f"http://127.0.0.1:{port}"}
     # New code takes over the runs at once.
     drain = {"DRAIN_MS": "0"}
-    api = subprocess.Popen([*UVICORN, *RELOAD, "--port", str(port)], env=os.environ | drain)
-    page = subprocess.Popen([*VITE, *arguments], env=os.environ | {"API_URL": f"http://127.0.0.1:{port}"})
+    processes = [subprocess.Popen([*UVICORN, *RELOAD, "--port", str(port)], env=os.environ | drain)]
     try:
-        return page.wait()
+        wait_for(port)
+        processes.append(subprocess.Popen([*VITE, *arguments], env=os.environ | api_url))
+        return processes[-1].wait()
     except KeyboardInterrupt:
         return 0
     finally:
-        for process in (page, api):
+        for process in reversed(processes):
             process.terminate()
             process.wait()
 
