@@ -8,10 +8,12 @@ SEED ?= 1
 N ?= 200
 # How many processes test at a time.
 WORKERS ?= 2
-UNIT_TESTS := tests/unit tests/conformance tests/server tests/types
+UNIT_TESTS := tests/unit tests/conformance tests/server tests/types tests/examples
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
 WHEEL := build/durably-$(VERSION)-py3-none-any.whl
+# Those with a package.json of their own.
+WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -46,7 +48,7 @@ coverage: .setup-python .setup-web ## What of the engine those tests execute
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
+test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
@@ -92,7 +94,7 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
 
 clean: ## Remove everything that was built or installed
-	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/react_vite/node_modules bench/spa/node_modules bench/spa/dist \
+	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/*/node_modules examples/*/dist bench/spa/node_modules bench/spa/dist \
 	  tests/browser/original/node_modules
 
 # ---------------------------------------------------------------- what the targets need
@@ -155,8 +157,8 @@ $(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache_
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
 	@touch $@
 
-examples/react_vite/node_modules/.installed: $(NPM_PACKAGE) examples/react_vite/package.json examples/react_vite/package-lock.json
-	cd examples/react_vite && npm ci --prefer-offline --no-audit --no-fund --loglevel=error
+$(WEB_EXAMPLES:%=examples/%/node_modules/.installed): examples/%/node_modules/.installed: $(NPM_PACKAGE) examples/%/package.json examples/%/package-lock.json
+	cd examples/$* && npm ci --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
 # The page that runs the conformance suite in the browser. No bundle has it.

@@ -2,7 +2,9 @@
 
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +16,12 @@ from typing import IO
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLE = ROOT / "examples" / "react_vite"
+VITES_ADDRESS = r"Local: +(http://\S+)"
+UVICORNS_ADDRESS = r"Uvicorn running on (http://\S+)"
 ENVIRONMENT = os.environ | {
     "NO_COLOR": "1",
+    # The project's own commands, as in an environment that is active.
+    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
     "VIRTUAL_ENV": sys.prefix,
     "DURABLY_CACHE": str(ROOT / "build" / "cache"),
 }
@@ -81,22 +87,48 @@ class Project:
         return ["node", "node_modules/vite/bin/vite.js", *arguments]
 
 
-def address_in(output: IO[str]) -> str:
-    """The address that Vite prints."""
+def address_in(output: IO[str], pattern: str = VITES_ADDRESS) -> str:
+    """The address that Vite, or another command, prints."""
     said = ""
     for line in output:
         said += line
-        if address := re.search(r"Local: +(http://\S+)", line):
+        if address := re.search(pattern, line):
             return address[1]
-    raise AssertionError(f"Vite has ended: {said}")
+    raise AssertionError(f"It has ended: {said}")
 
 
-def copy_example(folder: Path) -> Project:
+@contextmanager
+def running(command: str, folder: Path, address: str) -> Iterator[str]:
+    """The address that the command tells: the first group of that pattern."""
+    # A session of its own: npm's shell does not pass on the signal.
+    process = subprocess.Popen(
+        shlex.split(command),
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        try:
+            found = address_in(output, address)
+            reader = threading.Thread(target=output.read)
+            reader.start()
+            yield found
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+        reader.join()
+
+
+def copy_example(folder: Path, example: Path = EXAMPLE) -> Project:
     """With what is installed in it, which takes no room: those files are the same."""
-    assert (EXAMPLE / "node_modules/.installed").exists(), "run `make test-browser`, which installs the example"
-    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    assert (example / "node_modules/.installed").exists(), "run `make test-browser`, which installs the example"
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns("node_modules", "dist", "*.db*"))
     shutil.copytree(
-        EXAMPLE / "node_modules",
+        example / "node_modules",
         folder / "node_modules",
         copy_function=link,
         symlinks=True,
