@@ -42,7 +42,7 @@ test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeS
 	$(BIN)/coverage run -m pytest tests/unit tests/conformance tests/server tests/types
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
+test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html examples/react_vite/node_modules/.installed ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(BROWSERS) --dist loadfile tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
@@ -133,6 +133,10 @@ build/page/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
 	cd web && npm run --silent build
 	@touch $@
 
+build/console/index.html: $(shell find web/console web/src -type f) web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:console
+	@touch $@
+
 build/demo/index.html: build/page/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
 	@touch $@
@@ -144,7 +148,7 @@ $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/
 	cd web && npm run --silent build:package && npm pack --silent --pack-destination ../build
 	@touch $@
 
-$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE | $(VENV)/.installed
+$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
 	@touch $@
 

@@ -5,9 +5,13 @@ from typing import Annotated
 
 import typer
 
+from spa_runtime.dev import dev
+from spa_runtime.site import build
 from spa_runtime.types_file import check_types, write_types
 
 app = typer.Typer()
+app.command()(dev)
+app.command()(build)
 
 
 @app.command()

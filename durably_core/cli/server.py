@@ -6,10 +6,13 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -22,6 +25,8 @@ from durably_core.durably import Durably
 from durably_core.errors import ConflictError, NotFoundError
 
 API = "/api/durably"
+PAGES = "durably.pages"
+"""The group of entry points. Each is a function that tells the folder of a page."""
 LAST_WORDS_S = 0.5
 """How long streams may take to tell how the last runs ended, and then all answers to end."""
 
@@ -33,6 +38,9 @@ class Site:
     host: str
     port: int
     page: Path | None
+    """A folder with a page of one's own."""
+    has_console: bool
+    """Whether the packed page is served, if it is installed."""
     is_worker: bool
 
 
@@ -87,7 +95,26 @@ def _app(durably: Durably, site: Site) -> Starlette:
         if not (site.page / "index.html").is_file():
             raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
         routes.append(Mount("/", StaticFiles(directory=site.page, html=True)))
+    elif site.has_console and (console := _find_console()) is not None:
+        routes.append(Route("/config.json", _answer_config))
+        routes.append(Mount("/", StaticFiles(directory=console, html=True)))
     return Starlette(routes=routes)
+
+
+def _find_console() -> Path | None:
+    """The page for any engine, if what brings it is installed whole."""
+    entry = next(iter(entry_points(group=PAGES, name="console")), None)
+    if entry is None:
+        return None
+    try:
+        page: Path = entry.load()()
+    except NotFoundError:
+        return None
+    return page
+
+
+async def _answer_config(_request: Request) -> Response:
+    return JSONResponse({"api": API.removeprefix("/")}, headers={"Cache-Control": "no-cache"})
 
 
 def _bound(site: Site) -> socket.socket:
