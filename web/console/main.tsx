@@ -6,6 +6,7 @@ import { App } from './app'
 import { loadConfig, type Config } from './config'
 import './console.css'
 import { DevPanel } from './dev/dev-panel'
+import { sentenceOf } from './sentence-of'
 
 declare global {
   interface Window {
@@ -21,7 +22,7 @@ const root = createRoot(element)
 try {
   root.render(<StrictMode>{pageOf(await loadConfig())}</StrictMode>)
 } catch (error) {
-  root.render(<p role="alert">{error instanceof Error ? error.message : String(error)}</p>)
+  root.render(<p role="alert">{sentenceOf(error)}</p>)
 }
 
 function pageOf({ api, dev }: Config): ReactNode {

@@ -1,6 +1,8 @@
 import type { Json } from 'durably'
 
-interface Schema { [key: string]: Json }
+interface Schema {
+  [key: string]: Json
+}
 
 /** Models may contain themselves. */
 const DEEPEST = 8

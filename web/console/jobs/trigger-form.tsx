@@ -2,7 +2,7 @@ import type { JobInfo } from 'durably'
 import { useDurably } from 'durably/react'
 import { useId, useState, type ReactNode } from 'react'
 import { printJson } from '../format'
-import { refusalOf, type Refusal } from '../refusal'
+import { sentenceOf } from '../sentence-of'
 import { selectRun } from '../selection'
 import { defaultInput } from './default-input'
 
@@ -12,7 +12,7 @@ const MOST_ROWS = 16
 export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
   const { durably } = useDurably()
   const [draft, setDraft] = useState<string | null>(null)
-  const [refusal, setRefusal] = useState<Refusal | null>(null)
+  const [refusal, setRefusal] = useState<string | null>(null)
   const [isBusy, setIsBusy] = useState(false)
   const id = useId()
   const text = draft ?? printJson(defaultInput(job.inputSchema))
@@ -25,7 +25,7 @@ export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
       const { runId } = await durably.trigger(job.name, parsed(text))
       selectRun(runId)
     } catch (error) {
-      setRefusal(refusalOf(error))
+      setRefusal(sentenceOf(error))
     } finally {
       setIsBusy(false)
     }
@@ -61,28 +61,13 @@ export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
         )}
       </div>
       <div id={`${id}-refusal`} role="alert">
-        {refusal !== null && <RefusalWords {...refusal} />}
+        {refusal !== null && <p>{refusal}</p>}
       </div>
       <details>
         <summary>Schema of the input</summary>
         <pre tabIndex={0}>{printJson(job.inputSchema)}</pre>
       </details>
     </form>
-  )
-}
-
-function RefusalWords({ message, issues }: Refusal): ReactNode {
-  return (
-    <>
-      <p>{message}</p>
-      {issues.length > 0 && (
-        <ul>
-          {issues.map((issue) => (
-            <li key={issue}>{issue}</li>
-          ))}
-        </ul>
-      )}
-    </>
   )
 }
 

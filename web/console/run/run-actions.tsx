@@ -1,7 +1,7 @@
 import type { ClientRun } from 'durably'
 import { useRunActions } from 'durably/react'
 import { useState, type ReactNode } from 'react'
-import { refusalOf } from '../refusal'
+import { sentenceOf } from '../sentence-of'
 import { selectRun } from '../selection'
 
 /** What can be done with a run, and why it could not be done. */
@@ -18,7 +18,7 @@ export function RunActions({ run }: { run: ClientRun }): ReactNode {
     try {
       await work()
     } catch (error) {
-      setRefusal(refusalOf(error).message)
+      setRefusal(sentenceOf(error))
     } finally {
       setIsBusy(false)
       setIsAsking(false)

@@ -1,5 +1,6 @@
 import type { ClientRun } from 'durably'
 import type { ReactNode } from 'react'
+import { Traceback } from './traceback'
 
 export function RunError({ run }: { run: ClientRun }): ReactNode {
   if (run.status !== 'failed') return null
@@ -14,14 +15,7 @@ export function RunError({ run }: { run: ClientRun }): ReactNode {
           In the step <span className="name">{run.failedStepName}</span>.
         </p>
       )}
-      {run.errorTraceback !== null && (
-        <details open>
-          <summary>Traceback</summary>
-          <pre tabIndex={0} aria-label="Traceback">
-            {run.errorTraceback}
-          </pre>
-        </details>
-      )}
+      {run.errorTraceback !== null && <Traceback text={run.errorTraceback} />}
     </section>
   )
 }
