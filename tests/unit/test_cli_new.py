@@ -109,10 +109,11 @@ def test_without_a_terminal_no_one_is_asked(
 @pytest.fixture
 def asked(folder: Path) -> Path:
     with terminal("new", "mine") as person:
-        person.until("Which")
+        person.until("Which [spa]: ")
         assert [sentence for sentence in SENTENCES.values() if sentence not in person.shown] == []
+        person.shown = ""
         person.type("both\n")
-        person.until("both\r\nWhich")
+        person.until("Which [spa]: ")
         person.type("server\n")
         assert person.end() == 0
     return folder / "mine"
