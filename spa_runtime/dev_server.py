@@ -68,6 +68,8 @@ async def serve(project: Project, port: int, *, opens_browser: bool) -> None:
         )
         server = Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        # A page that is opened before the server runs waits for it, instead of being refused.
+        listener.listen()
         address = f"http://localhost:{listener.getsockname()[1]}/"
         typer.echo(f"\n  Durably is at {address}   (Ctrl+C stops it)\n")
         if opens_browser:

@@ -57,14 +57,15 @@ async def serve(durably: Durably, site: Site, lines: EventLines, drain_ms: int) 
 
     Raises ``NotFoundError`` for a page that is not there, ``ConflictError`` for a port that can't be had.
     """
+    page = _find_page(site)
     server = Server(
-        uvicorn.Config(_app(durably, site), lifespan="off", ws="none", log_config=None, access_log=False)
+        uvicorn.Config(_app(durably, site, page), lifespan="off", ws="none", log_config=None, access_log=False)
     )
     with _bound(site) as listener, listening() as stop:
         try:
             await (durably.init() if site.is_worker else durably.migrate())
             serving = asyncio.create_task(server.serve(sockets=[listener]))
-            _tell_start(durably, site, lines, listener.getsockname()[1])
+            _tell_start(durably, site, page, lines, listener.getsockname()[1])
             stopping = asyncio.create_task(stop.asked.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -88,29 +89,32 @@ async def _leave(durably: Durably, lines: EventLines, drain_ms: int, serving: as
     await asyncio.wait([serving], timeout=LAST_WORDS_S)
 
 
-def _app(durably: Durably, site: Site) -> Starlette:
+def _app(durably: Durably, site: Site, page: Path | None) -> Starlette:
     handler = create_durably_handler(durably)
     routes: list[BaseRoute] = [Mount(API, handler), Route("/healthz", handler)]
-    if site.page is not None:
-        if not (site.page / "index.html").is_file():
-            raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
-        routes.append(Mount("/", StaticFiles(directory=site.page, html=True)))
-    elif site.has_console and (console := _find_console()) is not None:
-        routes.append(Route("/config.json", _answer_config))
-        routes.append(Mount("/", StaticFiles(directory=console, html=True)))
+    if page is not None:
+        if site.page is None:
+            # The console: its own has the engine in the browser.
+            routes.append(Route("/config.json", _answer_config))
+        routes.append(Mount("/", StaticFiles(directory=page, html=True)))
     return Starlette(routes=routes)
+
+
+def _find_page(site: Site) -> Path | None:
+    if site.page is None:
+        return _find_console() if site.has_console else None
+    if not (site.page / "index.html").is_file():
+        raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
+    return site.page
 
 
 def _find_console() -> Path | None:
     """The page for any engine, if what brings it is installed whole."""
     entry = next(iter(entry_points(group=PAGES, name="console")), None)
-    if entry is None:
-        return None
     try:
-        page: Path = entry.load()()
+        return None if entry is None else Path(entry.load()())
     except NotFoundError:
         return None
-    return page
 
 
 async def _answer_config(_request: Request) -> Response:
@@ -129,14 +133,15 @@ def _bound(site: Site) -> socket.socket:
         ) from error
 
 
-def _tell_start(durably: Durably, site: Site, lines: EventLines, port: int) -> None:
+def _tell_start(durably: Durably, site: Site, page: Path | None, lines: EventLines, port: int) -> None:
     host = f"[{site.host}]" if ":" in site.host else site.host
     url = f"http://{host}:{port}"
     database = path_of(durably) or "its store"
     what = "serving and executing" if site.is_worker else "serving, not executing,"
+    where = f"{url}{API}" if page is None else f"{url}, the API at {url}{API}"
     lines.tell(
         "start",
-        f"{what} {database}: {url}{API}. Stop with Ctrl-C.",
+        f"{what} {database}: {where}. Stop with Ctrl-C.",
         database=database,
         url=url,
         pid=os.getpid(),

@@ -41,7 +41,7 @@ def test_installed_package_describes_jobs(installed: Path, tmp_path: Path) -> No
 
 
 def test_installed_package_has_the_console_and_the_templates(installed: Path, tmp_path: Path) -> None:
-    program = "import sys; from spa_runtime import new, pages; print(pages.console()); new.new('mine', new.Mode.server)"
+    program = "from spa_runtime import new, pages; print(pages.console()); new.new('mine', new.Mode.server)"
     environment = os.environ | {"PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", program],
