@@ -34,9 +34,14 @@ export function DevPanel({ dev }: { dev: DevConfig }): ReactNode {
         {error.place !== null && <strong>{error.place}: </strong>}
         {error.message}
       </p>
-      {error.frame !== null && <pre>{error.frame}</pre>}
+      {error.frame !== null && (
+        <pre tabIndex={0} aria-label="Where it is">
+          {error.frame}
+        </pre>
+      )}
       <p className="quiet">
-        This message goes when it is mended. Until then the page has the jobs as they were.
+        This message goes when it is mended.
+        {dev.build !== null && ' Until then the page has the jobs as they were.'}
       </p>
     </div>
   )
