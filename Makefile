@@ -48,7 +48,7 @@ coverage: .setup-python .setup-web ## What of the engine those tests execute
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
-test-browser: .browser build build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
+test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
 test-package: package .setup-web ## The npm package and the wheel, as an application has them
@@ -142,6 +142,10 @@ build/page/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
 	cd web && npm run --silent build
 	@touch $@
 
+build/console/index.html: $(shell find web/console web/src -type f) web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:console
+	@touch $@
+
 build/demo/index.html: build/page/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
 	@touch $@
@@ -153,7 +157,7 @@ $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/
 	cd web && npm run --silent build:package && npm pack --silent --pack-destination ../build
 	@touch $@
 
-$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') pyproject.toml README.md LICENSE | $(VENV)/.installed
+$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
 	@touch $@
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from durably_core.durably import Durably
@@ -107,7 +107,14 @@ class Query(Body):
 
 
 class SeveralRuns(Body):
-    run_ids: list[str] = Field(min_length=1, max_length=1000)
+    run_ids: list[str] = Field(min_length=1, max_length=1000, json_schema_extra={"uniqueItems": True})
+
+    @field_validator("run_ids")
+    @classmethod
+    def _different(cls, run_ids: list[str]) -> list[str]:
+        if len(set(run_ids)) < len(run_ids):
+            raise ValueError("Each run may be named once")
+        return run_ids
 
 
 class Purge(Body):

@@ -6,6 +6,7 @@ itself, so that no reader can make the others wait or the memory grow.
 
 import asyncio
 import contextlib
+import logging
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
@@ -31,6 +32,8 @@ CHUNK_BYTES = 100_000
 PACE_S = 0.01
 """Where one commit follows the other, the log is read this often and not after each of them."""
 
+
+_log = logging.getLogger("durably")
 
 LAST_WORDS_S = 1.0
 """How long readers may take to pass on what they have read when the engine is closed."""
@@ -90,6 +93,10 @@ class Feed:
 
     async def close(self) -> None:
         """Readers get what the log holds, and then a ``StorageError``. Returns when they have left, or soon."""
+        if self._follower is not None:
+            # Not beside it: both would read the same, and readers hear it twice.
+            self._follower.cancel()
+            await asyncio.wait([self._follower])
         while self._readers and await self._read():
             pass
         self._closed = True
@@ -136,6 +143,11 @@ class Feed:
         self._complete_after = self._newest = newest
 
     async def _read_on(self) -> None:
+        # Who came back after long does not hold up those who follow what happens now.
+        with contextlib.suppress(StorageError):
+            newest = await self._store.get_newest_event()
+            if newest - self._newest > KEPT_EVENTS:
+                self._forget(newest - KEPT_EVENTS)
         while True:
             self._changed.clear()
             if await self._read():
@@ -151,6 +163,9 @@ class Feed:
             return await self._skip()
         except StorageError:
             return False  # whoever reads the log for themselves hears of it there
+        except Exception:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
+            _log.exception("The log of events could not be read.")
+            return False
         self._add([Entry.of(event) for event in read])
         return len(read) == READ_LIMIT
 

@@ -15,6 +15,8 @@ from durably_core.options import Options, check_ms
 from durably_core.store.base import Coalesce, NewRun
 from durably_core.values import storable
 
+MAX_LABELS = 100
+MAX_LABEL_LENGTH = 1000
 LABEL_KEY = re.compile(r"[A-Za-z0-9_./-]{1,256}")
 
 
@@ -57,6 +59,8 @@ def check_labels(labels: Any) -> dict[str, str]:
     """Labels as they are stored and looked for. Raises ``ValidationError``."""
     if not isinstance(labels, Mapping):
         raise ValidationError(f"labels must map names to texts, not {labels!r}.")
+    if len(labels) > MAX_LABELS:
+        raise ValidationError(f"A run may have {MAX_LABELS} labels, not {len(labels)}. What is more, is input.")
     for label, value in labels.items():
         if not isinstance(label, str) or not LABEL_KEY.fullmatch(label):
             raise ValidationError(
@@ -64,6 +68,11 @@ def check_labels(labels: Any) -> dict[str, str]:
             )
         if not isinstance(value, str) or storable(value) != value:
             raise ValidationError(f"The label {label!r} must have a text as its value, not {value!r}.")
+        if len(value) > MAX_LABEL_LENGTH:
+            raise ValidationError(
+                f"The label {label!r} has {len(value)} characters; {MAX_LABEL_LENGTH} are the most. Every "
+                "event of a run carries its labels: what is longer, is input."
+            )
     return dict(labels)
 
 

@@ -27,7 +27,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/react/**', 'demo/**', 'hooks/**'],
+    files: ['src/react/**', 'demo/**', 'console/**', 'hooks/**'],
     extends: [reactHooks.configs.flat['recommended-latest']],
   },
 )

@@ -280,7 +280,7 @@ async def healthz(request: Request) -> ASGIApp:
     try:
         await durably.get_newest_event()
     except DurablyError as error:
-        return answered({"status": "failing", "error": error.message}, status=503)
+        return answered({"status": "failing", "code": error.code}, status=503)
     return answered({"status": "ok", "worker": durably.worker_state})
 
 

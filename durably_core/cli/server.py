@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +31,8 @@ from durably_core.errors import ConflictError, NotFoundError
 
 API = "/api/durably"
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+PAGES = "durably.pages"
+"""The group of entry points. Each is a function that tells the folder of a page."""
 LAST_WORDS_S = 0.5
 """How long answers may take to end."""
 
@@ -40,6 +44,9 @@ class Site:
     host: str
     port: int
     page: Path | None
+    """A folder with a page of one's own."""
+    has_console: bool
+    """Whether the packed page is served, if it is installed."""
     is_worker: bool
 
 
@@ -56,14 +63,15 @@ async def serve(durably: Durably, site: Site, lines: EventLines, drain_ms: int) 
 
     Raises ``NotFoundError`` for a page that is not there, ``ConflictError`` for a port that can't be had.
     """
+    page = _find_page(site)
     server = Server(
-        uvicorn.Config(_app(durably, site), lifespan="off", ws="none", log_config=None, access_log=False)
+        uvicorn.Config(_app(durably, site, page), lifespan="off", ws="none", log_config=None, access_log=False)
     )
     with _bound(site) as listener, listening() as stop:
         try:
             await (durably.init() if site.is_worker else durably.migrate())
             serving = asyncio.create_task(server.serve(sockets=[listener]))
-            _tell_start(durably, site, lines, listener.getsockname()[1])
+            _tell_start(durably, site, page, lines, listener.getsockname()[1])
             stopping = asyncio.create_task(stop.asked.wait())
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
@@ -108,14 +116,36 @@ def _is_local(host: str) -> bool:
     return name == "" or name == "localhost" or name.endswith(".localhost")
 
 
-def _app(durably: Durably, site: Site) -> Starlette:
+def _app(durably: Durably, site: Site, page: Path | None) -> Starlette:
     handler = create_durably_handler(durably)
     routes: list[BaseRoute] = [Mount(API, handler), Route("/healthz", handler)]
-    if site.page is not None:
-        if not (site.page / "index.html").is_file():
-            raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
-        routes.append(Mount("/", StaticFiles(directory=site.page, html=True)))
+    if page is not None:
+        if site.page is None:
+            # The console: its own has the engine in the browser.
+            routes.append(Route("/config.json", _answer_config))
+        routes.append(Mount("/", StaticFiles(directory=page, html=True)))
     return Starlette(routes=routes, middleware=[Middleware(LocalOnly)] if site.host in LOCAL else [])
+
+
+def _find_page(site: Site) -> Path | None:
+    if site.page is None:
+        return _find_console() if site.has_console else None
+    if not (site.page / "index.html").is_file():
+        raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
+    return site.page
+
+
+def _find_console() -> Path | None:
+    """The page for any engine, if what brings it is installed whole."""
+    entry = next(iter(entry_points(group=PAGES, name="console")), None)
+    try:
+        return None if entry is None else Path(entry.load()())
+    except NotFoundError:
+        return None
+
+
+async def _answer_config(_request: Request) -> Response:
+    return JSONResponse({"api": API.removeprefix("/")}, headers={"Cache-Control": "no-cache"})
 
 
 def _bound(site: Site) -> socket.socket:
@@ -130,14 +160,15 @@ def _bound(site: Site) -> socket.socket:
         ) from error
 
 
-def _tell_start(durably: Durably, site: Site, lines: EventLines, port: int) -> None:
+def _tell_start(durably: Durably, site: Site, page: Path | None, lines: EventLines, port: int) -> None:
     host = f"[{site.host}]" if ":" in site.host else site.host
     url = f"http://{host}:{port}"
     database = path_of(durably) or "its store"
     what = "serving and executing" if site.is_worker else "serving, not executing,"
+    where = f"{url}{API}" if page is None else f"{url}, the API at {url}{API}"
     lines.tell(
         "start",
-        f"{what} {database}: {url}{API}. Stop with Ctrl-C.",
+        f"{what} {database}: {where}. Stop with Ctrl-C.",
         database=database,
         url=url,
         pid=os.getpid(),

@@ -28,6 +28,8 @@ def test_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
         "spa_runtime",
     }
     assert {"spa_runtime/pyodide-requirements.txt", "durably_core/py.typed"} <= set(names)
+    assert {"spa_runtime/console/index.html", "spa_runtime/console/config.json"} <= set(names)
+    assert {"spa_runtime/templates/common/dot-gitignore", "spa_runtime/templates/server/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
 
@@ -36,6 +38,21 @@ def test_installed_package_describes_jobs(installed: Path, tmp_path: Path) -> No
     environment = os.environ | {"PYTHONPATH": str(installed)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
     assert [job["name"] for job in json.loads(done.stdout)["jobs"]] == ["import-csv"]
+
+
+def test_installed_package_has_the_console_and_the_templates(installed: Path, tmp_path: Path) -> None:
+    program = "from spa_runtime import new, pages; print(pages.console()); new.new('mine', new.Mode.server)"
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.startswith(f"{installed / 'spa_runtime/console'}\n")
+    assert (tmp_path / "mine/.gitignore").is_file()
 
 
 def test_commands_but_serve_need_no_web_framework() -> None:

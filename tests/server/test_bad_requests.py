@@ -12,6 +12,11 @@ from tests.server.conftest import Api, Make
 
 JSON = {"Content-Type": "application/json"}
 
+
+def labelled(labels: dict[str, str]) -> str:
+    return json.dumps({"jobName": "count", "input": {}, "labels": labels})
+
+
 BAD_BODIES = [
     ("/trigger", "", 400, "needs a JSON object"),
     ("/trigger", "  ", 400, "needs a JSON object"),
@@ -48,6 +53,19 @@ BAD_BODIES = [
     ),
     ("/runs/cancel", '{"runIds": []}', 400, "runIds"),
     ("/runs/delete", '{"runIds": [7]}', 400, "runIds"),
+    ("/runs/retrigger", '{"runIds": ["a", "a"]}', 400, "Each run may be named once"),
+    (
+        "/trigger",
+        '{"jobName": "count", "input": {}, "labels": {"a": "' + "x" * 1001 + '"}}',
+        400,
+        "1000 are the most",
+    ),
+    (
+        "/trigger",
+        json.dumps({"jobName": "count", "input": {}, "labels": {f"a{n}": "" for n in range(101)}}),
+        400,
+        "100 labels",
+    ),
     ("/runs/purge", '{"olderThan": "yesterday"}', 400, "olderThan"),
     ("/runs/purge", '{"olderThan": "2024-01-01T00:00:00"}', 400, "timezone"),
     ("/runs/purge", '{"olderThan": "2024-01-01T00:00:00Z", "limit": -1}', 400, "limit"),

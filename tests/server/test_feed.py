@@ -93,6 +93,27 @@ async def test_reader_whose_place_was_pruned_is_told(feed: Feed, probe: StorePro
             assert await numbers(later, 1) == [11]
 
 
+async def test_feed_begins_near_the_end_of_a_long_log(feed: Feed, probe: StoreProbe) -> None:
+    await probe.as_store.enqueue(runs(3 * KEPT))
+    with feed.follow(0) as slow:
+        assert await numbers(slow, 3 * KEPT) == list(range(1, 3 * KEPT + 1))
+        assert feed._complete_after == 2 * KEPT
+
+
+async def test_fault_in_reading_is_logged_and_not_the_end(
+    feed: Feed, probe: StoreProbe, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def break_once() -> None:
+        probe.heal()
+        raise KeyError("an event of a newer version")
+
+    probe.before["get_events"] = break_once
+    with feed.follow(0) as reader:
+        await probe.as_store.enqueue(runs(1))
+        assert await numbers(reader, 1) == [1]
+    assert "an event of a newer version" in caplog.text
+
+
 async def test_feed_goes_on_when_the_storage_does(feed: Feed, probe: StoreProbe) -> None:
     with feed.follow(0) as reader:
         probe.fail("get_events")

@@ -175,7 +175,7 @@ async def test_health_tells_of_database_and_worker(api: Api) -> None:
     assert (await api.get("/healthz")).json() == {"status": "ok", "worker": "running"}
     await api.durably.close()
     answer = await api.get("/healthz")
-    assert (answer.status_code, answer.json()["status"]) == (503, "failing")
+    assert (answer.status_code, answer.json()) == (503, {"status": "failing", "code": "storage"})
 
 
 async def test_answers_tell_the_version(api: Api) -> None:

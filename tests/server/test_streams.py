@@ -9,11 +9,13 @@ from durably_core import Durably, ValidationError
 from durably_core.asgi import create_durably_handler, streams
 from durably_core.asgi.streams import HEARTBEAT_S, OVER, Throttle, statuses_of
 from durably_core.events import EVENT_TYPES, RunComplete, RunEvent, RunProgress, StepStart
-from durably_core.feed import CHUNK_BYTES, KEPT_BYTES, READ_LIMIT, Entry
+from durably_core.feed import KEPT_BYTES, READ_LIMIT, Entry
 from durably_core.models import Progress
 from durably_core.triggering import BatchItem
 from tests.conftest import PATIENCE_S, Gate, within
 from tests.server.conftest import Api, Make
+
+SMALL_CHUNK = 1000
 
 
 async def log_of(api: Api) -> list[dict[str, Any]]:
@@ -322,24 +324,28 @@ async def test_slow_client_costs_nothing_and_misses_nothing(api: Api, monkeypatc
 
 
 @pytest.mark.parametrize("is_behind", [False, True])
-async def test_slow_client_holds_few_large_events(api: Api, is_behind: bool) -> None:
+async def test_slow_client_holds_few_large_events(
+    api: Api, is_behind: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Also where it reads the log itself, because the feed has dropped what comes next."""
+    monkeypatch.setattr("durably_core.feed.CHUNK_BYTES", SMALL_CHUNK)
     with api.durably.feed.follow(0) as reader:
-        large = {"team": "a" * (CHUNK_BYTES // 5)}
+        large = {"team": "a" * (SMALL_CHUNK // 5)}
         await within(api.durably.jobs.count.batch_trigger([BatchItem(input={}, labels=large)] * 20))
         if is_behind:
             api.durably.feed._forget(20)
         seen: list[int] = []
         while len(seen) < 20:
             entries = await within(reader.read(1))
-            assert sum(len(entry.wire) for entry in entries) <= CHUNK_BYTES
+            assert sum(len(entry.wire) for entry in entries) <= SMALL_CHUNK
             seen += numbers([*entries])
         assert seen == list(range(1, 21))
 
 
-async def test_event_that_is_larger_than_a_chunk_is_told(api: Api) -> None:
+async def test_event_that_is_larger_than_a_chunk_is_told(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durably_core.feed.CHUNK_BYTES", SMALL_CHUNK // 5)
     stream = await api.stream("/runs/subscribe")
-    await api.trigger(labels={"team": "a" * (2 * CHUNK_BYTES)})
+    await api.trigger(labels={"team": "a" * SMALL_CHUNK})
     await stream.until("run:trigger")
 
 

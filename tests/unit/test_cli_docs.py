@@ -13,7 +13,9 @@ from durably_core.cli.trigger import EXIT_CODES, TIMED_OUT
 
 DOCS = (Path(__file__).parent.parent.parent / "docs" / "cli.md").read_text()
 COMMANDS: dict[str, Any] = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
-NAMES = [command.__name__ for command in OWN]
+BROUGHT = ["new", "dev", "build"]
+"""By the browser's half."""
+NAMES = [*BROUGHT, *(command.__name__ for command in OWN)]
 
 
 def options_of(command: str) -> set[str]:

@@ -34,7 +34,7 @@ async def stopped(server: Process) -> list[str]:
 
 
 async def test_run_is_triggered_and_executed(shell: Shell) -> None:
-    server, client = await served(shell)
+    server, client = await served(shell, "--no-page")
     async with client:
         answer = await client.post("/api/durably/trigger", json={"jobName": "note", "input": {}})
         run = await shell.end_of(answer.json()["runId"])
@@ -156,6 +156,12 @@ def test_page_that_is_not_there_is_told(run: Command, folder: Path) -> None:
         "durably: There is no page in page: it needs an index.html.\n"
     )
     assert not (folder / "durably.db").exists()
+
+
+def test_page_and_none_is_refused(run: Command) -> None:
+    assert run("serve", "jobs.py", "--page", "page", "--no-page").err == (
+        "durably: There is either a page or none: leave out --page or --no-page.\n"
+    )
 
 
 def test_missing_extra_is_named(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,82 @@
+"""``durably build``: jobs become a static site, with the console or a page of one's own."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from durably_core.errors import NotFoundError, ValidationError
+from spa_runtime import bundle, pages, wheels
+from spa_runtime.checking import Fault, check_jobs
+from spa_runtime.pyodide_folder import find_pyodide
+
+JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
+Output = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FOLDER", help="The site. Replaced as a whole.")
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--page", metavar="FOLDER", help="A built page with an index.html. [default: console]"),
+]
+Pyodide = Annotated[
+    Path | None,
+    typer.Option(
+        "--pyodide", metavar="FOLDER", help="The npm package pyodide. [default: the nearest in node_modules]"
+    ),
+]
+Wheels = Annotated[
+    Path | None,
+    typer.Option(
+        "--wheels", metavar="FOLDER", help="What the engine needs in the browser. [default: the user's cache]"
+    ),
+]
+
+
+def build(
+    jobs: JobFile,
+    output: Output = Path("dist"),
+    page: Page = None,
+    pyodide: Pyodide = None,
+    wheels: Wheels = None,
+) -> None:
+    """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
+    page = pages.console() if page is None else page
+    if not (page / "index.html").is_file():
+        raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
+    typer.echo(f"checking {jobs}", err=True)
+    names = check_jobs(jobs)
+    if isinstance(names, Fault):
+        raise ValidationError(names.text)
+    sources = runtime_sources(jobs, pyodide, wheels)
+    typer.echo(f"packing {', '.join(names)}", err=True)
+    planned = bundle.plan(
+        bundle.Sources(jobs=sources.jobs, pyodide=sources.pyodide, wheels=sources.wheels, page=page)
+    )
+    bundle.write(planned, output)
+    _tell(output, planned)
+
+
+def runtime_sources(jobs: Path, pyodide: Path | None, wheel_folder: Path | None) -> bundle.RuntimeSources:
+    """What is given, and the rest from where it usually is. Raises ``NotFoundError`` for what is nowhere."""
+    if not jobs.is_file():
+        raise NotFoundError(f"There is no job file {jobs}.")
+    return bundle.RuntimeSources(
+        jobs=jobs, pyodide=find_pyodide(pyodide, jobs), wheels=wheel_folder or wheels.cached()
+    )
+
+
+def _tell(output: Path, planned: bundle.Plan) -> None:
+    sizes: Counter[str] = Counter()
+    for name in planned.files:
+        sizes[_part(name)] += (output / name).stat().st_size
+    for part, size in sizes.items():
+        typer.echo(f"  {part:16} {size / 1e6:5.1f} MB")
+    typer.echo(f"{output}: {len(planned.files)} files, {sizes.total() / 1e6:.1f} MB. Look at it:")
+    typer.echo(f"  python -m spa_runtime serve {output}")
+
+
+def _part(name: str) -> str:
+    if not name.startswith("durably/"):
+        return "page"
+    return "Pyodide" if name.startswith("durably/pyodide-") else "engine and jobs"

@@ -1,0 +1,108 @@
+"""``durably build``: what it makes, and what it says when something is missing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spa_runtime import pages, pyodide_folder
+from spa_runtime.bundle import PYODIDE_FILES
+from tests.unit.conftest import Command
+
+
+@pytest.fixture
+def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A console that is installed."""
+    (folder / "console").mkdir()
+    (folder / "console/index.html").write_text("<h1>Console</h1>")
+    (folder / "console/config.json").write_text("{}")
+    monkeypatch.setattr(pages, "PACKED", folder / "console")
+    return folder / "console"
+
+
+@pytest.fixture
+def pyodide(folder: Path) -> Path:
+    """What is read of the npm package, with files that say nothing."""
+    package = folder / "node_modules/pyodide"
+    package.mkdir(parents=True)
+    for name in PYODIDE_FILES:
+        (package / name).write_text(json.dumps({"info": {"python": "3.14.0"}}))
+    (package / "package.json").write_text('{"version": "1"}')
+    return package
+
+
+@pytest.fixture
+def wheels(folder: Path) -> Path:
+    (folder / "wheels").mkdir()
+    # The archive of nothing.
+    (folder / "wheels/some.whl").write_bytes(b"PK\x05\x06" + bytes(18))
+    return folder / "wheels"
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
+    answer = run.ok("build", "jobs.py", "--wheels", "wheels")
+    assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
+    assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
+    assert answer.err == "checking jobs.py\npacking bake, burn\n"
+    assert "dist: 9 files, " in answer.out
+    # A second time in the place of the first.
+    run.ok("build", "jobs.py", "--wheels", "wheels")
+
+
+@pytest.mark.usefixtures("pyodide", "wheels")
+def test_page_of_ones_own_takes_the_place_of_the_console(run: Command, folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine/index.html").write_text("<h1>Mine</h1>")
+    run.ok("build", "jobs.py", "--wheels", "wheels", "--page", "mine", "-o", "site")
+    assert (folder / "site/index.html").read_text() == "<h1>Mine</h1>"
+    assert run("build", "jobs.py", "--page", "none").err == (
+        "durably: There is no page in none: it needs an index.html.\n"
+    )
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_folder_of_something_else_is_left_alone(run: Command, folder: Path) -> None:
+    (folder / "dist").mkdir()
+    (folder / "dist/notes.txt").write_text("precious")
+    answer = run("build", "jobs.py", "--wheels", "wheels")
+    assert answer.err.endswith("durably: dist is something else than a bundle: choose another folder.\n")
+    assert (folder / "dist/notes.txt").read_text() == "precious"
+
+
+@pytest.mark.usefixtures("page")
+def test_error_in_the_jobs_is_shown_with_its_line(run: Command, folder: Path) -> None:
+    (folder / "jobs.py").write_text("import json\n\nx = json.nothing\n")
+    answer = run("build", "jobs.py")
+    assert answer.code == 1
+    assert "durably: jobs.py:3: AttributeError: module 'json' has no attribute 'nothing'" in answer.err
+    assert ">   3 | x = json.nothing\n" in answer.err
+
+
+@pytest.mark.usefixtures("page")
+def test_missing_job_file_is_told(run: Command) -> None:
+    assert run("build", "none.py").err.endswith("durably: There is no job file none.py.\n")
+
+
+@pytest.mark.usefixtures("page")
+def test_missing_pyodide_is_told_with_what_to_do(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyodide_folder, "OF_SOURCES", Path("nowhere"))
+    assert run("build", "jobs.py").err.endswith(
+        f"run `npm install pyodide@{pyodide_folder.VERSION}` in this folder, or name the folder of that npm "
+        "package with --pyodide.\n"
+    )
+    assert "is not in elsewhere" in run("build", "jobs.py", "--pyodide", "elsewhere").err
+
+
+@pytest.mark.usefixtures("page", "pyodide")
+def test_missing_wheels_are_told(run: Command, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    answer = run("build", "jobs.py", "--wheels", "empty")
+    assert "The wheels for Pyodide are missing: there are none in empty" in answer.err
+
+
+def test_missing_console_is_told_with_what_to_do(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PACKED", Path("nowhere"))
+    monkeypatch.setattr(pages, "BUILT", Path("nowhere"))
+    for command in ("build", "dev"):
+        assert "has no console page: run `make package`" in run(command, "jobs.py").err

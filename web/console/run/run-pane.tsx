@@ -1,0 +1,95 @@
+import { useJobRun } from 'durably/react'
+import { useEffect, useRef, type ReactNode } from 'react'
+import { durationOf, formatTime, printJson } from '../format'
+import { ProgressBar } from '../progress-bar'
+import { selectRun } from '../selection'
+import { StatusChip } from '../status-chip'
+import { useNow } from '../use-now'
+import { Logs } from './logs'
+import { RunActions } from './run-actions'
+import { RunError } from './run-error'
+import { Steps } from './steps'
+
+/** Everything about one run. */
+export function RunPane({ runId }: { runId: string }): ReactNode {
+  const facts = useJobRun({ runId })
+  const now = useNow(facts.isActive)
+  const title = useRef<HTMLHeadingElement>(null)
+  // Whoever followed a link is brought to where it leads; whoever typed an input stays there.
+  useEffect(() => {
+    if (document.activeElement instanceof HTMLAnchorElement) title.current?.focus()
+  }, [])
+  const { run } = facts
+  return (
+    <section className="card run" aria-labelledby="run-title">
+      <div className="title">
+        <h2 id="run-title" ref={title} tabIndex={-1}>
+          {run?.jobName ?? 'Run'}
+        </h2>
+        {facts.status !== null && <StatusChip status={facts.status} />}
+        <button type="button" className="close" onClick={() => close(runId)}>
+          Close
+        </button>
+      </div>
+      <p className="quiet name">{runId}</p>
+      {facts.isLoading && <p className="quiet">Loading …</p>}
+      {facts.isNotFound && <p role="alert">There is no such run, or no longer.</p>}
+      {run === null && facts.error !== null && <p role="alert">{facts.error}</p>}
+      {run !== null && (
+        <>
+          <RunActions run={run} />
+          {run.progress !== null && <ProgressBar run={run} />}
+          {run.progress?.message !== undefined && <p className="quiet">{run.progress.message}</p>}
+          <dl className="facts">
+            <Fact name="Triggered">{formatTime(run.createdAt, now)}</Fact>
+            <Fact name="Duration">{durationOf(run, now) ?? 'not begun'}</Fact>
+            <Fact name="Attempt">{run.attempt}</Fact>
+            {Object.entries(run.labels).map(([label, value]) => (
+              <Fact key={label} name={label}>
+                {value}
+              </Fact>
+            ))}
+          </dl>
+          <RunError run={run} />
+          {run.status === 'completed' && <Value name="Output" value={run.output ?? null} isOpen />}
+          <Value name="Input" value={run.input ?? null} />
+          <Steps facts={facts} run={run} now={now} />
+          <Logs logs={facts.logs} now={now} />
+        </>
+      )}
+    </section>
+  )
+}
+
+/** The focus goes back to where the run was chosen. */
+function close(runId: string): void {
+  const link = document.querySelector<HTMLElement>(`a[title="${CSS.escape(runId)}"]`)
+  link?.focus()
+  selectRun(null)
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+interface ValueProps {
+  name: string
+  value: unknown
+  isOpen?: boolean
+}
+
+function Value({ name, value, isOpen = false }: ValueProps): ReactNode {
+  return (
+    <details open={isOpen}>
+      <summary>{name}</summary>
+      <pre tabIndex={0} aria-label={name}>
+        {printJson(value)}
+      </pre>
+    </details>
+  )
+}

@@ -1,0 +1,32 @@
+import type { ClientRun } from 'durably'
+import type { ReactNode } from 'react'
+import { durationOf, formatTime } from '../format'
+import { ProgressBar } from '../progress-bar'
+import { hrefOf } from '../selection'
+import { StatusChip } from '../status-chip'
+
+interface RunRowProps {
+  run: ClientRun
+  isSelected: boolean
+  now: number
+}
+
+export function RunRow({ run, isSelected, now }: RunRowProps): ReactNode {
+  return (
+    <tr data-selected={isSelected}>
+      <th scope="row">
+        <a href={hrefOf(run.id)} aria-current={isSelected ? 'true' : undefined} title={run.id}>
+          {run.jobName}
+        </a>
+      </th>
+      <td>
+        <StatusChip status={run.status} />
+      </td>
+      <td>{run.progress !== null && <ProgressBar run={run} />}</td>
+      <td className="number">{durationOf(run, now) ?? '–'}</td>
+      <td className="number">
+        <time dateTime={run.createdAt}>{formatTime(run.createdAt, now)}</time>
+      </td>
+    </tr>
+  )
+}

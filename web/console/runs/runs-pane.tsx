@@ -1,0 +1,56 @@
+import { useRuns } from 'durably/react'
+import type { ReactNode } from 'react'
+import { useNow } from '../use-now'
+import { RunRow } from './run-row'
+
+const PAGE_SIZE = 20
+
+export function RunsPane({ selectedId }: { selectedId: string | null }): ReactNode {
+  const { runs, page, hasMore, isLoading, error, nextPage, prevPage } = useRuns({
+    pageSize: PAGE_SIZE,
+    view: 'summary',
+  })
+  const now = useNow(runs.some((run) => run.isActive))
+  return (
+    <section className="card" aria-labelledby="runs-title">
+      <h2 id="runs-title">Runs</h2>
+      {error !== null && <p role="alert">{error}</p>}
+      {runs.length === 0 && error === null && (
+        <p className="quiet">{isLoading ? 'Loading …' : 'None yet. Trigger a job.'}</p>
+      )}
+      {runs.length > 0 && (
+        <table aria-labelledby="runs-title" aria-busy={isLoading}>
+          <thead>
+            <tr>
+              <th scope="col">Job</th>
+              <th scope="col">Status</th>
+              <th scope="col">Progress</th>
+              <th scope="col" className="number">
+                Duration
+              </th>
+              <th scope="col" className="number">
+                Triggered
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {runs.map((run) => (
+              <RunRow key={run.id} run={run} isSelected={run.id === selectedId} now={now} />
+            ))}
+          </tbody>
+        </table>
+      )}
+      {(page > 0 || hasMore) && (
+        <nav className="buttons" aria-label="Pages of runs">
+          <button type="button" disabled={page === 0} onClick={prevPage}>
+            Newer
+          </button>
+          <span>Page {page + 1}</span>
+          <button type="button" disabled={!hasMore} onClick={nextPage}>
+            Older
+          </button>
+        </nav>
+      )}
+    </section>
+  )
+}
