@@ -220,3 +220,13 @@ async def test_post_from_another_site_is_refused_in_spite_of_the_cookie(
 async def test_purging_is_for_the_server_alone(ann: Person) -> None:
     answer = await ann.ask("POST", "runs/purge", json={"olderThan": "2020-01-01T00:00:00Z"})
     assert answer.status_code == 403
+
+
+async def test_run_without_a_tenant_is_refused_from_a_shell_too(copy: Copy) -> None:
+    example = copy("multi_tenant")
+    command = "durably trigger books.py invoice --set customer=Zoe --set cents=500"
+    refused = await example.start(command)
+    assert await refused.end() == 1
+    assert "tenant" in refused.lines[-1]
+    taken = await example.start(f"{command} --label tenant=acme --run")
+    assert (await taken.end(), taken.lines) == (0, ['{"text":"acme to Zoe: 5.00"}'])
