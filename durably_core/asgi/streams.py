@@ -62,11 +62,13 @@ class EventStream:
         leaving = asyncio.create_task(_until_gone(receive))
         try:
             await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            # Also when the server cancels this: nothing of the stream is left behind.
-            for task in (sending, leaving):
-                task.cancel()
-            await asyncio.wait({sending, leaving})
+        except asyncio.CancelledError:
+            # A server that stops waits for no stream. It ends properly even so: a client that hears no end
+            # believes in the connection until it is silent for too long.
+            await _stopped(sending, leaving)
+            await _end(send)
+            return
+        await _stopped(sending, leaving)
         if not sending.cancelled() and (error := sending.exception()) is not None:
             raise error
 
@@ -80,8 +82,18 @@ class EventStream:
                 # A client that does not read holds up only this stream: the feed keeps nothing for it.
                 with contextlib.suppress(OSError):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        with contextlib.suppress(OSError):
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await _end(send)
+
+
+async def _stopped(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def _end(send: Send) -> None:
+    with contextlib.suppress(Exception):  # the client may be gone, or the answer not have begun
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _until_gone(receive: Receive) -> None:

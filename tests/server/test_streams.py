@@ -285,12 +285,13 @@ async def test_nothing_is_left_of_a_thousand_streams(api: Api) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_stream_whose_server_is_cancelled_leaves_nothing(api: Api) -> None:
+async def test_stream_that_its_server_cancels_ends_properly(api: Api) -> None:
     stream = await api.stream("/runs/subscribe")
     await stream.chunk()
     assert api.durably.feed.readers == 1
     stream.task.cancel()
-    await asyncio.wait([stream.task])
+    assert await stream.until_end() == []
+    await within(stream.task)
     assert api.durably.feed.readers == 0
 
 
