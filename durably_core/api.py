@@ -277,6 +277,7 @@ OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
 
 
 async def _run(durably: Durably, run_id: str) -> Run:
+    await durably.write_notes(run_id)
     run = await durably.get_run(run_id)
     if run is None:
         raise NotFoundError(f"There is no run {run_id}.")

@@ -362,6 +362,14 @@ class Durably:
             raise NotFoundError(f"There is no run {run_id}.")
         return found
 
+    async def write_notes(self, run_id: str) -> None:
+        """Returns when all that the run's code has told is on disk, if it executes in this process.
+
+        Progress and logs wait a moment for a write to ride along with: who has not heard of them, and
+        reads the run now, would miss them.
+        """
+        await self._executor.flush_notes(run_id)
+
     async def get_run(self, run_id: str) -> Run | None:
         return await self.store.get_run(run_id)
 

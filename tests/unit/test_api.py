@@ -16,7 +16,7 @@ from durably_core import (
     ValidationError,
     api,
 )
-from tests.conftest import FakeClock, MakeEngine, Numbers, Total, make_job, within
+from tests.conftest import FakeClock, Gate, MakeEngine, Numbers, Total, make_job, within
 
 
 async def body(step: StepContext, input: Numbers) -> Total:
@@ -275,3 +275,19 @@ async def test_several_runs_are_changed_by_one_operation(engine: Durably) -> Non
     again = await call(engine, "retriggerRuns", runIds=ids)
     deleted = await call(engine, "deleteRuns", runIds=[*ids, again[0]["newRunId"]])
     assert [each["success"] for each in deleted] == [True, True, False]
+
+
+async def test_run_is_told_with_what_its_code_has_just_said(make_engine: MakeEngine) -> None:
+    async def wait(step: StepContext, _input: Numbers) -> None:
+        step.progress(1, 2, "waiting")
+        step.log.info("hello")
+        await step.run("gate", gate)
+
+    gate = Gate()
+    engine = make_engine(make_job(wait))
+    engine.start()
+    run_id = (await call(engine, "trigger", jobName="work", input={}))["runId"]
+    await gate.until_reached()
+    assert (await call(engine, "getRun", runId=run_id))["progress"]["message"] == "waiting"
+    assert [log["message"] for log in await call(engine, "getLogs", runId=run_id)] == ["hello"]
+    gate.open()
