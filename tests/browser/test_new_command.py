@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from spa_runtime import wheels
 from tests.browser.browser import Chromium
 from tests.browser.commands import DURABLY, path_without_environment, serving
 from tests.browser.vite import ENVIRONMENT, ROOT, Project, link
@@ -64,9 +63,9 @@ def made(parent: Path, mode: str) -> Made:
     subprocess.run([DURABLY, "new", "bakery", "--mode", mode], cwd=parent, check=True)
     project = Made(parent / "bakery", environment)
     project.replace("requirements.txt", f"=={VERSION}", f" @ {WHEEL.as_uri()}")
-    project.run(TOOLS / "uv", "venv", "--quiet", "--python", sys.executable, ".venv")
-    python = project.python("python")
-    project.run(TOOLS / "uv", "pip", "install", "--quiet", "--python", python, "-r", "requirements.txt")
+    project.run(sys.executable, "-m", "venv", ".venv")
+    pip = project.python("pip")
+    project.run(pip, "install", "--quiet", "--disable-pip-version-check", "-r", "requirements.txt")
     return project
 
 
@@ -75,11 +74,6 @@ def spa(tmp_path_factory: pytest.TempPathFactory) -> Made:
     project = made(tmp_path_factory.mktemp("spa"), "spa")
     project.replace("package.json", f'"durably": "{VERSION}"', f'"durably": "file:{NPM_PACKAGE}"')
     project.run("npm", "install", "--no-audit", "--no-fund", "--loglevel=error")
-    # Downloaded by this Python's pip: the project's environment is made by uv, without one.
-    cache = Path(ENVIRONMENT["DURABLY_CACHE"])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DURABLY_CACHE", str(cache))
-        wheels.cached()
     return project
 
 
