@@ -17,6 +17,12 @@ from durably_core.clock import to_iso
 PIPED_WIDTH = 500
 """Into a pipe or file nothing is cut: there is no edge."""
 
+MOST_OF_A_LINE = 200
+"""Characters of a message."""
+
+GAP = 2
+"""Between columns."""
+
 STYLES = {
     "pending": "yellow",
     "leased": "cyan",
@@ -52,7 +58,7 @@ def print_error(sentence: str) -> None:
 
 def table(*headings: str) -> Table:
     """An empty table in the one look that tables have."""
-    made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
     for heading in headings:
         made.add_column(heading, no_wrap=True, overflow="ellipsis")
     return made
@@ -64,7 +70,9 @@ def plain(text: object) -> str:
 
 
 def first_line(text: str) -> str:
-    return plain(text.strip().partition("\n")[0])
+    """Of a message that may be long: what fits on a line."""
+    line = plain(text.strip().partition("\n")[0])
+    return line if len(line) <= MOST_OF_A_LINE else f"{line[: MOST_OF_A_LINE - 1]}…"
 
 
 def styled(word: str) -> Text:

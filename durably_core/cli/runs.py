@@ -5,15 +5,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from durably_core import tasks
 from durably_core.cli.completion import complete_run_ids, complete_statuses, complete_stored_jobs
 from durably_core.cli.options import App, Database, Json, open_existing
 from durably_core.cli.output import (
+    GAP,
     ago,
     console,
     counted,
@@ -35,6 +37,8 @@ from durably_core.models import Run
 WATCH_INTERVAL_S = 0.5
 WIDE = 100
 """Columns from which on there is room for what a run says about itself."""
+
+LEAST_ABOUT = 20
 
 Statuses = Annotated[
     list[str] | None,
@@ -172,6 +176,9 @@ def runs_table(found: list[Run], out: Console) -> Table:
             took(each),
         ]
         rows.add_row(*cells, *([_about(each)] if is_wide else []))
+    if is_wide:
+        # The rest of the line, and no more: what is long must not push the others out.
+        rows.columns[-1].max_width = max(LEAST_ABOUT, out.width - sum(map(_width, rows.columns[:-1])))
     return rows
 
 
@@ -189,6 +196,10 @@ def took(run: Run) -> str:
         return ""
     until = run.completed_at or datetime.now(UTC)
     return duration((until - run.started_at).total_seconds() * 1000)
+
+
+def _width(column: Column) -> int:
+    return GAP + max(cell_len(str(cell)) for cell in [column.header, *column.cells])
 
 
 def _about(run: Run) -> str:

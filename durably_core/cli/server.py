@@ -173,5 +173,7 @@ def _tell_start(durably: Durably, site: Site, page: Path | None, lines: EventLin
         url=url,
         pid=os.getpid(),
     )
+    if page is None and site.has_console:
+        lines.tell("no-page", "There is no page at /: this package was built without the console.", url=url)
     if site.host not in LOCAL:
         lines.tell("open", "Whoever reaches this address may do everything: keep it behind a door.", url=url)

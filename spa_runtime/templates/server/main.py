@@ -17,7 +17,8 @@ async def main() -> None:
         result = await durably.jobs.bake.trigger_and_wait(Order(loaves=5), on_progress=tell)
         print(f"The run {result.id} is done: {result.output.baked} loaves are baked.")
     finally:
-        await durably.close()
+        # What still executes is given back, and goes on with the next start.
+        await durably.close(timeout_ms=0)
 
 
 def tell(progress: Progress) -> None:
@@ -25,4 +26,7 @@ def tell(progress: Progress) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except KeyboardInterrupt:
+        print("Stopped. What was being baked goes on with the next start.")
