@@ -217,6 +217,18 @@ def test_table_says_what_a_person_looks_for(run: Command) -> None:
     assert "\x1b" not in baked + burnt
 
 
+@pytest.mark.parametrize("columns", [100, 140, 200])
+def test_long_label_leaves_room_for_the_other_columns(
+    run: Command, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    trigger(run, "bake", "--label", f"note={'x' * 900}")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    heading, line = run.ok("runs").out.splitlines()
+    assert heading.split() == ["ID", "JOB", "STATUS", "PROGRESS", "CREATED", "TOOK", "ABOUT"]
+    assert "pending" in line
+    assert len(line.rstrip()) <= columns
+
+
 def test_table_fits_a_narrow_terminal(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = trigger(run, "bake", "--label", f"long={'x' * 100}")
     monkeypatch.setenv("COLUMNS", "80")
