@@ -7,6 +7,7 @@ camelCase; each operation's model says what it takes.
 import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
 import pydantic
@@ -155,12 +156,12 @@ async def _jobs(durably: Durably, _body: Empty) -> Any:
 
 
 async def _trigger(durably: Durably, body: Trigger) -> Any:
-    [run] = await job_handle(durably, body.job_name).batch_trigger([_item(body)])
+    [run] = await job_handle(durably, body.job_name).batch_trigger([batch_item(body)])
     return {"runId": run.id, "disposition": run.disposition}
 
 
 async def _batch_trigger(durably: Durably, body: BatchTrigger) -> Any:
-    runs = await job_handle(durably, body.job_name).batch_trigger([_item(item) for item in body.items])
+    runs = await job_handle(durably, body.job_name).batch_trigger([batch_item(item) for item in body.items])
     return [{"runId": run.id, "disposition": run.disposition} for run in runs]
 
 
@@ -203,8 +204,7 @@ async def _get_logs(durably: Durably, body: OneRun) -> Any:
 
 
 async def _cancel(durably: Durably, body: OneRun) -> Any:
-    await durably.cancel(body.run_id)
-    return {"success": True}
+    return await cancel_run(durably, body.run_id)
 
 
 async def _retrigger(durably: Durably, body: OneRun) -> Any:
@@ -212,8 +212,7 @@ async def _retrigger(durably: Durably, body: OneRun) -> Any:
 
 
 async def _delete_run(durably: Durably, body: OneRun) -> Any:
-    await durably.delete_run(body.run_id)
-    return {"success": True}
+    return await delete_run(durably, body.run_id)
 
 
 async def _query(durably: Durably, body: Query) -> Any:
@@ -225,19 +224,31 @@ async def _query(durably: Durably, body: Query) -> Any:
 
 
 async def _cancel_runs(durably: Durably, body: SeveralRuns) -> Any:
-    return await each_run(body, lambda run_id: _cancel(durably, OneRun(runId=run_id)))
+    return await each_run(body, partial(cancel_run, durably))
 
 
 async def _retrigger_runs(durably: Durably, body: SeveralRuns) -> Any:
-    return await each_run(body, lambda run_id: retrigger_of_several(durably, run_id))
+    return await each_run(body, partial(retrigger_run, durably))
 
 
 async def _delete_runs(durably: Durably, body: SeveralRuns) -> Any:
-    return await each_run(body, lambda run_id: _delete_run(durably, OneRun(runId=run_id)))
+    return await each_run(body, partial(delete_run, durably))
 
 
-async def retrigger_of_several(durably: Durably, run_id: str) -> dict[str, Any]:
+async def cancel_run(durably: Durably, run_id: str) -> dict[str, Any]:
+    """What is answered of one run, alone or among several."""
+    await durably.cancel(run_id)
+    return {"success": True}
+
+
+async def retrigger_run(durably: Durably, run_id: str) -> dict[str, Any]:
+    """The same among several: ``runId`` is that of the run which is repeated."""
     return {"success": True, "newRunId": (await durably.retrigger(run_id)).id}
+
+
+async def delete_run(durably: Durably, run_id: str) -> dict[str, Any]:
+    await durably.delete_run(run_id)
+    return {"success": True}
 
 
 async def each_run(body: SeveralRuns, work: Callable[[str], Awaitable[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -284,14 +295,15 @@ async def _run(durably: Durably, run_id: str) -> Run:
     return run
 
 
-def _item(body: TriggerItem) -> BatchItem[Any]:
+def batch_item(asked: Any) -> BatchItem[Any]:
+    """A ``TriggerItem``, or what else has all that a trigger may be given, for the engine."""
     return BatchItem(
-        input=body.input,
-        idempotency_key=body.idempotency_key,
-        idempotency_ttl_ms=body.idempotency_ttl_ms,
-        concurrency_key=body.concurrency_key,
-        coalesce=body.coalesce,
-        labels=body.labels,
+        input=asked.input,
+        idempotency_key=asked.idempotency_key,
+        idempotency_ttl_ms=asked.idempotency_ttl_ms,
+        concurrency_key=asked.concurrency_key,
+        coalesce=asked.coalesce,
+        labels=asked.labels,
     )
 
 

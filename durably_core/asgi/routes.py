@@ -35,7 +35,7 @@ from durably_core.errors import (
 from durably_core.events import RunEvent, to_wire
 from durably_core.feed import READ_LIMIT
 from durably_core.store.base import RunFilter
-from durably_core.triggering import BatchItem, check_labels
+from durably_core.triggering import check_labels
 from durably_core.waiting import ENDS, snapshot
 
 F = TypeVar("F", bound=api.RunFilter)
@@ -86,17 +86,7 @@ async def _triggered(call: Call, job_name: str, items: list[Any]) -> list[dict[s
         )
         for item in items
     ]
-    batch = [
-        BatchItem(
-            input=each.input,
-            idempotency_key=each.idempotency_key,
-            idempotency_ttl_ms=each.idempotency_ttl_ms,
-            concurrency_key=each.concurrency_key,
-            coalesce=each.coalesce,
-            labels=each.labels,
-        )
-        for each in asked
-    ]
+    batch = [api.batch_item(each) for each in asked]
     runs = await call.durably.trigger_all(job, batch, may_join=call.guard.may_join)
     return [{"runId": run.id, "disposition": run.disposition} for run in runs]
 
@@ -304,16 +294,6 @@ def answered(value: Any, *, status: int = 200) -> Response:
     return Response(text, status_code=status, media_type="application/json")
 
 
-async def _cancel(durably: Durably, run_id: str) -> dict[str, Any]:
-    await durably.cancel(run_id)
-    return {"success": True}
-
-
-async def _delete(durably: Durably, run_id: str) -> dict[str, Any]:
-    await durably.delete_run(run_id)
-    return {"success": True}
-
-
 ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/trigger", endpoint=trigger, model=api.Trigger),
     Route(method="POST", path="/trigger/batch", endpoint=batch_trigger, model=api.BatchTrigger),
@@ -328,16 +308,22 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/retrigger", endpoint=of_one_run("retrigger", "retrigger"), model=api.OneRun),
     Route(method="DELETE", path="/run", endpoint=of_one_run("deleteRun", "delete"), model=api.OneRun),
     Route(
-        method="POST", path="/runs/cancel", endpoint=of_several_runs(_cancel, "cancel"), model=api.SeveralRuns
+        method="POST",
+        path="/runs/cancel",
+        endpoint=of_several_runs(api.cancel_run, "cancel"),
+        model=api.SeveralRuns,
     ),
     Route(
         method="POST",
         path="/runs/retrigger",
-        endpoint=of_several_runs(api.retrigger_of_several, "retrigger"),
+        endpoint=of_several_runs(api.retrigger_run, "retrigger"),
         model=api.SeveralRuns,
     ),
     Route(
-        method="POST", path="/runs/delete", endpoint=of_several_runs(_delete, "delete"), model=api.SeveralRuns
+        method="POST",
+        path="/runs/delete",
+        endpoint=of_several_runs(api.delete_run, "delete"),
+        model=api.SeveralRuns,
     ),
     Route(method="POST", path="/runs/purge", endpoint=purge_runs, model=api.Purge),
     Route(method="GET", path="/subscribe", endpoint=subscribe, model=api.OneRun),
