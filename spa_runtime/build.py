@@ -9,6 +9,7 @@ import typer
 from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime import assets, bundle, wheels
 from spa_runtime.checking import Fault, check_jobs
+from spa_runtime.headers import Isolation, security_policy
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
 Output = Annotated[
@@ -25,14 +26,30 @@ Wheels = Annotated[
     ),
 ]
 
+IsolationOption = Annotated[
+    Isolation, typer.Option("--isolation", help="What the page may load from other sites; see docs/hosting.md.")
+]
+Csp = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--csp",
+        metavar="DIRECTIVE",
+        help="A directive of the Content-Security-Policy in the place of the strict one; none: no policy.",
+        show_default=False,
+    ),
+]
+
 
 def build(
     jobs: JobFile,
     output: Output = Path("dist"),
     page: Page = None,
     wheels: Wheels = None,
+    isolation: IsolationOption = Isolation.require_corp,
+    csp: Csp = None,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
+    policy = security_policy(csp or ())
     page = assets.console() if page is None else page
     if not (page / "index.html").is_file():
         raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
@@ -43,7 +60,14 @@ def build(
     sources = runtime_sources(jobs, wheels)
     typer.echo(f"packing {', '.join(names)}", err=True)
     planned = bundle.plan(
-        bundle.Sources(jobs=sources.jobs, pyodide=sources.pyodide, wheels=sources.wheels, page=page)
+        bundle.Sources(
+            jobs=sources.jobs,
+            pyodide=sources.pyodide,
+            wheels=sources.wheels,
+            page=page,
+            isolation=isolation,
+            policy=policy,
+        )
     )
     bundle.write(planned, output)
     _tell(output, planned)

@@ -13,7 +13,6 @@ import typer
 import uvicorn
 from pydantic_core import to_json
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -26,7 +25,7 @@ from durably_core.cli.server import Server
 from durably_core.errors import DurablyError
 from spa_runtime import bundle
 from spa_runtime.checking import Fault, check_jobs
-from spa_runtime.serve import IsolationHeaders, bind
+from spa_runtime.serve import bind, isolated
 
 EVENTS = "durably-dev"
 LAST_WORDS_S = 0.5
@@ -158,7 +157,7 @@ def _app(project: Project, builds: Builds) -> Starlette:
             Mount("/durably", StaticFiles(directory=builds.folder)),
             Mount("/", StaticFiles(directory=project.page, html=True)),
         ],
-        middleware=[Middleware(IsolationHeaders)],
+        middleware=[isolated],
     )
 
 

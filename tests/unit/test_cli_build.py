@@ -45,7 +45,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 10 files, " in answer.out
+    assert "dist: 13 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
@@ -59,6 +59,27 @@ def test_page_of_ones_own_takes_the_place_of_the_console(run: Command, folder: P
     assert run("build", "jobs.py", "--page", "none").err == (
         "durably: There is no page in none: it needs an index.html.\n"
     )
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_hosts_are_told_what_was_asked_for(run: Command, folder: Path) -> None:
+    csp = ("--csp", "connect-src 'self'", "--csp", "frame-ancestors https://shop.example")
+    run.ok("build", "jobs.py", "--wheels", "wheels", "--isolation", "credentialless", *csp)
+    rules = (folder / "dist/_headers").read_text()
+    assert "Cross-Origin-Embedder-Policy: credentialless" in rules
+    assert "; connect-src 'self'; " in rules
+    assert rules.count("frame-ancestors") == rules.count("frame-ancestors https://shop.example") == 1
+    run.ok("build", "jobs.py", "--wheels", "wheels", "--isolation", "none", "--csp", "none")
+    assert (folder / "dist/_headers").read_text().startswith("/*\n  X-Content-Type-Options: nosniff\n\n")
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_what_is_no_directive_leaves_the_old_site(run: Command, folder: Path) -> None:
+    run.ok("build", "jobs.py", "--wheels", "wheels")
+    before = (folder / "dist/_headers").read_text()
+    answer = run("build", "jobs.py", "--wheels", "wheels", "--csp", "img-src *; script-src *")
+    assert "is no directive of a Content-Security-Policy" in answer.err
+    assert (folder / "dist/_headers").read_text() == before
 
 
 @pytest.mark.usefixtures("page", "pyodide", "wheels")
