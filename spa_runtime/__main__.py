@@ -11,7 +11,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from durably_core.errors import DurablyError, NotFoundError
-from spa_runtime import bundle, wheels
+from spa_runtime import assets, bundle, wheels
 from spa_runtime.describe import describe, describe_failure
 
 
@@ -38,7 +38,7 @@ def _runtime(arguments: argparse.Namespace) -> int:
 def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "jobs": arguments.jobs,
-        "pyodide": arguments.pyodide,
+        "pyodide": assets.pyodide(),
         "wheels": arguments.wheels or wheels.cached(),
         "options": {**bundle.SPA_OPTIONS, **arguments.options},
     }
@@ -108,12 +108,6 @@ def _parser() -> argparse.ArgumentParser:
 def _add_runtime_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
     command.add_argument("-o", "--output", type=Path, default=Path("dist"))
-    command.add_argument(
-        "--pyodide",
-        type=Path,
-        default=Path("web/node_modules/pyodide"),
-        help="folder of the npm package pyodide",
-    )
     command.add_argument("--wheels", type=Path, help="folder of the engine's wheels, if not the user's cache")
     command.add_argument(
         "--options", type=_options, default={}, help="options of create_durably, as a JSON object"

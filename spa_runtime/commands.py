@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from spa_runtime.build import build
 from spa_runtime.dev import dev
 from spa_runtime.new import new
-from spa_runtime.site import build
 from spa_runtime.types_file import check_types, write_types
 
 app = typer.Typer()

@@ -7,8 +7,8 @@ import typer
 
 from durably_core.cli.running import run
 from durably_core.errors import NotFoundError
-from spa_runtime import pages
-from spa_runtime.site import JobFile, Pyodide, Wheels, runtime_sources
+from spa_runtime import assets
+from spa_runtime.build import JobFile, Wheels, runtime_sources
 
 Port = Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any that is free.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
@@ -18,7 +18,6 @@ def dev(
     jobs: JobFile,
     port: Port = 8000,
     open_browser: Open = False,
-    pyodide: Pyodide = None,
     wheels: Wheels = None,
 ) -> None:
     """Serve jobs in a page, and reload it whenever they are saved, until stopped.
@@ -31,7 +30,7 @@ def dev(
     except ModuleNotFoundError as error:
         raise NotFoundError(f"{error.msg}: run `pip install 'durably[spa]'` first.") from error
     project = dev_server.Project(
-        jobs=jobs, page=pages.console(), sources=lambda: runtime_sources(jobs, pyodide, wheels)
+        jobs=jobs, page=assets.console(), sources=lambda: runtime_sources(jobs, wheels)
     )
     # What is missing altogether is said at once.
     project.sources()

@@ -52,10 +52,7 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         with serving(folder, DURABLY, "serve", "jobs.py", "--port", "0") as server:
             yield server.wait_for(r"(http://\S+:\d+)") + "/"
             return
-    pyodide = ROOT / "web/node_modules/pyodide"
-    with serving(
-        folder, DURABLY, "build", "jobs.py", "--pyodide", pyodide, "--wheels", ROOT / "build/wheels"
-    ) as build:
+    with serving(folder, DURABLY, "build", "jobs.py", "--wheels", ROOT / "build/wheels") as build:
         build.wait_for(r"(dist: \d+ files)")
     with served(folder / "dist") as site:
         yield site.url

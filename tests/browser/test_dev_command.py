@@ -14,7 +14,7 @@ from tests.browser.commands import DURABLY, Serving, serving
 from tests.browser.conftest import ROOT
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"
-GIVEN = ("--pyodide", ROOT / "web/node_modules/pyodide", "--wheels", ROOT / "build/wheels")
+GIVEN = ("--wheels", ROOT / "build/wheels")
 ADDRESS = r"Durably is at (http://\S+)"
 
 
@@ -87,8 +87,6 @@ def test_file_that_is_broken_at_first_is_waited_for(folder: Path, chromium: Chro
 def test_what_is_missing_is_told_before_anything_is_served(folder: Path) -> None:
     with serving(folder, DURABLY, "dev", "none.py", *GIVEN) as server:
         server.wait_for("(There is no job file none.py)")
-    with serving(folder, DURABLY, "dev", "jobs.py", "--pyodide", "nowhere") as server:
-        server.wait_for(r"(Pyodide, the Python for browsers, is not in nowhere: run `npm install pyodide@)")
 
 
 def test_port_that_is_taken_is_told(folder: Path) -> None:

@@ -43,6 +43,29 @@ def test_job_may_use_a_database_of_its_own(chromium: Chromium, test_site: Site) 
     assert (run["status"], run["output"]) == ("completed", {"total": 7})
 
 
+def test_page_stays_with_the_runtime_that_it_began_with(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    build = page.evaluate("window.durably.status.versions.build")
+    # What a deploy leaves at the same address is another page's.
+    chromium.context.route("**/manifest.json", lambda route: route.fulfill(status=404))
+    wait_until_ended(page, trigger(page, "recurse", {"count": 0}))
+    assert page.evaluate("window.durably.status.epoch") == 2
+    assert page.evaluate("window.durably.status.versions.build") == build
+
+
+def test_archive_with_another_content_is_not_executed(
+    chromium: Chromium, test_site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "site"
+    shutil.copytree(test_site.folder, folder)
+    [archive] = (folder / "durably/immutable").glob("app-*.zip")
+    archive.write_bytes(archive.read_bytes()[::-1])
+    with served(folder) as site:
+        page = chromium.open(site.url)
+        expect(page.get_by_role("alert")).to_contain_text("or answers with another file")
+
+
 def test_page_from_the_back_forward_cache_goes_on(chromium: Chromium, test_site: Site) -> None:
     page = chromium.open(test_site.url)
     wait_until_ready(page)

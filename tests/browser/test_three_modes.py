@@ -59,7 +59,7 @@ def summarised(chromium: Chromium, url: str, where: str) -> Any:
 
 def packed(site: Path) -> dict[str, bytes]:
     """The example's Python files that the browser gets."""
-    [archive] = (site / "durably").glob("app-*.zip")
+    [archive] = (site / "durably/immutable").glob("app-*.zip")
     with zipfile.ZipFile(archive) as files:
         return {name: files.read(name) for name in files.namelist() if name in OWN}
 

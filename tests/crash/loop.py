@@ -166,7 +166,7 @@ class Loop:
 
     def _check(self, *, ended: bool) -> None:
         # A page of the same origin that has no engine.
-        page = self._chromium.open(f"{self._site.url}{bundle.MANIFEST}")
+        page = self._chromium.open(f"{self._site.url}durably/manifest.json")
         copied = self._folder / "database"
         files.copy(page, copied)
         page.close()

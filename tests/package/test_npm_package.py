@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spa_runtime import bundle
+from spa_runtime.bundle.options import OPTION_NAMES
 from tests.package.conftest import NODE_MODULES, ROOT, VERSION, Consumer
 
 REGISTERED = """
@@ -164,4 +164,4 @@ def test_options_of_the_plugin_are_documented(consumer: Consumer) -> None:
 
 def test_options_of_the_engine_are_those_of_python(consumer: Consumer) -> None:
     declared = consumer.read("vite.d.ts").split("interface EngineOptions {")[1].split("\n}")[0]
-    assert set(re.findall(r"^  (\w+)\?:", declared, re.MULTILINE)) == bundle.OPTION_NAMES
+    assert set(re.findall(r"^  (\w+)\?:", declared, re.MULTILINE)) == OPTION_NAMES

@@ -29,6 +29,7 @@ def test_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
     }
     assert {"spa_runtime/pyodide-requirements.txt", "durably_core/py.typed"} <= set(names)
     assert {"spa_runtime/console/index.html", "spa_runtime/console/config.json"} <= set(names)
+    assert {"spa_runtime/pyodide/pyodide.asm.wasm", "spa_runtime/pyodide/package.json"} <= set(names)
     assert {"spa_runtime/templates/common/dot-gitignore", "spa_runtime/templates/server/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 
@@ -41,7 +42,7 @@ def test_installed_package_describes_jobs(installed: Path, tmp_path: Path) -> No
 
 
 def test_installed_package_has_the_console_and_the_templates(installed: Path, tmp_path: Path) -> None:
-    program = "from spa_runtime import new, pages; print(pages.console()); new.new('mine', new.Mode.server)"
+    program = "from spa_runtime import assets, new; print(assets.console()); new.new('mine', new.Mode.server)"
     environment = os.environ | {"PYTHONPATH": str(installed)}
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -1,8 +1,10 @@
 """The static folder: repeatable, hashed, and with nothing in it that was not meant to be."""
 
+import base64
 import hashlib
 import io
 import json
+import posixpath
 import re
 import shutil
 import zipfile
@@ -13,7 +15,8 @@ import pytest
 
 from durably_core import ConflictError, NotFoundError, ValidationError
 from spa_runtime import bundle
-from spa_runtime.bundle import PYODIDE_FILES, Plan, Sources
+from spa_runtime.bundle import Plan, Sources
+from spa_runtime.bundle.runtime import PYODIDE_FILES
 
 JOBS = "from durably_core import job\n"
 
@@ -53,14 +56,15 @@ def manifest_of(plan: Plan) -> dict[str, object]:
     return manifest
 
 
-def archive_of(plan: Plan) -> bytes:
-    [content] = [content for name, content in plan.files.items() if re.fullmatch(r"durably/app-\w+\.zip", name)]
+def archive_of(plan: Plan, kind: str = "app") -> bytes:
+    pattern = rf"durably/immutable/{kind}-\w+\.zip"
+    [content] = [content for name, content in plan.files.items() if re.fullmatch(pattern, name)]
     assert isinstance(content, bytes)
     return content
 
 
-def packed(plan: Plan) -> set[str]:
-    with zipfile.ZipFile(io.BytesIO(archive_of(plan))) as archive:
+def packed(plan: Plan, kind: str = "app") -> set[str]:
+    with zipfile.ZipFile(io.BytesIO(archive_of(plan, kind))) as archive:
         return set(archive.namelist())
 
 
@@ -80,26 +84,50 @@ def test_changed_job_changes_build_and_archive(sources: Sources) -> None:
     put(sources.jobs, JOBS + "# changed\n")
     after = bundle.plan(sources)
     assert before.build != after.build
-    assert manifest_of(before)["app"] != manifest_of(after)["app"]
+    assert archive_of(before) != archive_of(after)
+    assert archive_of(before, "packages") == archive_of(after, "packages")
     assert manifest_of(before)["pyodide"] == manifest_of(after)["pyodide"]
 
 
 def test_manifest_names_files_that_exist(sources: Sources) -> None:
     plan = bundle.plan(sources)
     manifest = manifest_of(plan)
-    app, pyodide = manifest["app"], manifest["pyodide"]
-    assert isinstance(app, dict)
+    archives, pyodide = manifest["archives"], manifest["pyodide"]
+    assert isinstance(archives, list)
     assert isinstance(pyodide, dict)
-    assert f"durably/{app['url']}" in plan.files
-    assert app["bytes"] == len(archive_of(plan))
+    assert [plan.files[f"durably/{each}"] for each in archives] == [
+        archive_of(plan, "packages"),
+        archive_of(plan),
+    ]
     assert {f"durably/{pyodide['url']}{name}" for name in PYODIDE_FILES} <= plan.files.keys()
     assert (manifest["jobsModule"], manifest["build"]) == ("my_jobs", plan.build)
+
+
+def test_manifest_has_size_and_hash_of_every_file(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    listed = manifest_of(plan)["files"]
+    assert isinstance(listed, dict)
+    named = {posixpath.normpath(f"durably/{name}"): facts for name, facts in listed.items()}
+    assert named.keys() == plan.files.keys() - {"durably/manifest.json"}
+    for name, facts in named.items():
+        content = plan.files[name]
+        content = content if isinstance(content, bytes) else content.read_bytes()
+        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+        assert facts == {"bytes": len(content), "integrity": f"sha256-{digest}"}
+
+
+@pytest.mark.parametrize("name", ["page/assets/app.js", "pyodide/pyodide.mjs"])
+def test_build_is_named_by_everything_in_it(sources: Sources, tmp_path: Path, name: str) -> None:
+    before = bundle.plan(sources).build
+    put(tmp_path / name, "other")
+    assert bundle.plan(sources).build != before
+    assert bundle.plan(replace(sources, options={"max_attempts": 3})).build != before
 
 
 def test_archive_is_named_by_its_content(sources: Sources) -> None:
     plan = bundle.plan(sources)
     digest = hashlib.sha256(hashlib.sha256(archive_of(plan)).digest()).hexdigest()[:16]
-    assert f"durably/app-{digest}.zip" in plan.files
+    assert f"durably/immutable/app-{digest}.zip" in plan.files
 
 
 def test_lock_file_names_no_cdn(sources: Sources) -> None:
@@ -108,11 +136,13 @@ def test_lock_file_names_no_cdn(sources: Sources) -> None:
     assert json.loads(lock)["packages"] == {}
 
 
-def test_archive_holds_engine_wheels_and_jobs(sources: Sources) -> None:
-    names = packed(bundle.plan(sources))
-    assert {"durably_core/__init__.py", "spa_runtime/bridge.py", "dep/__init__.py", "my_jobs.py"} <= names
+def test_archives_hold_wheels_and_engine_with_jobs(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    names = packed(plan)
+    assert packed(plan, "packages") == {"dep/__init__.py"}
+    assert {"durably_core/__init__.py", "spa_runtime/bridge.py", "my_jobs.py"} <= names
     assert "durably_core/store/sql/sqlite/migrations/0001_initial.sql" in names
-    assert not {"dep/types.pyi", "spa_runtime/bundle.py"} & names
+    assert not [name for name in names if name.startswith("spa_runtime/bundle")]
 
 
 def test_what_only_a_server_needs_is_left_out(sources: Sources) -> None:
@@ -205,9 +235,9 @@ def test_written_folder_is_the_plan(sources: Sources, tmp_path: Path) -> None:
 def test_writing_replaces_the_old_bundle(sources: Sources, tmp_path: Path) -> None:
     target = tmp_path / "dist"
     bundle.write(bundle.plan(sources), target)
-    put(target / "durably/app-old.zip")
+    put(target / "durably/immutable/app-old.zip")
     bundle.write(bundle.plan(sources), target)
-    assert not (target / "durably/app-old.zip").exists()
+    assert not (target / "durably/immutable/app-old.zip").exists()
     assert [path.name for path in tmp_path.iterdir() if "dist" in path.name] == ["dist"]
 
 
@@ -260,10 +290,12 @@ def test_folder_that_is_no_bundle_is_not_replaced(sources: Sources, tmp_path: Pa
 
 
 def test_runtime_alone_is_what_the_site_has_in_its_folder(sources: Sources) -> None:
-    runtime = bundle.plan_runtime(sources)
+    runtime = dict(bundle.plan_runtime(sources).files)
     site = bundle.plan(sources)
-    assert {f"durably/{name}": content for name, content in runtime.files.items()}.items() <= site.files.items()
-    assert len(site.files) == len(runtime.files) + 2
+    # It has to name the files of the page as well.
+    del runtime["manifest.json"]
+    assert {f"durably/{name}": content for name, content in runtime.items()}.items() <= site.files.items()
+    assert len(site.files) == len(runtime) + 3
 
 
 def test_runtime_needs_no_page(sources: Sources, tmp_path: Path) -> None:
@@ -281,7 +313,7 @@ def test_folder_with_another_manifest_is_not_replaced_by_a_runtime(sources: Sour
 
 def test_build_that_fails_leaves_nothing_behind(sources: Sources, tmp_path: Path) -> None:
     plan = bundle.plan(sources)
-    broken = Plan(files={**plan.files, "gone.js": tmp_path / "gone.js"}, build=plan.build)
+    broken = replace(plan, files={**plan.files, "gone.js": tmp_path / "gone.js"})
     with pytest.raises(FileNotFoundError):
         bundle.write(broken, tmp_path / "dist")
     assert not [path for path in tmp_path.iterdir() if "dist" in path.name]

@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from spa_runtime import pages, pyodide_folder
-from spa_runtime.bundle import PYODIDE_FILES
+from spa_runtime import assets
+from spa_runtime.bundle.runtime import PYODIDE_FILES
 from tests.unit.conftest import Command
 
 
 @pytest.fixture
 def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A console that is installed."""
-    (folder / "console").mkdir()
-    (folder / "console/index.html").write_text("<h1>Console</h1>")
-    (folder / "console/config.json").write_text("{}")
-    monkeypatch.setattr(pages, "PACKED", folder / "console")
-    return folder / "console"
+    (folder / "installed/console").mkdir(parents=True)
+    (folder / "installed/console/index.html").write_text("<h1>Console</h1>")
+    (folder / "installed/console/config.json").write_text("{}")
+    monkeypatch.setattr(assets, "PACKED", folder / "installed")
+    return folder / "installed/console"
 
 
 @pytest.fixture
-def pyodide(folder: Path) -> Path:
-    """What is read of the npm package, with files that say nothing."""
-    package = folder / "node_modules/pyodide"
+def pyodide(folder: Path, page: Path) -> Path:
+    """What is read of Pyodide, with files that say nothing."""
+    package = page.parent / "pyodide"
     package.mkdir(parents=True)
     for name in PYODIDE_FILES:
         (package / name).write_text(json.dumps({"info": {"python": "3.14.0"}}))
@@ -45,7 +45,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 9 files, " in answer.out
+    assert "dist: 10 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
@@ -86,12 +86,9 @@ def test_missing_job_file_is_told(run: Command) -> None:
 
 @pytest.mark.usefixtures("page")
 def test_missing_pyodide_is_told_with_what_to_do(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyodide_folder, "OF_SOURCES", Path("nowhere"))
-    assert run("build", "jobs.py").err.endswith(
-        f"run `npm install pyodide@{pyodide_folder.VERSION}` in this folder, or name the folder of that npm "
-        "package with --pyodide.\n"
-    )
-    assert "is not in elsewhere" in run("build", "jobs.py", "--pyodide", "elsewhere").err
+    monkeypatch.setattr(assets, "OF_SOURCES", Path("nowhere"))
+    for command in ("build", "dev"):
+        assert "has no pyodide: run `make package`" in run(command, "jobs.py").err
 
 
 @pytest.mark.usefixtures("page", "pyodide")
@@ -102,7 +99,7 @@ def test_missing_wheels_are_told(run: Command, folder: Path) -> None:
 
 
 def test_missing_console_is_told_with_what_to_do(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "PACKED", Path("nowhere"))
-    monkeypatch.setattr(pages, "BUILT", Path("nowhere"))
+    monkeypatch.setattr(assets, "PACKED", Path("nowhere"))
+    monkeypatch.setattr(assets, "OF_SOURCES", Path("nowhere"))
     for command in ("build", "dev"):
-        assert "has no console page: run `make package`" in run(command, "jobs.py").err
+        assert "has no console: run `make package`" in run(command, "jobs.py").err

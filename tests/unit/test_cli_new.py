@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from spa_runtime import pyodide_folder
 from spa_runtime.headers import ISOLATION_HEADERS
 from spa_runtime.new import PARTS, SENTENCES, TEMPLATES, Mode
 from tests.unit.conftest import Command
@@ -53,7 +52,6 @@ def test_versions_in_the_template_are_those_that_are_tested() -> None:
     wanted = template["dependencies"] | template["devDependencies"]
     assert wanted.pop("durably") == "__VERSION__"
     assert wanted == {name: OURS["devDependencies"][name] for name in wanted}
-    assert OURS["dependencies"]["pyodide"] == pyodide_folder.VERSION
 
 
 def test_hosts_of_the_template_send_the_isolation_headers() -> None:

@@ -332,11 +332,31 @@ export interface StorageInfo extends StorageStatus {
 
 // ---------------------------------------------------------------- worker port
 
+/** What the bundler wrote: `manifest.json` in the runtime folder. Paths are relative to it. */
+export interface Manifest {
+  manifestVersion: 2
+  /** Version of the Python package. */
+  engine: string
+  /** Hash over everything that was built. */
+  build: string
+  pyodide: { version: string; url: string }
+  /** To unpack side by side: packages, and engine with jobs. */
+  archives: string[]
+  /** Name of the Python module that defines the jobs. */
+  jobsModule: string
+  /** Options of `create_durably`. */
+  options: Record<string, unknown>
+  /** Every file that belongs together, by its path. */
+  files: Record<string, { bytes: number; integrity: string }>
+}
+
 export interface StartMessage {
   type: 'start'
   protocol: number
   /** Absolute address of the folder that holds `manifest.json`. */
   runtimeUrl: string
+  /** What an earlier worker of this page was told: the page stays with it, whatever is deployed meanwhile. */
+  manifest: Manifest | null
   /** Name of the database. */
   database: string
   storage: StorageKind
@@ -378,4 +398,10 @@ export interface EventsMessage {
   body: string
 }
 
-export type FromWorker = StatusMessage | ResponseMessage | EventsMessage
+/** Which runtime this page has from now on. */
+export interface ManifestMessage {
+  type: 'manifest'
+  manifest: Manifest
+}
+
+export type FromWorker = StatusMessage | ResponseMessage | EventsMessage | ManifestMessage

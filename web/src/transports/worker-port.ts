@@ -8,6 +8,7 @@ import {
   type EngineStatus,
   type EventFilter,
   type FromWorker,
+  type Manifest,
   type OperationName,
   type Operations,
   type RequestMessage,
@@ -82,6 +83,8 @@ export class WorkerPort implements Transport {
   readonly #options: ReturnType<typeof checked>
   #status: EngineStatus
   #worker: Worker | null = null
+  /** The runtime that the first worker found. */
+  #manifest: Manifest | null = null
   #onStatus: ((status: EngineStatus) => void) | null = null
   readonly #subscribers = new Subscribers()
   /** Requests without an answer yet. They are sent once the page sees an engine that can answer. */
@@ -205,6 +208,7 @@ export class WorkerPort implements Transport {
     worker.postMessage({
       type: 'start',
       protocol: PROTOCOL_VERSION,
+      manifest: this.#manifest,
       runtimeUrl: new URL(this.#options.runtimeUrl, document.baseURI).href,
       database: this.#options.database,
       storage: this.#options.storage,
@@ -263,6 +267,9 @@ export class WorkerPort implements Transport {
     switch (message.type) {
       case 'status':
         this.#follow(message.status)
+        return
+      case 'manifest':
+        this.#manifest = message.manifest
         return
       case 'response':
         this.#settle(message)

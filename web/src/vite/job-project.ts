@@ -1,5 +1,4 @@
 import { readFile, readdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
 import type { Description } from '../types/description'
 import { JobsError, PythonError } from './errors'
@@ -65,10 +64,9 @@ export class JobProject {
 
   async #pack(): Promise<void> {
     const { python, jobs, engine, output, onProgress } = this.#options
-    const pyodide = dirname(createRequire(import.meta.url).resolve('pyodide/package.json'))
     const { code, stderr } = await runDurably(
       python,
-      ['runtime', jobs, '--output', output, '--pyodide', pyodide, '--options', JSON.stringify(engine)],
+      ['runtime', jobs, '--output', output, '--options', JSON.stringify(engine)],
       onProgress,
     )
     if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))

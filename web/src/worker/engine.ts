@@ -1,6 +1,5 @@
 import { DurablyError } from '../errors'
-import type { WireError } from '../protocol'
-import type { Manifest } from './manifest'
+import type { Manifest, WireError } from '../protocol'
 import type { Python } from './pyodide'
 
 /** What Python calls. All bodies are JSON text. */

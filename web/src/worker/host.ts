@@ -10,6 +10,8 @@ import {
   type EngineStatus,
   type EventsMessage,
   type FromWorker,
+  type Manifest,
+  type ManifestMessage,
   type RequestMessage,
   type ResponseMessage,
   type StartMessage,
@@ -19,7 +21,7 @@ import {
   type WireError,
 } from '../protocol'
 import { DatabaseTools, startEngine, type Engine, type EngineHooks } from './engine'
-import { fetchManifest, type Manifest } from './manifest'
+import { fetchManifest } from './manifest'
 import { loadPython, type Python } from './python'
 import { DatabaseStorage } from './storage'
 import { holdAliveLock, takeTabLock } from './tab-lock'
@@ -107,10 +109,7 @@ export class EngineHost {
     this.#report({ role: 'leader' })
     this.#enter('storage')
     // Python is loaded meanwhile: the files are nothing that it needs to start.
-    const loading = fetchManifest(message.runtimeUrl).then(async (manifest) => ({
-      manifest,
-      python: await loadPython(message.runtimeUrl, manifest, (part) => this.#advance('python', part)),
-    }))
+    const loading = this.#load(message)
     loading.catch(() => undefined)
     const storage = await this.#patiently(openStorage(message))
     this.#enter('python')
@@ -127,6 +126,16 @@ export class EngineHost {
       void this.#inTurn(() => storage.tidy())
       void this.#lookUpFigures()
     }
+  }
+
+  async #load({
+    runtimeUrl,
+    manifest: known,
+  }: StartMessage): Promise<{ manifest: Manifest; python: Python }> {
+    const manifest = known ?? (await fetchManifest(runtimeUrl))
+    this.#post({ type: 'manifest', manifest } satisfies ManifestMessage)
+    const python = await loadPython(runtimeUrl, manifest, (part) => this.#advance('python', part))
+    return { manifest, python }
   }
 
   /** Says that something is waited for, should it take longer than a moment. */

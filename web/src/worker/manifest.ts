@@ -1,18 +1,6 @@
-/** What the bundler wrote: `manifest.json` in the runtime folder. Addresses are relative to it. */
-export interface Manifest {
-  manifestVersion: 1
-  /** Version of the Python package. */
-  engine: string
-  /** Hash over Pyodide and the app. */
-  build: string
-  pyodide: { version: string; url: string }
-  /** One archive: wheels, engine and jobs. */
-  app: { url: string; bytes: number }
-  /** Name of the Python module that defines the jobs. */
-  jobsModule: string
-  /** Options of `create_durably`. */
-  options: Record<string, unknown>
-}
+import type { Manifest } from '../protocol'
+
+const MANIFEST_VERSION = 2
 
 export async function fetchManifest(runtimeUrl: string): Promise<Manifest> {
   const url = new URL('manifest.json', runtimeUrl)
@@ -21,18 +9,31 @@ export async function fetchManifest(runtimeUrl: string): Promise<Manifest> {
   const manifest = (await response.json().catch(() => null)) as Manifest | null
   if (manifest === null)
     throw new Error(`${shown(url)} is not a manifest: the server answers something else.`)
-  if ((manifest.manifestVersion as number) !== 1) {
-    throw new Error('The Python runtime on this server was built for another version of the page.')
+  if ((manifest.manifestVersion as number) !== MANIFEST_VERSION) {
+    throw new Error('The Python runtime on this server was built for another version of the page: reload it.')
   }
   return manifest
 }
 
-export async function fetched(url: URL, options: RequestInit = {}): Promise<Response> {
+/** A file that the manifest names, with the content that it had when the manifest was written. */
+export async function fetchListed(
+  path: string,
+  manifest: Manifest,
+  runtimeUrl: string,
+): Promise<ArrayBuffer> {
+  const response = await fetched(new URL(path, runtimeUrl), {
+    integrity: manifest.files[path]?.integrity ?? '',
+  })
+  return await response.arrayBuffer()
+}
+
+async function fetched(url: URL, options: RequestInit): Promise<Response> {
   let response: Response
   try {
     response = await fetch(url, options)
   } catch {
-    throw new Error(`${shown(url)} could not be loaded: the server can’t be reached.`)
+    const orOther = options.integrity === undefined ? '' : ', or answers with another file'
+    throw new Error(`${shown(url)} could not be loaded: the server can’t be reached${orOther}.`)
   }
   if (!response.ok)
     throw new Error(`${shown(url)} could not be loaded: the server answered ${response.status}.`)

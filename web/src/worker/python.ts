@@ -1,19 +1,20 @@
-import { fetched, type Manifest } from './manifest'
+import type { Manifest } from '../protocol'
+import { fetchListed } from './manifest'
 import { startPython, type Python } from './pyodide'
 
 export type { Python } from './pyodide'
 
 const APP_FOLDER = '/app'
 
-/** Loads Pyodide and unpacks the app. `progress` runs from 0 to 1. */
+/** Loads Pyodide and unpacks packages, engine and jobs. `progress` runs from 0 to 1. */
 export async function loadPython(
   runtimeUrl: string,
   manifest: Manifest,
   progress: (part: number) => void,
 ): Promise<Python> {
-  const archive = fetched(new URL(manifest.app.url, runtimeUrl)).then((response) => response.arrayBuffer())
+  const archives = Promise.all(manifest.archives.map((path) => fetchListed(path, manifest, runtimeUrl)))
   // Awaited only once Python is up; a failure until then is not unhandled.
-  archive.catch(() => undefined)
+  archives.catch(() => undefined)
   const python = await startPython(new URL(manifest.pyodide.url, runtimeUrl), {
     env: { HOME: '/home/pyodide', PYTHONPATH: APP_FOLDER, PYDANTIC_DISABLE_PLUGINS: '__all__' },
     // The worker ends, the page starts another.
@@ -21,7 +22,9 @@ export async function loadPython(
     onLoaded: () => progress(0.1),
   })
   progress(0.7)
-  python.pyodide.unpackArchive(await archive, 'zip', { extractDir: APP_FOLDER })
+  for (const archive of await archives) {
+    python.pyodide.unpackArchive(archive, 'zip', { extractDir: APP_FOLDER })
+  }
   // Python looked at the folder when it started, and remembers that there was none.
   const importlib = python.pyodide.pyimport('importlib') as { invalidate_caches(): void }
   importlib.invalidate_caches()

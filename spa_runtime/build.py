@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from durably_core.errors import NotFoundError, ValidationError
-from spa_runtime import bundle, pages, wheels
+from spa_runtime import assets, bundle, wheels
 from spa_runtime.checking import Fault, check_jobs
-from spa_runtime.pyodide_folder import find_pyodide
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
 Output = Annotated[
@@ -18,12 +17,6 @@ Output = Annotated[
 Page = Annotated[
     Path | None,
     typer.Option("--page", metavar="FOLDER", help="A built page with an index.html. [default: console]"),
-]
-Pyodide = Annotated[
-    Path | None,
-    typer.Option(
-        "--pyodide", metavar="FOLDER", help="The npm package pyodide. [default: the nearest in node_modules]"
-    ),
 ]
 Wheels = Annotated[
     Path | None,
@@ -37,18 +30,17 @@ def build(
     jobs: JobFile,
     output: Output = Path("dist"),
     page: Page = None,
-    pyodide: Pyodide = None,
     wheels: Wheels = None,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
-    page = pages.console() if page is None else page
+    page = assets.console() if page is None else page
     if not (page / "index.html").is_file():
         raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
     typer.echo(f"checking {jobs}", err=True)
     names = check_jobs(jobs)
     if isinstance(names, Fault):
         raise ValidationError(names.text)
-    sources = runtime_sources(jobs, pyodide, wheels)
+    sources = runtime_sources(jobs, wheels)
     typer.echo(f"packing {', '.join(names)}", err=True)
     planned = bundle.plan(
         bundle.Sources(jobs=sources.jobs, pyodide=sources.pyodide, wheels=sources.wheels, page=page)
@@ -57,13 +49,11 @@ def build(
     _tell(output, planned)
 
 
-def runtime_sources(jobs: Path, pyodide: Path | None, wheel_folder: Path | None) -> bundle.RuntimeSources:
+def runtime_sources(jobs: Path, wheel_folder: Path | None) -> bundle.RuntimeSources:
     """What is given, and the rest from where it usually is. Raises ``NotFoundError`` for what is nowhere."""
     if not jobs.is_file():
         raise NotFoundError(f"There is no job file {jobs}.")
-    return bundle.RuntimeSources(
-        jobs=jobs, pyodide=find_pyodide(pyodide, jobs), wheels=wheel_folder or wheels.cached()
-    )
+    return bundle.RuntimeSources(jobs=jobs, pyodide=assets.pyodide(), wheels=wheel_folder or wheels.cached())
 
 
 def _tell(output: Path, planned: bundle.Plan) -> None:
@@ -79,4 +69,7 @@ def _tell(output: Path, planned: bundle.Plan) -> None:
 def _part(name: str) -> str:
     if not name.startswith("durably/"):
         return "page"
-    return "Pyodide" if name.startswith("durably/pyodide-") else "engine and jobs"
+    file = name.removeprefix("durably/immutable/")
+    if file.startswith("pyodide-"):
+        return "Pyodide"
+    return "packages" if file.startswith("packages-") else "engine and jobs"

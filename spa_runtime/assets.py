@@ -1,0 +1,30 @@
+"""What was built beforehand and comes with this package, so that whoever builds a site needs no Node."""
+
+from pathlib import Path
+
+from durably_core.errors import NotFoundError
+
+PACKED = Path(__file__).parent
+"""Where a wheel has it."""
+OF_SOURCES = Path(__file__).parent.parent
+"""Where ``make`` puts it, for an installation that is a link to the sources."""
+
+
+def console() -> Path:
+    """The folder of the console: a page for any jobs, over either transport. Raises ``NotFoundError``."""
+    return _folder("console", "build/console", "index.html")
+
+
+def pyodide() -> Path:
+    """The folder of Pyodide: Python for browsers. Raises ``NotFoundError``."""
+    return _folder("pyodide", "web/node_modules/pyodide", "pyodide.mjs")
+
+
+def _folder(name: str, built: str, file: str) -> Path:
+    for folder in (PACKED / name, OF_SOURCES / built):
+        if (folder / file).is_file():
+            return folder
+    raise NotFoundError(
+        f"This installation of Durably has no {name}: run `make package` where its sources are, and "
+        "install the wheel from build."
+    )

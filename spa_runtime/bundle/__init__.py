@@ -1,0 +1,11 @@
+"""Makes static folders: the runtime (Pyodide, packages, engine and jobs), and the site with a page around it.
+
+``plan`` and ``plan_runtime`` read and decide, ``write`` writes. The same input makes the same bytes.
+"""
+
+from spa_runtime.bundle.folder import Plan, write
+from spa_runtime.bundle.options import SPA_OPTIONS
+from spa_runtime.bundle.runtime import RuntimeSources, plan_runtime
+from spa_runtime.bundle.site import Sources, plan
+
+__all__ = ["SPA_OPTIONS", "Plan", "RuntimeSources", "Sources", "plan", "plan_runtime", "write"]

@@ -1,0 +1,77 @@
+"""The two archives that are unpacked side by side on Python's path: packages, and engine with jobs."""
+
+import io
+import os
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from spa_runtime.bundle.folder import MANIFEST, RUNTIME, files_below, is_private
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""A zip knows no earlier time: two builds of the same input are the same bytes."""
+ROOT = Path(__file__).parent.parent.parent
+ENGINE_PACKAGES = (
+    "durably_core",
+    "spa_runtime/__init__.py",
+    "spa_runtime/bridge.py",
+    "spa_runtime/storage.py",
+)
+SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")
+"""Modules and packages of the engine that no page needs."""
+
+
+def pack_wheels(folder: Path) -> bytes:
+    """The wheels of a folder in one zip."""
+    return _zipped(dict(_of_wheels(folder)))
+
+
+def pack_app(jobs: Path) -> bytes:
+    """The engine, the job file, and the Python files beside it and below, in one zip."""
+    return _zipped({**dict(_of_engine()), **dict(_of_jobs(jobs.parent))})
+
+
+def _zipped(content: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(content):
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), content[name], zipfile.ZIP_DEFLATED, 9)
+    return buffer.getvalue()
+
+
+def _of_wheels(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for wheel in sorted(folder.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if not name.endswith(("/", ".pyi")):
+                    yield name, archive.read(name)
+
+
+def _of_engine() -> Iterator[tuple[str, bytes]]:
+    for package in ENGINE_PACKAGES:
+        top = ROOT / package
+        for path in [top] if top.is_file() else files_below(top):
+            name = path.relative_to(ROOT).as_posix()
+            if not _is_server_only(name):
+                yield name, path.read_bytes()
+
+
+def _is_server_only(name: str) -> bool:
+    return any(name == f"{each}.py" or name.startswith(f"{each}/") for each in SERVER_ONLY)
+
+
+def _of_jobs(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Python files and nothing else: what is packed is published, and there may be secrets and databases."""
+    for name, folders, files in os.walk(folder):
+        here = Path(name)
+        # Not entered: what is installed is large.
+        folders[:] = sorted(each for each in folders if not _is_foreign(here / each))
+        for file in sorted(files):
+            if file.endswith(".py") and not is_private(file):
+                yield (here / file).relative_to(folder).as_posix(), (here / file).read_bytes()
+
+
+def _is_foreign(folder: Path) -> bool:
+    """Installed or built by a program, or private."""
+    is_made = (folder / "pyvenv.cfg").exists() or (folder / RUNTIME / MANIFEST).exists()
+    return is_made or folder.name == "node_modules" or is_private(folder.name)
