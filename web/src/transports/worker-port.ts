@@ -14,6 +14,7 @@ import {
   type RequestMessage,
   type ResponseMessage,
   type StartMessage,
+  type StopMessage,
   type StorageKind,
   type WireError,
 } from '../protocol'
@@ -60,6 +61,9 @@ const HEALTHY_MS = 30_000
 /** How long a new worker may take to say its first word, while its script is fetched. */
 const FIRST_WORD_MS = 30_000
 
+/** How long an engine may take to give back what executes. Python that computes without a pause does not hear of it. */
+const STOP_MS = 5000
+
 /** Operations that change nothing: after a restart they are simply asked again. */
 const READS: ReadonlySet<OperationName> = new Set([
   'jobs',
@@ -83,6 +87,8 @@ export class WorkerPort implements Transport {
   readonly #options: ReturnType<typeof checked>
   #status: EngineStatus
   #worker: Worker | null = null
+  /** Held by the worker as long as it lives. */
+  #aliveLock = ''
   /** The runtime that the first worker found. */
   #manifest: Manifest | null = null
   #onStatus: ((status: EngineStatus) => void) | null = null
@@ -175,11 +181,25 @@ export class WorkerPort implements Transport {
     this.#subscribers.failed(new DurablyError(CLOSED), 'all')
   }
 
+  async stop(): Promise<void> {
+    const worker = this.#worker
+    // From here on its end is no death that calls for another one.
+    this.#worker = null
+    this.close()
+    if (worker === null) return
+    worker.postMessage({ type: 'stop' } satisfies StopMessage)
+    const timer = setTimeout(() => worker.terminate(), STOP_MS)
+    await navigator.locks.request(this.#aliveLock, () => undefined)
+    clearTimeout(timer)
+    worker.terminate()
+  }
+
   // ---------------------------------------------------------------- the worker's life
 
   #boot(): void {
     const worker = this.#options.worker()
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
+    this.#aliveLock = aliveLock
     let hasSpoken = false
     const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
