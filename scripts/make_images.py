@@ -5,7 +5,6 @@ Both are kept in the repository, in ``web/console/public``. Call it when the con
 
 import io
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +14,14 @@ from PIL import Image
 from playwright.sync_api import Page, Playwright, sync_playwright
 
 from tests.browser.browser import launched, served
+from tests.browser.commands import DURABLY
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "web" / "console" / "public"
 JOBS = ROOT / "tests" / "browser" / "console" / "jobs.py"
 SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
 COLOURS = 64
-MASKABLE = "svg { background: #0b7a5c } svg > :not(rect) { transform: scale(0.66); transform-origin: center }"
+MASKABLE = "svg { background: #0b7a5c } svg > :not(rect) { transform: scale(0.85); transform-origin: center }"
 """What systems cut to a shape of theirs: the colour reaches to the edge, the sign is where nothing is cut."""
 
 
@@ -35,7 +35,7 @@ def main() -> None:
             ):
                 keep(draw(page, size, style), PUBLIC / "icons" / f"{name}.png")
         site = Path(folder, "site")
-        command = (sys.executable, "-m", "durably_core.cli", "build", JOBS, "-o", site, "--title", "Bakery")
+        command = (DURABLY, "build", JOBS, "-o", site, "--title", "Bakery")
         subprocess.run(command, check=True)
         with served(site) as served_site, browsing(playwright, Path(folder, "profile")) as page:
             page.goto(served_site.url)

@@ -13,12 +13,13 @@ USUAL_NAMES = ("app", "jobs", "main")
 
 
 def titled(page: Mapping[str, Content], title: str) -> dict[str, Content]:
-    """The files of the console that say what it is called, with that name.
+    """The files of the console, with that name where they say what it is called.
 
     The name may be wider than a system has room for: it is cut there. There is no ``id`` in the manifest:
     browsers resolve one against the host, and so it would not tell two sites of one host apart.
     """
     return {
+        **page,
         APP_MANIFEST: _with(read(page[APP_MANIFEST]), name=title, short_name=title),
         CONFIG: _with(read(page[CONFIG]), title=title),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spa_runtime.bundle.app_manifest import titled
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below, read
 from spa_runtime.bundle.runtime import RuntimeSources, runtime_of, sealed
 
@@ -18,14 +19,17 @@ class Sources(RuntimeSources):
 
     page: Path
     """Folder of the built page."""
+    title: str | None = None
+    """What the console is called. None: the page says it by itself."""
 
 
 def plan(sources: Sources) -> Plan:
     """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
     expect_files({"built page": sources.page / "index.html"})
     runtime = runtime_of(sources)
+    page = _files_of(sources.page)
     files = {
-        **_files_of(sources.page),
+        **(page if sources.title is None else titled(page, sources.title)),
         **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},
     }
     completed, build = _completed(files, runtime.manifest, RUNTIME)

@@ -304,7 +304,7 @@ def test_script_of_another_origin_that_does_not_share_is_an_error_of_the_page(
 def test_element_shows_an_engine_on_a_server(tmp_path: Path, chromium: Chromium) -> None:
     (tmp_path / "jobs.py").write_text(JOBS.read_text())
     with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
-        page = chromium.open(server.wait_for(r"(http://\S+:\d+)") + "/openapi.json")
+        page = chromium.open(server.wait_for(r"(http://\S+:\d+)"))
         page.evaluate("import('/embed.js')")
         page.evaluate("document.body.innerHTML = '<durably-console api=\"/api/durably\"></durably-console>'")
         bake(page.locator("durably-console"))

@@ -1,6 +1,5 @@
 import { useJobs } from 'durably/react'
 import type { ReactNode } from 'react'
-import { EngineNotice } from './engine/engine-notice'
 import { JobPane } from './jobs/job-pane'
 import { RunPane } from './run/run-pane'
 import { RunsPane } from './runs/runs-pane'
@@ -17,7 +16,6 @@ export function Console({ jobName, selection }: ConsoleProps): ReactNode {
   const { runId } = selection
   return (
     <SelectionContext value={selection}>
-      <EngineNotice />
       <div className="columns">
         <JobPane jobs={useJobs()} only={jobName} />
         <RunsPane jobName={jobName} />

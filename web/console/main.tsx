@@ -1,4 +1,5 @@
 import { createDurably, type Durably } from 'durably'
+import { createOffline } from 'durably/offline'
 import { DurablyProvider } from 'durably/react'
 import { StrictMode, type ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
@@ -26,7 +27,7 @@ try {
   root.render(<p role="alert">{sentenceOf(error)}</p>)
 }
 
-function pageOf({ title = 'Jobs', api, dev }: Config): ReactNode {
+function pageOf({ title = 'Jobs', offline = false, api, dev }: Config): ReactNode {
   document.title = title
   const panel = dev !== undefined && <DevPanel dev={dev} />
   // There is no Python to start yet: the page is reloaded when there is.
@@ -37,7 +38,7 @@ function pageOf({ title = 'Jobs', api, dev }: Config): ReactNode {
     <>
       {panel}
       <DurablyProvider durably={durably}>
-        <Page title={title} />
+        <Page title={title} offline={offline ? createOffline({ durably }) : null} />
       </DurablyProvider>
     </>
   )

@@ -5,6 +5,7 @@ import { createRoot, type Root } from 'react-dom/client'
 import { About } from '../about'
 import { Console } from '../console'
 import css from '../console.css?inline'
+import { EngineNotice } from '../engine/engine-notice'
 import { SITE } from './engines'
 
 /** Not a `<style>`: a content security policy may forbid those. */
@@ -42,6 +43,7 @@ function Embedded({ jobName }: { jobName: string | undefined }): ReactNode {
   const [runId, select] = useState<string | null>(null)
   return (
     <>
+      <EngineNotice />
       <Console jobName={jobName} selection={{ runId, select, hrefOf: null }} />
       <About site={SITE} />
     </>

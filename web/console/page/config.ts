@@ -2,6 +2,8 @@
 export interface Config {
   /** What the page is called. */
   title?: string
+  /** Whether there is a service worker beside the page. */
+  offline?: boolean
   /** Where a server has its API. Without it the engine runs in this browser. */
   api?: string
   /** What `durably dev` adds. */
