@@ -8,7 +8,8 @@ from spa_runtime.packages.requirements import Requirement, read_requirements
 
 PINS = Path(__file__).parent.parent / "pyodide-requirements.txt"
 """Written by ``make lock``, with hashes."""
-NEEDS = ("pydantic>=2.11,<3", "micropip>=0.11")
+NEEDS = ("pydantic>=2.14,<3", "micropip>=0.11")
+"""An older pydantic has no wheel of its compiled part for the browser."""
 EXTRAS = ("server", "spa", "telemetry")
 NAME = "durably"
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from durably_core.job_file import Place
 from spa_runtime.packages import engine
 from spa_runtime.packages.pip import Offered, Said
-from spa_runtime.packages.pyodide import PYTHON
+from spa_runtime.packages.pyodide import PYTHON, distributed
 from spa_runtime.packages.requirements import PackagesError, Requirement, normalized, shown
 
 INVALID = re.compile(r"Invalid requirement: .*?\(from line (\d+) of (?:[^()\n]*[/\\])?(\w+)\.txt\)", re.DOTALL)
@@ -22,8 +22,8 @@ DEPENDS = re.compile(r"(?P<who>\S+ \S+) depends on (?P<what>.*)")
 LAST_WORDS = 15
 """Lines of pip."""
 MOST_VERSIONS = 6
-ADVICE = (
-    "Take another package; or, if only a server needs it, declare what the jobs need in the job file itself "
+INSTEAD = (
+    "take another package; or, if only a server needs it, declare what the jobs need in the job file itself "
     "(docs/packages.md)."
 )
 
@@ -68,6 +68,8 @@ class Refusal:
         known = self._invalid() or self._other_python() or self._repository()
         if known is not None:
             return known
+        if self._wants and self.said.has_trouble:
+            return _unreachable(self._wants[0].name)
         for want in self._wants:
             if (error := self._missing(want, offered(want.name))) is not None:
                 return error
@@ -101,7 +103,7 @@ class Refusal:
         if (found := OTHER_PYTHON.search(self.said.text)) is None:
             return None
         return PackagesError(
-            f"{found[1]} needs Python {found[2]}, and the browser has {PYTHON}. {ADVICE}",
+            f"{found[1]} needs Python {found[2]}, and the browser has {PYTHON}: {INSTEAD}",
             self._place(Want(found[1])),
         )
 
@@ -115,7 +117,7 @@ class Refusal:
 
     def _missing(self, want: Want, offered: Offered) -> PackagesError | None:
         """Why there is nothing that could be taken; None: there is."""
-        if offered.usable and want in self._conflict:
+        if offered.usable and want in self._conflict and not self._is_out_of_reach(want, offered):
             return None
         name = f"{want.name}, which {want.who} needs," if want.who else want.name
         if offered.is_nothing and offered.has_trouble:
@@ -130,9 +132,20 @@ class Refusal:
             reason = f"{name} {_lacks(want.name, offered)}"
         return PackagesError(reason, self._place(want))
 
+    def _is_out_of_reach(self, want: Want, offered: Offered) -> bool:
+        """Each that wants it wants one version, and none of them has a wheel."""
+        there = {f"{want.name}=={version}" for version in _versions(offered.usable)}
+        wanted = {each.what for each in self._conflict if each.name == want.name}
+        return not wanted & there and all(what.startswith(f"{want.name}==") for what in wanted)
+
     def _told(self, want: Want) -> str:
         if want.who is not None:
-            return f"{want.who.capitalize() if want.wanting == engine.NAME else want.who} needs {want.what}"
+            is_ours = want.wanting == engine.NAME
+            return (
+                f"{want.who.capitalize()} needs {want.what} in the browser"
+                if is_ours
+                else f"{want.who} needs {want.what}"
+            )
         if want.name == engine.NAME:
             return f"this is {' '.join(want.what.capitalize().split()[:2])}"
         lines = self.constraints if want.is_constraint else self.asked
@@ -162,23 +175,27 @@ def _package(origin: str | None) -> str | None:
 
 def _unreachable(what: str) -> PackagesError:
     return PackagesError(
-        f"{what} could not be downloaded: no package index answers. Is this machine connected to the network? "
-        "What was built before needs none (docs/packages.md)."
+        f"{what} could not be downloaded: the package index does not answer. Is this machine connected to the "
+        "network? What was built before needs none (docs/packages.md)."
     )
 
 
 def _versions(files: list[str]) -> list[str]:
-    return list(dict.fromkeys(file.split("-")[1] for file in files if "-" in file))
+    found = {file.split("-")[1] for file in files if "-" in file}
+    return sorted(found, key=lambda version: [int(part) for part in re.findall(r"\d+", version)])
 
 
 def _lacks(name: str, offered: Offered) -> str:
     """What there is instead of a wheel for the browser, and what to do."""
     if offered.wheels:
-        return f"has no wheel for the browser, only for other machines, such as {offered.wheels[-1]}. {ADVICE}"
+        advice = distributed(name) or f"{INSTEAD[0].upper()}{INSTEAD[1:]}"
+        return f"has no wheel for the browser, only for other machines, such as {offered.wheels[-1]}. {advice}"
     if offered.sources:
         return (
             f"has no wheel, only source code ({offered.sources[-1]}). If it is pure Python, make one with "
             f"`pip wheel --no-deps -w wheels {name}`, and give the folder with `--find-links wheels`. "
-            f"Otherwise: {ADVICE}"
+            f"Otherwise {INSTEAD}"
         )
-    return f"needs another Python than the browser's, {PYTHON}: {offered.of_other_python[-1]}. {ADVICE}"
+    return (
+        f"needs another Python than the browser's, {PYTHON}: {offered.of_other_python[-1]}. Otherwise {INSTEAD}"
+    )

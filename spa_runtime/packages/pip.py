@@ -11,10 +11,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from durably_core.errors import NotFoundError
 from spa_runtime.packages.pip_program import NO_PIP
 from spa_runtime.packages.pyodide import ABI, FULL_PYTHON, MARKERS, PLATFORM
+from spa_runtime.packages.requirements import normalized
 
 PROGRAM = Path(__file__).parent / "pip_program.py"
 TARGET = (
@@ -41,7 +43,7 @@ TROUBLE = re.compile(
     r"|NameResolution|Connection (?:refused|reset|aborted)"
 )
 """What pip says when an index does not answer."""
-_FOUND = re.compile(r"Found link (\S+)")
+_FOUND = re.compile(r"Found link ([^\s,]+)")
 _SKIPPED = re.compile(r"Skipping link: (.*?): (\w+:\S+)")
 _FILE = re.compile(r"([^/\s]+\.(?:whl|zip|egg|tar\.\w+|tgz))(?:[?#]|$)")
 
@@ -90,19 +92,20 @@ def offered(name: str, options: Sequence[str], folder: Path) -> Offered:
     text = log.read_text("utf-8", "replace") if log.is_file() else ""
     log.unlink(missing_ok=True)
     found = Offered(has_trouble=TROUBLE.search(said.text + text) is not None)
-    found.usable.extend(_files(_FOUND.findall(text)))
+    found.usable.extend(_files_of(name, _FOUND.findall(text)))
     for reason, address in _SKIPPED.findall(text):
         if "Requires-Python" in reason:
             found.of_other_python.append(reason)
-        else:
-            files = list(_files([address]))
-            found.wheels.extend(file for file in files if file.endswith(".whl"))
-            found.sources.extend(file for file in files if not file.endswith(".whl"))
+            continue
+        for file in _files_of(name, [address]):
+            (found.wheels if file.endswith(".whl") else found.sources).append(file)
     return found
 
 
-def _files(addresses: list[str]) -> list[str]:
-    return [found[1] for address in addresses if (found := _FILE.search(address))]
+def _files_of(name: str, addresses: list[str]) -> list[str]:
+    """The files of a package: pip tells of what else lies in a folder, too."""
+    files = [unquote(found[1]) for address in addresses if (found := _FILE.search(address))]
+    return [file for file in files if normalized(file).startswith(f"{name}-")]
 
 
 def _run(arguments: Sequence[str], hear: Callable[[str], None]) -> Said:

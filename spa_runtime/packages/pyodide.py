@@ -1,5 +1,9 @@
 """The Python of the browser, as far as packages are chosen for it: that of the Pyodide that comes with us."""
 
+import json
+
+from spa_runtime import assets
+
 PYTHON = "3.14"
 FULL_PYTHON = "3.14.2"
 ABI = "cp314"
@@ -19,3 +23,19 @@ MARKERS = {
     "sys_platform": "emscripten",
 }
 """What the conditions of requirements are about, such as ``; sys_platform == "emscripten"``."""
+
+
+def distributed(name: str) -> str | None:
+    """What to do to have a package that Pyodide's own distribution has; None: it has it not.
+
+    That is not where pip looks: it is made for one version of Pyodide, and lies beside its releases.
+    """
+    folder = assets.pyodide()
+    package = json.loads((folder / "pyodide-lock.json").read_text("utf-8"))["packages"].get(name)
+    if package is None or not package["file_name"].endswith(".whl"):
+        return None
+    version = json.loads((folder / "package.json").read_text("utf-8"))["version"]
+    return (
+        f"The distribution of Pyodide {version} has it: download {package['file_name']} from there, and give "
+        "its folder with --find-links."
+    )
