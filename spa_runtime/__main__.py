@@ -44,6 +44,11 @@ def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _finish(arguments: argparse.Namespace) -> int:
+    bundle.finish(arguments.folder, arguments.runtime)
+    return 0
+
+
 def _write(planned: bundle.Plan, output: Path) -> int:
     bundle.write(planned, output)
     size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
@@ -89,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     runtime = commands.add_parser("runtime", help="make only its folder with Python, for a page of your own")
     _add_runtime_arguments(runtime)
     runtime.set_defaults(run=_runtime)
+    finished = commands.add_parser("finish", help="complete a built page that has the runtime in it")
+    finished.add_argument("folder", type=Path)
+    finished.add_argument("--runtime", default=bundle.RUNTIME, help="the runtime's folder in it")
+    finished.set_defaults(run=_finish)
     described = commands.add_parser("describe", help="print the jobs and the schemas of their models as JSON")
     described.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
     described.set_defaults(run=_describe)

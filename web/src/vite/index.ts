@@ -91,6 +91,14 @@ export function durably(options: DurablyPluginOptions): Plugin {
         this.emitFile({ type: 'asset', fileName: path + name, source: await readFile(file) })
       }
     },
+    writeBundle: {
+      // What is made of all files together comes last.
+      order: 'post',
+      sequential: true,
+      async handler({ dir }) {
+        if (dir !== undefined) await project.finish(dir, path.slice(0, -1))
+      },
+    },
   }
 }
 

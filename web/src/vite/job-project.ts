@@ -53,6 +53,11 @@ export class JobProject {
     return await filesBelow(output)
   }
 
+  /** Completes the built page in `folder`, which has the runtime folder at `runtimePath`. */
+  async finish(folder: string, runtimePath: string): Promise<void> {
+    await this.#run(['finish', folder, '--runtime', runtimePath])
+  }
+
   async #describe(): Promise<Description> {
     const { python, jobs } = this.#options
     const { stdout, stderr } = await runDurably(python, ['describe', jobs])
@@ -63,12 +68,12 @@ export class JobProject {
   }
 
   async #pack(): Promise<void> {
-    const { python, jobs, engine, output, onProgress } = this.#options
-    const { code, stderr } = await runDurably(
-      python,
-      ['runtime', jobs, '--output', output, '--options', JSON.stringify(engine)],
-      onProgress,
-    )
+    const { jobs, engine, output } = this.#options
+    await this.#run(['runtime', jobs, '--output', output, '--options', JSON.stringify(engine)])
+  }
+
+  async #run(words: string[]): Promise<void> {
+    const { code, stderr } = await runDurably(this.#options.python, words, this.#options.onProgress)
     if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
   }
 }
