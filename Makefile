@@ -146,6 +146,10 @@ build/console/index.html: $(shell find web/console web/src -type f) web/package-
 	cd web && npm run --silent build:console
 	@touch $@
 
+build/service-worker/sw.js: $(shell find web/src/service-worker web/src/offline -type f) web/rolldown.service-worker.config.js web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:service-worker
+	@touch $@
+
 build/demo/index.html: build/page/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
 	@touch $@
@@ -157,7 +161,7 @@ $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/
 	cd web && npm run --silent build:package && npm pack --silent --pack-destination ../build
 	@touch $@
 
-$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
+$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html build/service-worker/sw.js pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
 	@touch $@
 

@@ -7,6 +7,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 WEB = {
     "build/console": "spa_runtime/console",
+    "build/service-worker": "spa_runtime/service_worker",
     **{
         f"web/node_modules/pyodide/{name}": f"spa_runtime/pyodide/{name}"
         for name in (

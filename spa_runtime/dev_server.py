@@ -24,6 +24,7 @@ from durably_core.cli.running import Stop, listening
 from durably_core.cli.server import Server
 from durably_core.errors import DurablyError
 from spa_runtime import bundle
+from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.checking import Fault, check_jobs
 from spa_runtime.serve import bind, isolated
 
@@ -145,7 +146,9 @@ class Builds:
 
 def _app(project: Project, builds: Builds) -> Starlette:
     async def config(_request: Request) -> Response:
-        return JSONResponse({"dev": {"events": EVENTS, "build": builds.newest.build}})
+        return JSONResponse(
+            {"title": title_of(project.jobs), "dev": {"events": EVENTS, "build": builds.newest.build}}
+        )
 
     async def events(_request: Request) -> Response:
         return StreamingResponse(_lines(builds), media_type="text/event-stream")

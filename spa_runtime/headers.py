@@ -19,6 +19,7 @@ class Isolation(StrEnum):
 
 
 NO_POLICY = "none"
+STRICT = "strict"
 STRICT_POLICY = {
     "default-src": "'self'",
     # WebAssembly is compiled; no text is ever run as JavaScript.
@@ -48,13 +49,13 @@ def isolation_headers(isolation: Isolation = Isolation.require_corp) -> dict[str
 def security_policy(changes: Iterable[str] = ()) -> str:
     """The strict policy, with each directive of ``changes`` in the place of its own of that name.
 
-    A change is a directive as in the header, such as ``connect-src 'self'``. ``none`` alone: no policy, ``""``.
-    Raises ``ValidationError`` for anything else.
+    A change is a directive as in the header, such as ``connect-src 'self'``. Alone, ``strict`` changes nothing,
+    and ``none`` stands for no policy, ``""``. Raises ``ValidationError`` for anything else.
     """
     given = list(changes)
     if given == [NO_POLICY]:
         return ""
-    directives = {**STRICT_POLICY, **dict(map(_directive, given))}
+    directives = {**STRICT_POLICY, **dict(map(_directive, [] if given == [STRICT] else given))}
     return "; ".join(f"{name} {value}".rstrip() for name, value in directives.items())
 
 
@@ -66,7 +67,7 @@ def site_headers(isolation: Isolation, policy: str) -> Mapping[str, str]:
 
 def _directive(text: str) -> tuple[str, str]:
     found = DIRECTIVE.fullmatch(text.strip())
-    if found is None or text.strip() == NO_POLICY:
+    if found is None or text.strip() in (NO_POLICY, STRICT):
         raise ValidationError(
             f"{text!r} is no directive of a Content-Security-Policy: give one at a time, such as "
             f"\"connect-src 'self'\", or {NO_POLICY} alone for no policy."

@@ -5,7 +5,7 @@ import { rolldown } from 'rolldown'
 
 /** @type {Record<string, { minified: string, gzip: string }>} */
 const sizes = {}
-for (const entry of ['index', 'react', 'worker', 'vite', 'types-cli']) {
+for (const entry of ['index', 'react', 'offline', 'worker', 'vite', 'types-cli']) {
   const bundle = await rolldown({ input: `./dist/${entry}.js`, external: /^[^./]/, logLevel: 'silent' })
   const { output } = await bundle.generate({ minify: true, codeSplitting: false })
   const { code } = output[0]

@@ -25,7 +25,9 @@ const workerBesideClient = {
 const typesOfClient = {
   name: 'types-of-client',
   resolveId: (/** @type {string} */ source) =>
-    source.startsWith('../') ? { id: 'durably', external: true } : null,
+    source.startsWith('../')
+      ? { id: source.startsWith('../offline/') ? 'durably/offline' : 'durably', external: true }
+      : null,
 }
 
 /** Server components may pass the hooks on; only a browser runs them. */
@@ -34,12 +36,13 @@ const banner = (/** @type {{ name: string }} */ chunk) => (chunk.name === 'react
 export default defineConfig([
   {
     ...common,
-    input: { index: './src/index.ts', react: './src/react/index.ts' },
+    input: { index: './src/index.ts', react: './src/react/index.ts', offline: './src/offline/index.ts' },
     plugins: [workerBesideClient],
     output: { ...common.output, banner, cleanDir: true },
   },
   { ...common, input: { index: './src/index.ts' }, plugins: [dts(page)] },
   { ...common, input: { react: './src/react/index.ts' }, plugins: [typesOfClient, dts(page)] },
+  { ...common, input: { offline: './src/offline/index.ts' }, plugins: [dts(page)] },
   // By itself, and so whole: nothing is shared with the page.
   { ...common, input: { worker: './src/worker/entry.ts' } },
   // Run in Node, each by itself.

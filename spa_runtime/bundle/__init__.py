@@ -3,9 +3,19 @@
 ``plan`` and ``plan_runtime`` read and decide, ``write`` writes. The same input makes the same bytes.
 """
 
-from spa_runtime.bundle.folder import Plan, write
+from spa_runtime.bundle.folder import RUNTIME, Plan, write
 from spa_runtime.bundle.options import SPA_OPTIONS
 from spa_runtime.bundle.runtime import RuntimeSources, plan_runtime
-from spa_runtime.bundle.site import Sources, plan
+from spa_runtime.bundle.site import Sources, finish, plan
 
-__all__ = ["SPA_OPTIONS", "Plan", "RuntimeSources", "Sources", "plan", "plan_runtime", "write"]
+__all__ = [
+    "RUNTIME",
+    "SPA_OPTIONS",
+    "Plan",
+    "RuntimeSources",
+    "Sources",
+    "finish",
+    "plan",
+    "plan_runtime",
+    "write",
+]

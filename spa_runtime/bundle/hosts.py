@@ -11,15 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import quote
 
 from spa_runtime import header_rules
-from spa_runtime.bundle.folder import RUNTIME
-from spa_runtime.bundle.runtime import IMMUTABLE
 from spa_runtime.header_rules import HeaderRules
 
 VERCEL = "vercel.json"
 FILES = frozenset(
     {header_rules.FILE, VERCEL, ".nojekyll", "_redirects", "_routes.json", "netlify.toml", "CNAME"}
 )
-"""Files that hosts read. They don't publish all of them: no page may rely on one."""
+"""Files that hosts read, and mostly don't publish: no page may rely on one."""
 CACHE_CONTROL = "Cache-Control"
 FOR_EVER = "public, max-age=31536000, immutable"
 ASKED_AGAIN = "no-cache"
@@ -36,9 +34,12 @@ HASHED = re.compile(r".*[-.](?=[\w-]*[A-Z0-9])[\w-]{8,}(\.\w+)+")
 """Such a name: ``index-BxK3_d0q.js``."""
 
 
-def plan_host_files(names: Collection[str], sent: Mapping[str, str]) -> dict[str, bytes]:
-    """The files that hosts read, for a site of files with these names. ``sent`` comes with each of them."""
-    hashed = _hashed_folders(names)
+def plan_host_files(names: Collection[str], immutable: str, sent: Mapping[str, str]) -> dict[str, bytes]:
+    """The files that hosts read, for a site of files with these names.
+
+    ``immutable`` is the runtime's folder of files that never change; ``sent`` comes with every file.
+    """
+    hashed = [immutable, *_assets(names)]
     return {
         header_rules.FILE: HeaderRules(_rules(names, hashed, sent)).text().encode(),
         VERCEL: json.dumps({"headers": list(_for_vercel(hashed, sent))}, indent=2).encode(),
@@ -46,29 +47,31 @@ def plan_host_files(names: Collection[str], sent: Mapping[str, str]) -> dict[str
     }
 
 
-def _hashed_folders(names: Iterable[str]) -> list[str]:
+def _assets(names: Iterable[str]) -> list[str]:
+    """The folder, if there is one with nothing else in it: a page of one's own may have other files there."""
     assets = [name for name in names if name.startswith(f"{ASSETS}/")]
-    # A page of one's own may have other files there.
-    is_hashed = assets and all(map(HASHED.fullmatch, assets))
-    return [f"{RUNTIME}/{IMMUTABLE}", *([ASSETS] if is_hashed else [])]
+    return [ASSETS] if assets and all(map(HASHED.fullmatch, assets)) else []
 
 
-def _rules(names: Iterable[str], hashed: list[str], sent: Mapping[str, str]) -> header_rules.Rules:
+def _rules(names: Iterable[str], hashed: Collection[str], sent: Mapping[str, str]) -> header_rules.Rules:
     for_ever = [f"/{folder}/*" for folder in hashed]
     # In this order: Cloudflare reads a hundred rules, and does by itself what the later ones say.
-    places = dict.fromkeys([*for_ever, "/", *map(_place, sorted(names))])
+    patterns = dict.fromkeys([*for_ever, "/", *(_pattern(name, hashed) for name in sorted(names))])
     return {
         "/*": sent,
         **{f"/{pattern}": {"Content-Type": value} for pattern, value in TYPES.items()},
-        **{place: {CACHE_CONTROL: FOR_EVER if place in for_ever else ASKED_AGAIN} for place in places},
+        **{each: {CACHE_CONTROL: FOR_EVER if each in for_ever else ASKED_AGAIN} for each in patterns},
     }
 
 
-def _place(name: str) -> str:
-    """The pattern that a file falls under: its own at the top and in the runtime, or that of its folder."""
-    *folders, file = quote(name).split("/")
-    shown = 2 if folders[:1] == [RUNTIME] else 1
-    return "/" + "/".join([*folders[:shown], "*" if len(folders) >= shown else file])
+def _pattern(name: str, hashed: Collection[str]) -> str:
+    """That of the topmost folder in which all files are treated alike, or else of the file."""
+    parts = name.split("/")
+    for depth in range(1, len(parts)):
+        folder = "/".join(parts[:depth])
+        if not any(each.startswith(f"{folder}/") for each in hashed):
+            return f"/{quote(folder)}/*"
+    return f"/{quote(name)}"
 
 
 def _for_vercel(hashed: Iterable[str], sent: Mapping[str, str]) -> Iterable[Mapping[str, object]]:

@@ -81,7 +81,7 @@ def sealed(manifest: Mapping[str, Any], files: Mapping[str, Content]) -> tuple[b
     listed = {
         name: {"bytes": len(read(files[name])), "integrity": integrity(files[name])} for name in sorted(files)
     }
-    content = {**manifest, "files": listed}
+    content = {**{key: manifest[key] for key in manifest if key not in ("build", "files")}, "files": listed}
     build = short_hash(json.dumps(content, sort_keys=True).encode())
     return json.dumps({"build": build, **content}, indent=1).encode(), build
 

@@ -1,11 +1,17 @@
 """The static site: a built page, with the runtime in a folder of it."""
 
+import json
+import posixpath
+import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from spa_runtime.bundle import hosts
-from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below
-from spa_runtime.bundle.runtime import RuntimeSources, runtime_of, sealed
+from spa_runtime.bundle.app_manifest import titled
+from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below, read
+from spa_runtime.bundle.runtime import IMMUTABLE, RuntimeSources, runtime_of, sealed
 from spa_runtime.headers import Isolation, security_policy, site_headers
 
 
@@ -15,6 +21,8 @@ class Sources(RuntimeSources):
 
     page: Path
     """Folder of the built page."""
+    title: str | None = None
+    """What the console is called. None: the page says it by itself."""
     isolation: Isolation = Isolation.require_corp
     policy: str = field(default_factory=security_policy)
     """Content-Security-Policy; ``""`` for none."""
@@ -24,16 +32,58 @@ def plan(sources: Sources) -> Plan:
     """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
     expect_files({"built page": sources.page / "index.html"})
     runtime = runtime_of(sources)
-    page: dict[str, Content] = {
-        path.relative_to(sources.page).as_posix(): path for path in files_below(sources.page)
+    page = _files_of(sources.page)
+    files = {
+        **(page if sources.title is None else titled(page, sources.title)),
+        **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},
     }
-    # What is for the host is no part of the page: it may not be published.
-    own = {name: page.pop(name) for name in hosts.FILES & page.keys()}
-    manifest, build = sealed(
-        runtime.manifest, {**runtime.files, **{f"../{name}": content for name, content in page.items()}}
-    )
-    below = {f"{RUNTIME}/{name}": content for name, content in runtime.files.items()}
-    path = f"{RUNTIME}/{MANIFEST}"
-    site: dict[str, Content] = {**page, **below, path: manifest}
-    for_hosts = hosts.plan_host_files(site.keys(), site_headers(sources.isolation, sources.policy))
-    return Plan(files={**site, **for_hosts, **own}, build=build, manifest=path)
+    sent = site_headers(sources.isolation, sources.policy)
+    completed, build = _completed(files, runtime.manifest, RUNTIME, sent)
+    return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
+
+
+def finish(
+    folder: Path,
+    runtime: str = RUNTIME,
+    *,
+    isolation: Isolation = Isolation.require_corp,
+    policy: str = "",
+) -> None:
+    """Complete the folder of a page that another program built, with the runtime folder in it.
+
+    Doing it again changes nothing. Raises ``NotFoundError`` when there is no runtime.
+    """
+    path = folder / runtime / MANIFEST
+    expect_files({"runtime's manifest": path})
+    files = _files_of(folder)
+    sent = site_headers(isolation, policy)
+    completed, _ = _completed(files, json.loads(path.read_bytes()), runtime, sent)
+    for name, content in completed.items():
+        if content is not files.get(name):
+            _replace(folder / name, read(content))
+
+
+def _completed(
+    files: Mapping[str, Content], manifest: Mapping[str, Any], runtime: str, sent: Mapping[str, str]
+) -> tuple[dict[str, Content], str]:
+    """The files with what is made of all of them together, and the name of the build."""
+    path = f"{runtime}/{MANIFEST}"
+    published = {name: content for name, content in files.items() if name not in {path, *hosts.FILES}}
+    named = {posixpath.relpath(name, runtime): content for name, content in published.items()}
+    text, build = sealed(manifest, named)
+    told = hosts.plan_host_files([*published, path], f"{runtime}/{IMMUTABLE}", sent)
+    # What a page brings itself goes before.
+    return {**told, **files, path: text}, build
+
+
+def _files_of(folder: Path) -> dict[str, Content]:
+    return {path.relative_to(folder).as_posix(): path for path in files_below(folder)}
+
+
+def _replace(path: Path, content: bytes) -> None:
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(content)
+    fresh = Path(file.name)
+    fresh.chmod(0o644)
+    # A build that is killed before this line leaves a hidden file, which no host publishes, and the old one.
+    fresh.replace(path)

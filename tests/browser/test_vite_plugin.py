@@ -1,5 +1,7 @@
 """The npm package in a React and Vite application: the example, with the real Vite."""
 
+import json
+import posixpath
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -91,6 +93,15 @@ def test_run_of_a_built_application_goes_on_after_a_reload(built: str, chromium:
     expect(page.get_by_role("heading", name="680 words")).to_be_visible()
     expect(page.get_by_label("Logs")).to_contain_text("Page 1:")
     expect_isolated(page, built)
+
+
+@pytest.mark.usefixtures("built")
+def test_manifest_of_a_built_application_names_all_its_files(project: Project) -> None:
+    dist = project.folder / "dist"
+    listed = json.loads((dist / "durably/manifest.json").read_text("utf-8"))["files"]
+    named = {posixpath.normpath(f"durably/{name}") for name in listed}
+    there = {path.relative_to(dist).as_posix() for path in dist.rglob("*") if path.is_file()}
+    assert named == there - {"durably/manifest.json"}
 
 
 @pytest.mark.usefixtures("built")

@@ -18,6 +18,7 @@ from spa_runtime import bundle
 from spa_runtime.bundle import Plan, Sources, hosts
 from spa_runtime.bundle.runtime import PYODIDE_FILES
 from spa_runtime.header_rules import HeaderRules
+from spa_runtime.headers import Isolation, security_policy
 
 JOBS = "from durably_core import job\n"
 
@@ -67,6 +68,12 @@ def archive_of(plan: Plan, kind: str = "app") -> bytes:
 def packed(plan: Plan, kind: str = "app") -> set[str]:
     with zipfile.ZipFile(io.BytesIO(archive_of(plan, kind))) as archive:
         return set(archive.namelist())
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 def test_same_sources_make_the_same_bytes(sources: Sources) -> None:
@@ -292,12 +299,9 @@ def test_file_is_not_replaced_by_a_bundle(sources: Sources, tmp_path: Path) -> N
 
 
 def test_written_twice_is_byte_identical(sources: Sources, tmp_path: Path) -> None:
-    contents = []
     for name in ("one", "two"):
         bundle.write(bundle.plan(sources), tmp_path / name)
-        files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
-        contents.append([(path.relative_to(tmp_path / name), path.read_bytes()) for path in files])
-    assert contents[0] == contents[1]
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
 
 
 def test_folder_that_is_no_bundle_is_not_replaced(sources: Sources, tmp_path: Path) -> None:
@@ -314,6 +318,40 @@ def test_runtime_alone_is_what_the_site_has_in_its_folder(sources: Sources) -> N
     del runtime["manifest.json"]
     assert {f"durably/{name}": content for name, content in runtime.items()}.items() <= site.files.items()
     assert len(site.files.keys() - hosts.FILES) == len(runtime) + 3
+
+
+def test_page_of_another_builder_is_finished_as_ours_is(sources: Sources, tmp_path: Path) -> None:
+    whole, other = tmp_path / "whole", tmp_path / "other"
+    bundle.write(bundle.plan(sources), whole)
+    shutil.copytree(sources.page, other)
+    bundle.write(bundle.plan_runtime(sources), other / "durably")
+    for _ in range(2):
+        bundle.finish(other, policy=security_policy())
+        assert contents(other) == contents(whole)
+
+
+def test_page_of_another_builder_has_a_policy_only_if_told(sources: Sources, tmp_path: Path) -> None:
+    bundle.write(bundle.plan_runtime(sources), sources.page / "durably")
+    bundle.finish(sources.page, isolation=Isolation.credentialless)
+    rules = HeaderRules.parse((sources.page / "_headers").read_text("utf-8"))
+    assert rules.headers_for("/")["Cross-Origin-Embedder-Policy"] == "credentialless"
+    assert "Content-Security-Policy" not in rules.headers_for("/")
+
+
+def test_runtime_in_another_folder_is_kept_for_ever_there(sources: Sources) -> None:
+    bundle.write(bundle.plan_runtime(sources), sources.page / "static/python")
+    bundle.finish(sources.page, "static/python")
+    rules = HeaderRules.parse((sources.page / "_headers").read_text("utf-8"))
+    caching = {
+        name: rules.headers_for(f"/static/{name}")["Cache-Control"]
+        for name in ("python/manifest.json", "python/immutable/a")
+    }
+    assert list(caching.values()) == ["no-cache", "public, max-age=31536000, immutable"]
+
+
+def test_page_without_a_runtime_is_not_finished(sources: Sources) -> None:
+    with pytest.raises(NotFoundError, match="runtime's manifest is missing"):
+        bundle.finish(sources.page)
 
 
 def test_runtime_needs_no_page(sources: Sources, tmp_path: Path) -> None:

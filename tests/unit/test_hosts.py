@@ -14,6 +14,7 @@ from spa_runtime.headers import STRICT_POLICY, Isolation, isolation_headers, sec
 
 ROOT = Path(__file__).parent.parent.parent
 FOR_EVER = "public, max-age=31536000, immutable"
+IMMUTABLE = "durably/immutable"
 SENT = site_headers(Isolation.require_corp, security_policy())
 CONSOLE = [
     "index.html",
@@ -32,7 +33,7 @@ DEMO = ["index.html", "airports.csv", "assets/index-CkB60dou.js"]
 
 
 def rules_for(names: list[str]) -> HeaderRules:
-    return HeaderRules.parse(plan_host_files(names, SENT)["_headers"].decode())
+    return HeaderRules.parse(plan_host_files(names, IMMUTABLE, SENT)["_headers"].decode())
 
 
 def caching(names: list[str], path: str) -> str:
@@ -78,7 +79,7 @@ def test_rules_survive_being_written() -> None:
 
 def test_rules_are_within_the_limits_of_cloudflare() -> None:
     many = [f"file-{number}.txt" for number in range(500)]
-    text = plan_host_files([*CONSOLE, *many], SENT)["_headers"].decode()
+    text = plan_host_files([*CONSOLE, *many], IMMUTABLE, SENT)["_headers"].decode()
     assert max(map(len, text.splitlines())) <= 2000
     # Of the others it reads nothing: those that go against its own default come first.
     patterns = [line for line in text.splitlines() if line.startswith("/")]
@@ -119,6 +120,10 @@ def test_directive_stands_in_the_place_of_the_strict_one() -> None:
     }
 
 
+def test_policy_may_be_asked_for_by_its_name() -> None:
+    assert security_policy(["strict"]) == security_policy()
+
+
 def test_directive_may_have_no_value() -> None:
     assert security_policy(["upgrade-insecure-requests"]).endswith("; upgrade-insecure-requests")
 
@@ -137,9 +142,10 @@ def test_what_is_no_directive_is_refused(text: str) -> None:
         security_policy([text])
 
 
-def test_no_policy_goes_with_no_directive() -> None:
+@pytest.mark.parametrize("name", ["none", "strict"])
+def test_name_of_a_policy_goes_with_no_directive(name: str) -> None:
     with pytest.raises(ValidationError, match="none alone"):
-        security_policy(["none", "img-src *"])
+        security_policy([name, "img-src *"])
 
 
 # ---------------------------------------------------------------- this repository's own files
@@ -147,7 +153,7 @@ def test_no_policy_goes_with_no_directive() -> None:
 
 def test_repository_tells_vercel_what_the_built_folder_says() -> None:
     config = json.loads((ROOT / "vercel.json").read_text("utf-8"))
-    built = json.loads(plan_host_files(DEMO, SENT)["vercel.json"])
+    built = json.loads(plan_host_files(DEMO, IMMUTABLE, SENT)["vercel.json"])
     assert config == {"buildCommand": "make build", "outputDirectory": "build/demo", **built}
 
 
@@ -155,11 +161,11 @@ def test_repository_leaves_headers_to_the_built_folder_on_netlify() -> None:
     # Rules in both would overlap.
     config = tomllib.loads((ROOT / "netlify.toml").read_text("utf-8"))
     assert config == {"build": {"command": "make build", "publish": "build/demo"}}
-    assert "_headers" in FILES & plan_host_files(DEMO, SENT).keys()
+    assert "_headers" in FILES & plan_host_files(DEMO, IMMUTABLE, SENT).keys()
 
 
 def test_vite_sends_the_isolation_headers() -> None:
     text = (ROOT / "web" / "isolation-headers.ts").read_text("utf-8")
-    assert dict(re.findall(r"'([\w-]+)': '([\w-]+)'", text)) == isolation_headers()
-    config = (ROOT / "web" / "vite.config.ts").read_text("utf-8")
-    assert config.count("ISOLATION_HEADERS") == 3  # imported, for development, for the preview
+    told = dict(re.findall(r"'(Cross[\w-]+)': '?([\w-]+)", text))
+    assert told == {**isolation_headers(), "Cross-Origin-Embedder-Policy": "isolation"}
+    assert set(re.findall(r"'([a-z-]+)'", text.splitlines()[0])) == {kind.value for kind in Isolation}

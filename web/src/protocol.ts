@@ -375,7 +375,12 @@ export interface RequestMessage {
   file?: Blob | undefined
 }
 
-export type ToWorker = StartMessage | RequestMessage
+/** Give back what executes, and end. */
+export interface StopMessage {
+  type: 'stop'
+}
+
+export type ToWorker = StartMessage | RequestMessage | StopMessage
 
 export interface StatusMessage {
   type: 'status'

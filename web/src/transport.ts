@@ -17,6 +17,8 @@ export interface Transport {
   /** The one listener is called after every change of `status`. */
   connect(listener: (status: EngineStatus) => void): void
   close(): void
+  /** Like `close`, but an engine of this page's own first gives back what executes. Settles when it is gone. */
+  stop(): Promise<void>
 }
 
 export interface RequestOptions {

@@ -192,6 +192,11 @@ export class HttpTransport implements Transport {
     this.#report({ ...this.#status, state: 'ready', phase: 'ready', percent: 100, error: null, versions })
   }
 
+  stop(): Promise<void> {
+    this.close()
+    return Promise.resolve()
+  }
+
   close(): void {
     if (this.#isClosed()) return
     this.#report({ ...this.#status, state: 'closed', error: CLOSED })

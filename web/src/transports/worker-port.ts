@@ -14,6 +14,7 @@ import {
   type RequestMessage,
   type ResponseMessage,
   type StartMessage,
+  type StopMessage,
   type StorageKind,
   type WireError,
 } from '../protocol'
@@ -36,6 +37,8 @@ export interface WorkerPortOptions {
   storage?: StorageKind | undefined
   /** Ask the browser, after the first trigger, never to delete the data by itself. Default: true. */
   persist?: boolean | undefined
+  /** Starts the engine’s worker: for a page that has its script elsewhere than a bundler would put it. */
+  worker?: (() => Worker) | undefined
 }
 
 interface Waiting {
@@ -57,6 +60,9 @@ const HEALTHY_MS = 30_000
 
 /** How long a new worker may take to say its first word, while its script is fetched. */
 const FIRST_WORD_MS = 30_000
+
+/** How long an engine may take to give back what executes. Python that computes without a pause does not hear of it. */
+const STOP_MS = 5000
 
 /** Operations that change nothing: after a restart they are simply asked again. */
 const READS: ReadonlySet<OperationName> = new Set([
@@ -81,6 +87,8 @@ export class WorkerPort implements Transport {
   readonly #options: ReturnType<typeof checked>
   #status: EngineStatus
   #worker: Worker | null = null
+  /** Held by the worker as long as it lives. */
+  #aliveLock = ''
   /** The runtime that the first worker found. */
   #manifest: Manifest | null = null
   #onStatus: ((status: EngineStatus) => void) | null = null
@@ -173,14 +181,25 @@ export class WorkerPort implements Transport {
     this.#subscribers.failed(new DurablyError(CLOSED), 'all')
   }
 
+  async stop(): Promise<void> {
+    const worker = this.#worker
+    // From here on its end is no death that calls for another one.
+    this.#worker = null
+    this.close()
+    if (worker === null) return
+    worker.postMessage({ type: 'stop' } satisfies StopMessage)
+    const timer = setTimeout(() => worker.terminate(), STOP_MS)
+    await navigator.locks.request(this.#aliveLock, () => undefined)
+    clearTimeout(timer)
+    worker.terminate()
+  }
+
   // ---------------------------------------------------------------- the worker's life
 
   #boot(): void {
-    const worker = new Worker(new URL('../worker/entry.ts', import.meta.url), {
-      type: 'module',
-      name: 'durably',
-    })
+    const worker = this.#options.worker()
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
+    this.#aliveLock = aliveLock
     let hasSpoken = false
     const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
@@ -351,6 +370,7 @@ function checked({
   database = 'main',
   storage = 'opfs',
   persist = true,
+  worker = startWorker,
 }: WorkerPortOptions) {
   if (!/^[\w-]{1,64}$/.test(database)) {
     const name = JSON.stringify(database)
@@ -361,7 +381,11 @@ function checked({
     throw invalid(`The storage ${JSON.stringify(storage)} must be "opfs" or "memory".`)
   }
   // A folder, also where the slash is missing.
-  return { runtimeUrl: runtimeUrl.replace(/\/*$/, '/'), database, storage, persist }
+  return { runtimeUrl: runtimeUrl.replace(/\/*$/, '/'), database, storage, persist, worker }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('../worker/entry.ts', import.meta.url), { type: 'module', name: 'durably' })
 }
 
 function invalid(message: string): DurablyError {

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
+import type { Isolation } from '../../isolation-headers'
 import type { Description } from '../types/description'
 import { JobsError, PythonError } from './errors'
 import { runDurably } from './python'
@@ -28,6 +29,14 @@ export interface JobProjectOptions {
   onProgress: (line: string) => void
 }
 
+/** What hosts are told to send. */
+export interface HostOptions {
+  /** How the page becomes cross-origin isolated: in development, in preview, and on hosts. Default: `require-corp`. */
+  isolation?: Isolation
+  /** The Content-Security-Policy on hosts: the strict one, or directives in the place of its own. Default: none. */
+  csp?: 'strict' | readonly string[]
+}
+
 /** Files of the runtime folder: where they are, by their path in it. */
 export type RuntimeFiles = ReadonlyMap<string, string>
 
@@ -53,6 +62,16 @@ export class JobProject {
     return await filesBelow(output)
   }
 
+  /** Completes the built page in `folder`, which has the runtime folder at `runtimePath`. */
+  async finish(folder: string, runtimePath: string, { isolation, csp = [] }: HostOptions): Promise<void> {
+    const directives = csp === 'strict' ? [csp] : csp
+    await this.#run([
+      ...['finish', folder, '--runtime', runtimePath],
+      ...(isolation === undefined ? [] : ['--isolation', isolation]),
+      ...directives.flatMap((directive) => ['--csp', directive]),
+    ])
+  }
+
   async #describe(): Promise<Description> {
     const { python, jobs } = this.#options
     const { stdout, stderr } = await runDurably(python, ['describe', jobs])
@@ -63,12 +82,12 @@ export class JobProject {
   }
 
   async #pack(): Promise<void> {
-    const { python, jobs, engine, output, onProgress } = this.#options
-    const { code, stderr } = await runDurably(
-      python,
-      ['runtime', jobs, '--output', output, '--options', JSON.stringify(engine)],
-      onProgress,
-    )
+    const { jobs, engine, output } = this.#options
+    await this.#run(['runtime', jobs, '--output', output, '--options', JSON.stringify(engine)])
+  }
+
+  async #run(words: string[]): Promise<void> {
+    const { code, stderr } = await runDurably(this.#options.python, words, this.#options.onProgress)
     if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
   }
 }

@@ -81,6 +81,7 @@ export class EngineHost {
 
   receive(message: ToWorker): void {
     if (message.type === 'start') void this.#start(message)
+    else if (message.type === 'stop') void this.#stop()
     else if (isStorageOperation(message.operation)) void this.#answer(message, message.operation)
     else if (this.#status.error !== null) this.#refuse(message.id, new DurablyError(this.#status.error))
     else if (this.#engine === null) this.#held.push(message)
@@ -95,6 +96,15 @@ export class EngineHost {
       await this.#boot(message)
     } catch (error) {
       this.#fail(error)
+    }
+  }
+
+  /** The page knows by the worker's end that it is done. */
+  async #stop(): Promise<void> {
+    try {
+      await this.#inTurn(async () => this.#engine?.stop())
+    } finally {
+      self.close()
     }
   }
 

@@ -1,0 +1,3 @@
+export type { OfflineError } from './messages'
+export { createOffline, type Offline, type OfflineOptions } from './offline'
+export type { OfflineStatus } from './status'

@@ -1,0 +1,55 @@
+import { createPartialResponse } from 'workbox-range-requests/createPartialResponse.js'
+import { findFile, findPage, isFolder, isInScope } from './files'
+import { isolated } from './isolation'
+import { reload } from './pages'
+import { read } from './precache'
+import { SCOPE } from './scope'
+import type { SiteFile } from './site'
+import { visitors } from './visitors'
+
+declare const self: ServiceWorkerGlobalScope
+
+/** The answer to a request of a page or worker; null: the network's. */
+export function answerTo(event: FetchEvent): Promise<Response> | null {
+  const { request, clientId, resultingClientId } = event
+  visitors.answer(resultingClientId)
+  if (request.method !== 'GET') return null
+  const url = new URL(request.url)
+  if (request.mode === 'navigate') return pageAt(url, event)
+  if (!isInScope(url)) return null
+  const file = findFile(url)
+  return file !== undefined || visitors.isOutdated(clientId) ? answerClient(event, file) : null
+}
+
+function pageAt(url: URL, event: FetchEvent): Promise<Response> | null {
+  // Addresses relative to it would lead elsewhere without the slash.
+  if (isFolder(url)) return Promise.resolve(Response.redirect(`${url.origin}${url.pathname}/${url.search}`))
+  const file = findPage(url)
+  return file === undefined ? null : page(file, event)
+}
+
+/** A page that is lost in the cache and no longer on the server: better another version's than none. */
+async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
+  const response = await read(file, event).catch(() => null)
+  return response === null ? await fetch(event.request) : isolated(response, event.request)
+}
+
+async function answerClient(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
+  const { request, clientId } = event
+  const client = await self.clients.get(clientId)
+  if (client instanceof WindowClient && visitors.isOutdated(clientId)) {
+    // It gets nothing of this version.
+    reload(client)
+    return Response.error()
+  }
+  if (file === undefined || isForeign(client)) return await fetch(request)
+  const response = await read(file, event)
+  if (request.headers.has('Range')) return await createPartialResponse(request, response)
+  return isolated(response, request)
+}
+
+/** Pages below this folder that the host has answered, and their workers, are of the version that it has now. */
+function isForeign(client: Client | undefined): boolean {
+  const url = new URL(client?.url ?? SCOPE)
+  return url.protocol.startsWith('http') && findPage(url) === undefined
+}

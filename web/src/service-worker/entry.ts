@@ -1,0 +1,84 @@
+/**
+ * The service worker of a built site. It downloads its version as a whole, waits until the person wants it, and
+ * then answers every page from it.
+ */
+
+import type { Hello, OfflineError, ToServiceWorker } from '../offline/messages'
+import { answerTo } from './answers'
+import { findFile, isInScope } from './files'
+import { canBeAsked, reloadPages, stopPages, tellPages } from './pages'
+import { deleteOthers, download, DownloadError } from './precache'
+import { site } from './site'
+import { visitors } from './visitors'
+
+declare const self: ServiceWorkerGlobalScope
+
+/** No other version was there when this one was installed. Forgotten with the process: then pages wait for their next load. */
+let isFirst = false
+/** These reload by themselves when this version takes over. */
+let stopped: ReadonlySet<string> = new Set()
+let takingOver: Promise<void> | null = null
+
+self.addEventListener('install', (event) => event.waitUntil(install(event)))
+self.addEventListener('activate', (event) => event.waitUntil(activate(event)))
+self.addEventListener('fetch', (event) => {
+  const answer = answerTo(event)
+  if (answer !== null) event.respondWith(answer)
+})
+self.addEventListener('message', (event) => {
+  const message = event.data as ToServiceWorker
+  switch (message.type) {
+    case 'hello':
+      event.ports[0]?.postMessage(hello(message.scripts, event.source) satisfies Hello)
+      return
+    case 'update':
+      event.waitUntil(takeOver())
+      return
+    case 'take-over':
+      event.waitUntil(self.skipWaiting())
+  }
+})
+
+/** A failure leaves the version that is there as it is; the browser tries again at the next visit. */
+async function install(event: ExtendableEvent): Promise<void> {
+  isFirst = self.registration.active === null
+  try {
+    await download(event, (part) => void tellPages({ type: 'progress', percent: Math.round(part * 100) }))
+  } catch (error) {
+    await tellPages({ type: 'failed', error: reasonOf(error) })
+    throw error
+  }
+  // Broken pages ask nobody: this is how a bad version is replaced.
+  if (!isFirst && !(await canBeAsked())) await takeOver()
+}
+
+function takeOver(): Promise<void> {
+  takingOver ??= (async () => {
+    stopped = new Set(await stopPages())
+    await self.skipWaiting()
+  })()
+  return takingOver
+}
+
+async function activate(event: ExtendableEvent): Promise<void> {
+  await deleteOthers(event)
+  if (isFirst) {
+    await self.clients.claim()
+    return
+  }
+  visitors.beginAnew()
+  await reloadPages(stopped)
+}
+
+function hello(scripts: readonly string[], source: ExtendableMessageEvent['source']): Hello {
+  const urls = scripts.map((script) => new URL(script))
+  const isOutdated =
+    (source instanceof Client && visitors.isOutdated(source.id)) ||
+    urls.some((url) => isInScope(url) && findFile(url) === undefined)
+  return { version: site.version, isolation: site.isolation, isOutdated }
+}
+
+function reasonOf(error: unknown): OfflineError {
+  if (error instanceof DownloadError) return error.reason
+  return { code: 'worker', message: `The app could not be made available offline: ${String(error)}` }
+}

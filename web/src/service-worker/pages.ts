@@ -1,0 +1,65 @@
+import { call } from '../offline/call'
+import type { Asked, ToPage } from '../offline/messages'
+import { SCOPE } from './scope'
+
+declare const self: ServiceWorkerGlobalScope
+
+/** How long a page may take to answer, which may be loading: its script asks for messages when it runs. */
+const ASK_MS = 10_000
+
+/** How long engines may take to stop. They are ended by the reload then, as by a crash. */
+const STOP_MS = 6000
+
+/** The open pages of the site, also those that another version's service worker has. */
+export async function openPages(): Promise<readonly WindowClient[]> {
+  const all = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  return all.filter(({ url }) => url.startsWith(SCOPE))
+}
+
+export async function tellPages(message: ToPage): Promise<void> {
+  for (const page of await openPages()) page.postMessage(message)
+}
+
+/** Whether there is a page that asks the person for consent. One that is broken does not answer. */
+export async function canBeAsked(): Promise<boolean> {
+  const pages = await openPages()
+  return await isAny(
+    pages.map(async (page) => (await tell<Asked>(page, { type: 'ask' }, ASK_MS))?.asks === true),
+  )
+}
+
+/** Stops the engines of pages: what executes there is given back. Returns the pages that heard of it. */
+export async function stopPages(): Promise<readonly string[]> {
+  const pages = await openPages()
+  const stopped = pages.map(async (page) =>
+    (await tell<unknown>(page, { type: 'stop' }, STOP_MS)) === null ? [] : [page.id],
+  )
+  return (await Promise.all(stopped)).flat()
+}
+
+/** Loads pages anew that do not do so by themselves. Not waited for: they are answered once this version is active. */
+export async function reloadPages(except: ReadonlySet<string>): Promise<void> {
+  const pages = await self.clients.matchAll({ type: 'window' })
+  for (const page of pages) if (!except.has(page.id)) reload(page)
+}
+
+/** It may be closed or gone elsewhere meanwhile. */
+export function reload(page: WindowClient): void {
+  page.navigate(page.url).catch(() => undefined)
+}
+
+function tell<Answer>(page: Client, message: ToPage, ms: number): Promise<Answer | null> {
+  return call<Answer>(page, message, ms)
+}
+
+/** Without waiting for the others once one is true. */
+function isAny(facts: readonly Promise<boolean>[]): Promise<boolean> {
+  return Promise.any(
+    facts.map(async (fact) => {
+      if (!(await fact)) throw new Error('not this one')
+    }),
+  ).then(
+    () => true,
+    () => false,
+  )
+}
