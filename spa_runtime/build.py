@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from durably_core.errors import NotFoundError, ValidationError
-from spa_runtime import assets, bundle, wheels
+from spa_runtime import assets, bundle
 from spa_runtime.bundle.app_manifest import title_of
-from spa_runtime.checking import Fault, check_jobs
+from spa_runtime.checking import Fault, check_jobs, fault_of
+from spa_runtime.packages import PackageOptions, PackagesError, additional, tell_person, wheels_for
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
 Output = Annotated[
@@ -23,11 +24,26 @@ Title = Annotated[
     str | None,
     typer.Option("--title", metavar="TEXT", help="What the console is called. [default: as the job file]"),
 ]
-Wheels = Annotated[
+Requirements = Annotated[
     Path | None,
     typer.Option(
-        "--wheels", metavar="FOLDER", help="What the engine needs in the browser. [default: the user's cache]"
+        "--requirements",
+        metavar="FILE",
+        help="A list of the packages that the jobs need. [default: what the job file or project declares]",
     ),
+]
+FindLinks = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--find-links", metavar="FOLDER", help="Wheels beside those of the package index. Repeatable."
+    ),
+]
+Upgrade = Annotated[
+    bool, typer.Option("--upgrade", help="Resolve the packages again, to their newest versions that fit.")
+]
+Wheels = Annotated[
+    Path | None,
+    typer.Option("--wheels", metavar="FOLDER", help="All wheels to pack, as they are: nothing is resolved."),
 ]
 
 
@@ -36,23 +52,33 @@ def build(
     output: Output = Path("dist"),
     page: Page = None,
     title: Title = None,
+    requirements: Requirements = None,
+    find_links: FindLinks = None,
+    upgrade: Upgrade = False,
     wheels: Wheels = None,
 ) -> None:
-    """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
+    """Make a static site of jobs: Python, engine, jobs, the packages they need, and a page, for any host."""
     page, title = _page_and_title(jobs, page, title)
+    pyodide = assets.pyodide()
+    options = PackageOptions(
+        requirements=requirements, find_links=find_links or (), upgrade=upgrade, wheels=wheels
+    )
+    packages = _packages(jobs, options)
     typer.echo(f"checking {jobs}", err=True)
-    names = check_jobs(jobs)
+    names = check_jobs(jobs, packages)
     if isinstance(names, Fault):
         raise ValidationError(names.text)
-    sources = runtime_sources(jobs, wheels)
     typer.echo(f"packing {', '.join(names)}", err=True)
-    planned = bundle.plan(
-        bundle.Sources(
-            jobs=sources.jobs, pyodide=sources.pyodide, wheels=sources.wheels, page=page, title=title
-        )
-    )
+    planned = bundle.plan(bundle.Sources(jobs=jobs, pyodide=pyodide, wheels=packages, page=page, title=title))
     bundle.write(planned, output)
-    _tell(output, planned)
+    _tell(output, planned, packages)
+
+
+def _packages(jobs: Path, options: PackageOptions) -> Path:
+    try:
+        return wheels_for(jobs, options, tell_person)
+    except PackagesError as error:
+        raise ValidationError(fault_of(error, jobs).text) from error
 
 
 def _page_and_title(jobs: Path, page: Path | None, title: str | None) -> tuple[Path, str | None]:
@@ -65,21 +91,20 @@ def _page_and_title(jobs: Path, page: Path | None, title: str | None) -> tuple[P
     return page, None
 
 
-def runtime_sources(jobs: Path, wheel_folder: Path | None) -> bundle.RuntimeSources:
-    """What is given, and the rest from where it usually is. Raises ``NotFoundError`` for what is nowhere."""
-    if not jobs.is_file():
-        raise NotFoundError(f"There is no job file {jobs}.")
-    return bundle.RuntimeSources(jobs=jobs, pyodide=assets.pyodide(), wheels=wheel_folder or wheels.cached())
-
-
-def _tell(output: Path, planned: bundle.Plan) -> None:
+def _tell(output: Path, planned: bundle.Plan, packages: Path) -> None:
     sizes: Counter[str] = Counter()
     for name in planned.files:
         sizes[_part(name)] += (output / name).stat().st_size
     for part, size in sizes.items():
-        typer.echo(f"  {part:16} {size / 1e6:5.1f} MB")
-    typer.echo(f"{output}: {len(planned.files)} files, {sizes.total() / 1e6:.1f} MB. Look at it:")
+        typer.echo(f"  {part:16} {_megabytes(size)}")
+        for wheel in additional(packages) if part == "packages" else ():
+            typer.echo(f"    {wheel.name} {wheel.version}: {_megabytes(wheel.size).strip()}")
+    typer.echo(f"{output}: {len(planned.files)} files, {_megabytes(sizes.total()).strip()}. Look at it:")
     typer.echo(f"  python -m spa_runtime serve {output}")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:5.1f} MB" if size >= 50_000 else f"{size / 1e3:5.1f} kB"
 
 
 def _part(name: str) -> str:
