@@ -144,6 +144,8 @@ def test_databases_are_apart(host: HostSite, chromium: Chromium) -> None:
     first, second = page.locator("durably-console").all()
     bake(first)
     expect(second.get_by_text("None yet. Trigger a job.")).to_be_visible()
+    first.evaluate("(element) => element.setAttribute('database', 'o/ther')")
+    expect(first).to_contain_text("must be 1 to 64 letters")
     # Another database, in the same place.
     first.evaluate("(element) => element.setAttribute('database', 'other')")
     expect(first.get_by_text("None yet. Trigger a job.")).to_be_visible()
