@@ -55,7 +55,9 @@ def build(
     csp: Csp = None,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
-    page, title = _page_and_title(jobs, page, title)
+    console = assets.console()
+    if page is not None:
+        _expect_page(page, title)
     policy = security_policy(csp or ())
     typer.echo(f"checking {jobs}", err=True)
     names = check_jobs(jobs)
@@ -68,8 +70,9 @@ def build(
             jobs=sources.jobs,
             pyodide=sources.pyodide,
             wheels=sources.wheels,
-            page=page,
-            title=title,
+            page=page or console,
+            title=title or title_of(jobs) if page is None else None,
+            console=console,
             isolation=isolation,
             policy=policy,
         )
@@ -78,14 +81,11 @@ def build(
     _tell(output, planned)
 
 
-def _page_and_title(jobs: Path, page: Path | None, title: str | None) -> tuple[Path, str | None]:
-    if page is None:
-        return assets.console(), title or title_of(jobs)
+def _expect_page(page: Path, title: str | None) -> None:
     if title is not None:
         raise ValidationError("--title is what the console is called: a page of your own says it itself.")
     if not (page / "index.html").is_file():
         raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
-    return page, None
 
 
 def runtime_sources(jobs: Path, wheel_folder: Path | None) -> bundle.RuntimeSources:

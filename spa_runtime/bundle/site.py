@@ -23,6 +23,8 @@ class Sources(RuntimeSources):
     """Folder of the built page."""
     title: str | None = None
     """What the console is called. None: the page says it by itself."""
+    console: Path | None = None
+    """Folder of the built console, for a page of one's own that imports its ``embed.js``."""
     isolation: Isolation = Isolation.require_corp
     policy: str = field(default_factory=security_policy)
     """Content-Security-Policy; ``""`` for none."""
@@ -32,14 +34,25 @@ def plan(sources: Sources) -> Plan:
     """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
     expect_files({"built page": sources.page / "index.html"})
     runtime = runtime_of(sources)
-    page = _files_of(sources.page)
     files = {
-        **(page if sources.title is None else titled(page, sources.title)),
+        **_page(sources),
         **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},
     }
     sent = site_headers(sources.isolation, sources.policy)
     completed, build = _completed(files, runtime.manifest, RUNTIME, sent)
     return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
+
+
+def _page(sources: Sources) -> dict[str, Content]:
+    page = _files_of(sources.page)
+    if sources.title is not None:
+        page = titled(page, sources.title)
+    return page if sources.console is None else {**_embed(sources.console), **page}
+
+
+def _embed(console: Path) -> dict[str, Content]:
+    files = _files_of(console)
+    return {name: files[name] for name in files if name == "embed.js" or name.startswith("assets/")}
 
 
 def finish(
