@@ -8,7 +8,7 @@ import typer
 from durably_core.cli.running import run
 from durably_core.errors import NotFoundError
 from spa_runtime import assets
-from spa_runtime.build import FindLinks, JobFile, Requirements, Upgrade, Wheels
+from spa_runtime.options import FindLinks, JobFile, Requirements, Upgrade, Wheels
 from spa_runtime.packages import PackageOptions
 
 Port = Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any that is free.")]

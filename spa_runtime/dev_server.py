@@ -12,7 +12,6 @@ import typer
 import uvicorn
 from pydantic_core import to_json
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -22,7 +21,7 @@ from durably_core.cli.running import listening
 from durably_core.cli.server import Server
 from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.dev_builds import Builds, Project, watch
-from spa_runtime.serve import IsolationHeaders, bind
+from spa_runtime.serve import bind, isolated
 
 EVENTS = "durably-dev"
 LAST_WORDS_S = 0.5
@@ -75,7 +74,7 @@ def _app(project: Project, builds: Builds) -> Starlette:
             Mount("/durably", StaticFiles(directory=builds.folder)),
             Mount("/", StaticFiles(directory=project.page, html=True)),
         ],
-        middleware=[Middleware(IsolationHeaders)],
+        middleware=[isolated],
     )
 
 

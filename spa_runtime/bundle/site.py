@@ -4,13 +4,15 @@ import json
 import posixpath
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spa_runtime.bundle import hosts
 from spa_runtime.bundle.app_manifest import titled
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below, read
-from spa_runtime.bundle.runtime import RuntimeSources, runtime_of, sealed
+from spa_runtime.bundle.runtime import IMMUTABLE, RuntimeSources, runtime_of, sealed
+from spa_runtime.headers import Isolation, security_policy, site_headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,22 +23,45 @@ class Sources(RuntimeSources):
     """Folder of the built page."""
     title: str | None = None
     """What the console is called. None: the page says it by itself."""
+    console: Path | None = None
+    """Folder of the built console, for a page of one's own that imports its ``embed.js``."""
+    isolation: Isolation = Isolation.require_corp
+    policy: str = field(default_factory=security_policy)
+    """Content-Security-Policy; ``""`` for none."""
 
 
 def plan(sources: Sources) -> Plan:
     """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
     expect_files({"built page": sources.page / "index.html"})
     runtime = runtime_of(sources)
-    page = _files_of(sources.page)
     files = {
-        **(page if sources.title is None else titled(page, sources.title)),
+        **_page(sources),
         **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},
     }
-    completed, build = _completed(files, runtime.manifest, RUNTIME)
+    sent = site_headers(sources.isolation, sources.policy)
+    completed, build = _completed(files, runtime.manifest, RUNTIME, sent)
     return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
 
 
-def finish(folder: Path, runtime: str = RUNTIME) -> None:
+def _page(sources: Sources) -> dict[str, Content]:
+    page = _files_of(sources.page)
+    if sources.title is not None:
+        page = titled(page, sources.title)
+    return page if sources.console is None else {**_embed(sources.console), **page}
+
+
+def _embed(console: Path) -> dict[str, Content]:
+    files = _files_of(console)
+    return {name: files[name] for name in files if name == "embed.js" or name.startswith("assets/")}
+
+
+def finish(
+    folder: Path,
+    runtime: str = RUNTIME,
+    *,
+    isolation: Isolation = Isolation.require_corp,
+    policy: str = "",
+) -> None:
     """Complete the folder of a page that another program built, with the runtime folder in it.
 
     Doing it again changes nothing. Raises ``NotFoundError`` when there is no runtime.
@@ -44,21 +69,24 @@ def finish(folder: Path, runtime: str = RUNTIME) -> None:
     path = folder / runtime / MANIFEST
     expect_files({"runtime's manifest": path})
     files = _files_of(folder)
-    completed, _ = _completed(files, json.loads(path.read_bytes()), runtime)
+    sent = site_headers(isolation, policy)
+    completed, _ = _completed(files, json.loads(path.read_bytes()), runtime, sent)
     for name, content in completed.items():
         if content is not files.get(name):
             _replace(folder / name, read(content))
 
 
 def _completed(
-    files: Mapping[str, Content], manifest: Mapping[str, Any], runtime: str
+    files: Mapping[str, Content], manifest: Mapping[str, Any], runtime: str, sent: Mapping[str, str]
 ) -> tuple[dict[str, Content], str]:
     """The files with what is made of all of them together, and the name of the build."""
     path = f"{runtime}/{MANIFEST}"
-    others = {name: content for name, content in files.items() if name != path}
-    named = {posixpath.relpath(name, runtime): content for name, content in others.items()}
+    published = {name: content for name, content in files.items() if name not in {path, *hosts.FILES}}
+    named = {posixpath.relpath(name, runtime): content for name, content in published.items()}
     text, build = sealed(manifest, named)
-    return {**others, path: text}, build
+    told = hosts.plan_host_files([*published, path], f"{runtime}/{IMMUTABLE}", sent)
+    # What a page brings itself goes before.
+    return {**told, **files, path: text}, build
 
 
 def _files_of(folder: Path) -> dict[str, Content]:

@@ -2,13 +2,13 @@ import { readFile } from 'node:fs/promises'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { dirname, join, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
-import { ISOLATION_HEADERS } from '../../isolation-headers'
+import { isolationHeaders } from '../../isolation-headers'
 import { DevRuntime } from './dev-runtime'
 import { asError } from './errors'
-import { JobProject, type RuntimeFiles } from './job-project'
+import { JobProject, type HostOptions, type RuntimeFiles } from './job-project'
 import { findPython } from './python'
 
-export interface DurablyPluginOptions {
+export interface DurablyPluginOptions extends HostOptions {
   /** The Python file that defines the jobs, relative to Vite's root. The Python files beside it and below are packed with it. */
   jobs: string
   /** The Python that has Durably. Default: that of the active virtual environment, or of the nearest `.venv`, or `python3`. */
@@ -23,8 +23,6 @@ export interface DurablyPluginOptions {
   options?: EngineOptions
   /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
   runtimePath?: string
-  /** Send the headers that make the page cross-origin isolated, in development and preview. Default: true. */
-  isolate?: boolean
 }
 
 /** Options of Python's `create_durably`, under its names. */
@@ -63,9 +61,9 @@ export function durably(options: DurablyPluginOptions): Plugin {
         optimizeDeps: { exclude: ['durably'] },
         server: {
           watch: { ignored: ['**/.venv/**', '**/__pycache__/**'] },
-          ...isolation(options, given.server),
+          ...sent(options, given.server),
         },
-        preview: isolation(options, given.preview),
+        preview: sent(options, given.preview),
       }),
     },
     configResolved(resolved) {
@@ -101,7 +99,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
       order: 'post',
       sequential: true,
       async handler({ dir }) {
-        if (dir !== undefined) await project.finish(dir, path.slice(0, -1))
+        if (dir !== undefined) await project.finish(dir, path.slice(0, -1), options)
       },
     },
   }
@@ -119,9 +117,9 @@ function baseUrl({ base = '/' }: UserConfig, command: 'build' | 'serve'): string
 }
 
 /** What the application says itself goes before. */
-function isolation(
-  { isolate = true }: DurablyPluginOptions,
+function sent(
+  { isolation }: DurablyPluginOptions,
   given: UserConfig['preview'],
-): { headers?: OutgoingHttpHeaders } {
-  return isolate ? { headers: { ...ISOLATION_HEADERS, ...given?.headers } } : {}
+): { headers: OutgoingHttpHeaders } {
+  return { headers: { ...isolationHeaders(isolation), ...given?.headers } }
 }

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
+import type { Isolation } from '../../isolation-headers'
 import type { Description } from '../types/description'
 import { JobsError, PythonError } from './errors'
 import { runDurably } from './python'
@@ -30,6 +31,14 @@ export interface JobProjectOptions {
   onProgress: (line: string) => void
 }
 
+/** What hosts are told to send. */
+export interface HostOptions {
+  /** How the page becomes cross-origin isolated: in development, in preview, and on hosts. Default: `require-corp`. */
+  isolation?: Isolation
+  /** The Content-Security-Policy on hosts: the strict one, or directives in the place of its own. Default: none. */
+  csp?: 'strict' | readonly string[]
+}
+
 /** Files of the runtime folder: where they are, by their path in it. */
 export type RuntimeFiles = ReadonlyMap<string, string>
 
@@ -56,8 +65,13 @@ export class JobProject {
   }
 
   /** Completes the built page in `folder`, which has the runtime folder at `runtimePath`. */
-  async finish(folder: string, runtimePath: string): Promise<void> {
-    await this.#run(['finish', folder, '--runtime', runtimePath])
+  async finish(folder: string, runtimePath: string, { isolation, csp = [] }: HostOptions): Promise<void> {
+    const directives = csp === 'strict' ? [csp] : csp
+    await this.#run([
+      ...['finish', folder, '--runtime', runtimePath],
+      ...(isolation === undefined ? [] : ['--isolation', isolation]),
+      ...directives.flatMap((directive) => ['--csp', directive]),
+    ])
   }
 
   async #describe(): Promise<Description> {
