@@ -26,11 +26,20 @@ Wheels = Annotated[
 ]
 
 
+NoServiceWorker = Annotated[
+    bool,
+    typer.Option(
+        "--no-service-worker", help="No site that works offline: remove the service worker of an earlier one."
+    ),
+]
+
+
 def build(
     jobs: JobFile,
     output: Output = Path("dist"),
     page: Page = None,
     wheels: Wheels = None,
+    no_service_worker: NoServiceWorker = False,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
     page = assets.console() if page is None else page
@@ -43,7 +52,13 @@ def build(
     sources = runtime_sources(jobs, wheels)
     typer.echo(f"packing {', '.join(names)}", err=True)
     planned = bundle.plan(
-        bundle.Sources(jobs=sources.jobs, pyodide=sources.pyodide, wheels=sources.wheels, page=page)
+        bundle.Sources(
+            jobs=sources.jobs,
+            pyodide=sources.pyodide,
+            wheels=sources.wheels,
+            page=page,
+            offline=bundle.Offline(enabled=not no_service_worker),
+        )
     )
     bundle.write(planned, output)
     _tell(output, planned)

@@ -4,11 +4,12 @@ import json
 import posixpath
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below, read
+from spa_runtime.bundle.offline import SERVICE_WORKER, Offline, service_worker
 from spa_runtime.bundle.runtime import RuntimeSources, runtime_of, sealed
 
 
@@ -18,6 +19,9 @@ class Sources(RuntimeSources):
 
     page: Path
     """Folder of the built page."""
+    isolation: str = "require-corp"
+    """Embedder policy of the page; ``none``: it is not isolated."""
+    offline: Offline = field(default_factory=Offline)
 
 
 def plan(sources: Sources) -> Plan:
@@ -29,18 +33,26 @@ def plan(sources: Sources) -> Plan:
         **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},
     }
     completed, build = _completed(files, runtime.manifest, RUNTIME)
-    return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
+    script = service_worker(completed, sources.offline, sources.isolation)
+    return Plan(
+        files={**completed, SERVICE_WORKER: script}, build=build, manifest=f"{RUNTIME}/{MANIFEST}"
+    )
 
 
-def finish(folder: Path, runtime: str = RUNTIME) -> None:
+def finish(
+    folder: Path, runtime: str = RUNTIME, offline: Offline | None = None, isolation: str = "require-corp"
+) -> None:
     """Complete the folder of a page that another program built, with the runtime folder in it.
 
-    Doing it again changes nothing. Raises ``NotFoundError`` when there is no runtime.
+    Without ``offline`` a service worker is not this function's business. Doing it again changes nothing.
+    Raises ``NotFoundError`` when there is no runtime.
     """
     path = folder / runtime / MANIFEST
     expect_files({"runtime's manifest": path})
     files = _files_of(folder)
     completed, _ = _completed(files, json.loads(path.read_bytes()), runtime)
+    if offline is not None:
+        completed[SERVICE_WORKER] = service_worker(completed, offline, isolation)
     for name, content in completed.items():
         if content is not files.get(name):
             _replace(folder / name, read(content))
@@ -52,7 +64,12 @@ def _completed(
     """The files with what is made of all of them together, and the name of the build."""
     path = f"{runtime}/{MANIFEST}"
     others = {name: content for name, content in files.items() if name != path}
-    named = {posixpath.relpath(name, runtime): content for name, content in others.items()}
+    # Neither the manifest nor what names it can be among those that it names.
+    named = {
+        posixpath.relpath(name, runtime): content
+        for name, content in others.items()
+        if name != SERVICE_WORKER
+    }
     text, build = sealed(manifest, named)
     return {**others, path: text}, build
 
