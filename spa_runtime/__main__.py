@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from durably_core.errors import DurablyError, NotFoundError
 from spa_runtime import assets, bundle, wheels
 from spa_runtime.describe import describe, describe_failure
+from spa_runtime.headers import NO_POLICY, Isolation, security_policy
 
 
 def main() -> int:
@@ -45,7 +46,13 @@ def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _finish(arguments: argparse.Namespace) -> int:
-    bundle.finish(arguments.folder, arguments.runtime)
+    bundle.finish(
+        arguments.folder,
+        arguments.runtime,
+        isolation=arguments.isolation,
+        policy=security_policy(arguments.csp or [NO_POLICY]),
+        offline=None if arguments.offline is None else bundle.Offline(**arguments.offline),
+    )
     return 0
 
 
@@ -97,6 +104,17 @@ def _parser() -> argparse.ArgumentParser:
     finished = commands.add_parser("finish", help="complete a built page that has the runtime in it")
     finished.add_argument("folder", type=Path)
     finished.add_argument("--runtime", default=bundle.RUNTIME, help="the runtime's folder in it")
+    finished.add_argument("--isolation", type=Isolation, default=Isolation.require_corp)
+    finished.add_argument(
+        "--csp",
+        action="append",
+        help="a directive in the place of the strict policy's, or strict; default: no policy",
+    )
+    finished.add_argument(
+        "--offline",
+        type=_options,
+        help="fields of Offline, as a JSON object; default: no service worker",
+    )
     finished.set_defaults(run=_finish)
     described = commands.add_parser("describe", help="print the jobs and the schemas of their models as JSON")
     described.add_argument("jobs", type=Path, help="the Python file that defines the jobs")

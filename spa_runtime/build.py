@@ -8,7 +8,9 @@ import typer
 
 from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime import assets, bundle, wheels
+from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.checking import Fault, check_jobs
+from spa_runtime.headers import Isolation, security_policy
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
 Output = Annotated[
@@ -18,6 +20,10 @@ Page = Annotated[
     Path | None,
     typer.Option("--page", metavar="FOLDER", help="A built page with an index.html. [default: console]"),
 ]
+Title = Annotated[
+    str | None,
+    typer.Option("--title", metavar="TEXT", help="What the console is called. [default: as the job file]"),
+]
 Wheels = Annotated[
     Path | None,
     typer.Option(
@@ -25,7 +31,18 @@ Wheels = Annotated[
     ),
 ]
 
-
+IsolationOption = Annotated[
+    Isolation, typer.Option("--isolation", help="What the page may load from other sites; see docs/hosting.md.")
+]
+Csp = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--csp",
+        metavar="DIRECTIVE",
+        help="A directive of the Content-Security-Policy in the place of the strict one; none: no policy.",
+        show_default=False,
+    ),
+]
 NoServiceWorker = Annotated[
     bool,
     typer.Option(
@@ -38,13 +55,15 @@ def build(
     jobs: JobFile,
     output: Output = Path("dist"),
     page: Page = None,
+    title: Title = None,
     wheels: Wheels = None,
+    isolation: IsolationOption = Isolation.require_corp,
+    csp: Csp = None,
     no_service_worker: NoServiceWorker = False,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
-    page = assets.console() if page is None else page
-    if not (page / "index.html").is_file():
-        raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
+    page, title = _page_and_title(jobs, page, title)
+    policy = security_policy(csp or ())
     typer.echo(f"checking {jobs}", err=True)
     names = check_jobs(jobs)
     if isinstance(names, Fault):
@@ -57,11 +76,24 @@ def build(
             pyodide=sources.pyodide,
             wheels=sources.wheels,
             page=page,
+            title=title,
+            isolation=isolation,
+            policy=policy,
             offline=bundle.Offline(enabled=not no_service_worker),
         )
     )
     bundle.write(planned, output)
     _tell(output, planned)
+
+
+def _page_and_title(jobs: Path, page: Path | None, title: str | None) -> tuple[Path, str | None]:
+    if page is None:
+        return assets.console(), title or title_of(jobs)
+    if title is not None:
+        raise ValidationError("--title is what the console is called: a page of your own says it itself.")
+    if not (page / "index.html").is_file():
+        raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
+    return page, None
 
 
 def runtime_sources(jobs: Path, wheel_folder: Path | None) -> bundle.RuntimeSources:

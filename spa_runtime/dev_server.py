@@ -13,7 +13,6 @@ import typer
 import uvicorn
 from pydantic_core import to_json
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -25,8 +24,9 @@ from durably_core.cli.running import Stop, listening
 from durably_core.cli.server import Server
 from durably_core.errors import DurablyError
 from spa_runtime import bundle
+from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.checking import Fault, check_jobs
-from spa_runtime.serve import IsolationHeaders, bind
+from spa_runtime.serve import bind, isolated, no_service_worker
 
 EVENTS = "durably-dev"
 LAST_WORDS_S = 0.5
@@ -146,7 +146,9 @@ class Builds:
 
 def _app(project: Project, builds: Builds) -> Starlette:
     async def config(_request: Request) -> Response:
-        return JSONResponse({"dev": {"events": EVENTS, "build": builds.newest.build}})
+        return JSONResponse(
+            {"title": title_of(project.jobs), "dev": {"events": EVENTS, "build": builds.newest.build}}
+        )
 
     async def events(_request: Request) -> Response:
         return StreamingResponse(_lines(builds), media_type="text/event-stream")
@@ -155,10 +157,11 @@ def _app(project: Project, builds: Builds) -> Starlette:
         routes=[
             Route("/config.json", config),
             Route(f"/{EVENTS}", events),
+            *no_service_worker(project.page),
             Mount("/durably", StaticFiles(directory=builds.folder)),
             Mount("/", StaticFiles(directory=project.page, html=True)),
         ],
-        middleware=[Middleware(IsolationHeaders)],
+        middleware=[isolated],
     )
 
 

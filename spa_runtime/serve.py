@@ -1,44 +1,71 @@
-"""Serves a bundle on this machine, with the headers that a static host is configured to send."""
+"""Serves a site on this machine, with the headers that its file ``_headers`` tells static hosts to send."""
 
 import errno
 import socket
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from durably_core.errors import ConflictError, NotFoundError
-from spa_runtime.headers import ISOLATION_HEADERS
+from spa_runtime import assets, header_rules
+from spa_runtime.bundle.offline import SERVICE_WORKER
+from spa_runtime.header_rules import HeaderRules
+from spa_runtime.headers import isolation_headers
 
 
-class IsolationHeaders:
-    """ASGI middleware that makes every response fit for a cross-origin isolated page."""
+class AddedHeaders:
+    """ASGI middleware: what a function of the path tells goes with every response, errors included."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, headers_for: Callable[[str], Mapping[str, str]]) -> None:
         self._app = app
+        self._headers_for = headers_for
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                extra = [(name.lower().encode(), value.encode()) for name, value in ISOLATION_HEADERS.items()]
+                headers = MutableHeaders(scope=message)
                 # Files may change with the next build: the browser asks, and mostly hears 304.
-                extra.append((b"cache-control", b"no-cache"))
-                message = {**message, "headers": [*message["headers"], *extra]}
+                headers["cache-control"] = "no-cache"
+                headers.update(self._headers_for(scope["path"]))
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
 
 
+isolated = Middleware(AddedHeaders, lambda _path: isolation_headers())
+"""Makes every response fit for a cross-origin isolated page."""
+
+
 def static_app(folder: Path) -> ASGIApp:
-    """An ASGI app that serves the bundle in ``folder``. Raises ``NotFoundError`` when there is none."""
+    """An ASGI app that serves the site in ``folder``. Raises ``NotFoundError`` when there is none."""
     if not (folder / "index.html").is_file():
         raise NotFoundError(f"There is no bundle in {folder}: build it first.")
-    files = StaticFiles(directory=folder, html=True)
-    return Starlette(routes=[Mount("/", files)], middleware=[Middleware(IsolationHeaders)])
+    rules = folder / header_rules.FILE
+    added = isolated
+    if rules.is_file():
+        added = Middleware(AddedHeaders, HeaderRules.parse(rules.read_text("utf-8")).headers_for)
+    routes = [*no_service_worker(folder), Mount("/", StaticFiles(directory=folder, html=True))]
+    return Starlette(routes=routes, middleware=[added])
+
+
+def no_service_worker(page: Path) -> list[BaseRoute]:
+    """Where a page has none: that of another site, which was at this address before, removes itself."""
+    if (page / SERVICE_WORKER).is_file():
+        return []
+
+    async def kill_switch(_request: Request) -> Response:
+        return FileResponse(assets.kill_switch(), media_type="text/javascript")
+
+    return [Route(f"/{SERVICE_WORKER}", kill_switch)]
 
 
 def serve(folder: Path, *, host: str = "127.0.0.1", port: int = 8000) -> None:

@@ -1,6 +1,6 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
-import { ISOLATION_HEADERS } from './isolation-headers.ts'
+import { isolationHeaders } from './isolation-headers.ts'
 
 export default defineConfig({
   root: 'demo',
@@ -18,8 +18,8 @@ export default defineConfig({
     reportCompressedSize: true,
   },
   server: {
-    headers: ISOLATION_HEADERS,
+    headers: isolationHeaders(),
     fs: { allow: ['..'] },
   },
-  preview: { headers: ISOLATION_HEADERS },
+  preview: { headers: isolationHeaders() },
 })

@@ -10,13 +10,13 @@ from urllib.parse import quote
 from durably_core.errors import NotFoundError
 from spa_runtime import assets
 from spa_runtime.bundle.folder import Content, integrity, read, short_hash
+from spa_runtime.headers import Isolation
 
 SERVICE_WORKER = "sw.js"
 """At the top of the site: its folder is what it answers for."""
 PLACEHOLDER = b"__DURABLY_SITE__"
-FOR_HOSTS = ("_headers", "_redirects", "_routes.json", "vercel.json", "netlify.toml", "CNAME", ".*", "*/.*")
-"""Hosts read these, and don't publish all of them."""
-FOR_DEVELOPERS = ("*.map",)
+LEFT_OUT = ("*.map", "screenshots/*")
+"""For those who develop or install the app, who are online."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class Offline:
     """Files that are not kept, as patterns: ``videos/*``."""
 
 
-def service_worker(files: Mapping[str, Content], offline: Offline, isolation: str = "require-corp") -> bytes:
+def service_worker(files: Mapping[str, Content], offline: Offline, isolation: Isolation) -> bytes:
     """The script for a site of these files. It names each that it keeps with its hash.
 
     Raises ``NotFoundError`` for a fallback that is not among them.
@@ -45,20 +45,19 @@ def service_worker(files: Mapping[str, Content], offline: Offline, isolation: st
     return before + _json({"version": short_hash(_json(site)), **site}) + after
 
 
-def _site(files: Mapping[str, Content], offline: Offline, isolation: str) -> dict[str, Any]:
+def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation) -> dict[str, Any]:
     kept = [name for name in sorted(files) if _is_kept(name, offline)]
     if offline.navigation_fallback not in (None, *kept):
         raise NotFoundError(f"The fallback {offline.navigation_fallback} is not among the files of the site.")
     return {
         "files": [_entry(name, read(files[name])) for name in kept],
-        "isolation": isolation,
+        "isolation": isolation.value,
         "navigationFallback": _fallback(offline),
     }
 
 
 def _is_kept(name: str, offline: Offline) -> bool:
-    left_out = (SERVICE_WORKER, *FOR_HOSTS, *FOR_DEVELOPERS, *offline.exclude)
-    return not any(fnmatchcase(name, pattern) for pattern in left_out)
+    return not any(fnmatchcase(name, pattern) for pattern in (*LEFT_OUT, *offline.exclude))
 
 
 def _entry(name: str, content: bytes) -> dict[str, Any]:

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spa_runtime.bundle import hosts
+from spa_runtime.bundle.app_manifest import titled
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below, read
 from spa_runtime.bundle.offline import SERVICE_WORKER, Offline, service_worker
-from spa_runtime.bundle.runtime import RuntimeSources, runtime_of, sealed
+from spa_runtime.bundle.runtime import IMMUTABLE, RuntimeSources, runtime_of, sealed
+from spa_runtime.headers import Isolation, security_policy, site_headers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +22,11 @@ class Sources(RuntimeSources):
 
     page: Path
     """Folder of the built page."""
-    isolation: str = "require-corp"
-    """Embedder policy of the page; ``none``: it is not isolated."""
+    title: str | None = None
+    """What the console is called. None: the page says it by itself."""
+    isolation: Isolation = Isolation.require_corp
+    policy: str = field(default_factory=security_policy)
+    """Content-Security-Policy; ``""`` for none."""
     offline: Offline = field(default_factory=Offline)
 
 
@@ -28,19 +34,26 @@ def plan(sources: Sources) -> Plan:
     """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
     expect_files({"built page": sources.page / "index.html"})
     runtime = runtime_of(sources)
+    page = _files_of(sources.page)
+    if sources.title is not None:
+        page = titled(page, sources.title, offline=sources.offline.enabled)
     files = {
-        **_files_of(sources.page),
+        **page,
         **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},
     }
-    completed, build = _completed(files, runtime.manifest, RUNTIME)
-    script = service_worker(completed, sources.offline, sources.isolation)
-    return Plan(
-        files={**completed, SERVICE_WORKER: script}, build=build, manifest=f"{RUNTIME}/{MANIFEST}"
-    )
+    sent = site_headers(sources.isolation, sources.policy)
+    completed, build = _completed(files, runtime.manifest, RUNTIME, sent)
+    completed[SERVICE_WORKER] = service_worker(_published(completed), sources.offline, sources.isolation)
+    return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
 
 
 def finish(
-    folder: Path, runtime: str = RUNTIME, offline: Offline | None = None, isolation: str = "require-corp"
+    folder: Path,
+    runtime: str = RUNTIME,
+    *,
+    isolation: Isolation = Isolation.require_corp,
+    policy: str = "",
+    offline: Offline | None = None,
 ) -> None:
     """Complete the folder of a page that another program built, with the runtime folder in it.
 
@@ -50,28 +63,32 @@ def finish(
     path = folder / runtime / MANIFEST
     expect_files({"runtime's manifest": path})
     files = _files_of(folder)
-    completed, _ = _completed(files, json.loads(path.read_bytes()), runtime)
+    sent = site_headers(isolation, policy)
+    completed, _ = _completed(files, json.loads(path.read_bytes()), runtime, sent)
     if offline is not None:
-        completed[SERVICE_WORKER] = service_worker(completed, offline, isolation)
+        completed[SERVICE_WORKER] = service_worker(_published(completed), offline, isolation)
     for name, content in completed.items():
         if content is not files.get(name):
             _replace(folder / name, read(content))
 
 
 def _completed(
-    files: Mapping[str, Content], manifest: Mapping[str, Any], runtime: str
+    files: Mapping[str, Content], manifest: Mapping[str, Any], runtime: str, sent: Mapping[str, str]
 ) -> tuple[dict[str, Content], str]:
     """The files with what is made of all of them together, and the name of the build."""
     path = f"{runtime}/{MANIFEST}"
-    others = {name: content for name, content in files.items() if name != path}
-    # Neither the manifest nor what names it can be among those that it names.
-    named = {
-        posixpath.relpath(name, runtime): content
-        for name, content in others.items()
-        if name != SERVICE_WORKER
-    }
+    published = _published(files)
+    # No file can have its own hash in it.
+    named = {posixpath.relpath(name, runtime): content for name, content in published.items() if name != path}
     text, build = sealed(manifest, named)
-    return {**others, path: text}, build
+    told = hosts.plan_host_files([*published, path, SERVICE_WORKER], f"{runtime}/{IMMUTABLE}", sent)
+    # What a page brings itself goes before.
+    return {**told, **files, path: text}, build
+
+
+def _published(files: Mapping[str, Content]) -> dict[str, Content]:
+    """What pages may rely on: not what hosts read, nor the service worker, which stands above them all."""
+    return {name: content for name, content in files.items() if name not in {SERVICE_WORKER, *hosts.FILES}}
 
 
 def _files_of(folder: Path) -> dict[str, Content]:

@@ -8,7 +8,6 @@ import json
 from pathlib import Path
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -17,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from durably_core import create_durably, with_log_persistence
 from durably_core.asgi import create_durably_handler, lifespan
-from spa_runtime.serve import IsolationHeaders
+from spa_runtime.serve import isolated
 from tests.browser.hooks import jobs
 
 PLAIN_PATHS = {"trigger", "runs", "run", "steps", "cancel", "retrigger", "subscribe", "runs/subscribe"}
@@ -42,7 +41,7 @@ def api_app(page: Path, database: Path, *, plain: bool = False) -> Starlette:
             Route("/cut", streams.answer_cut, methods=["POST"]),
             Mount("/", StaticFiles(directory=page, html=True)),
         ],
-        middleware=[Middleware(IsolationHeaders)],
+        middleware=[isolated],
         lifespan=lifespan(durably, timeout_ms=0),
     )
 

@@ -113,11 +113,22 @@ class Chromium:
 
 
 @contextmanager
-def launched(playwright: Playwright, profile: Path) -> Iterator[Chromium]:
-    """A browser that ends with no exception that no one caught."""
+def launched(
+    playwright: Playwright, profile: Path, *, obeys_csp: bool = False, has_service_workers: bool = True
+) -> Iterator[Chromium]:
+    """A browser that ends with no exception that no one caught.
+
+    Pages may be watched with ``wait_for_function``, which evaluates text, unless it obeys their policies.
+    """
     path = os.environ.get("DURABLY_BROWSER")
     assert path, "DURABLY_BROWSER must name a Chromium: run `make test-browser`."
-    context = playwright.chromium.launch_persistent_context(profile, executable_path=path, args=FLAGS)
+    context = playwright.chromium.launch_persistent_context(
+        profile,
+        executable_path=path,
+        args=FLAGS,
+        bypass_csp=not obeys_csp,
+        service_workers="allow" if has_service_workers else "block",
+    )
     browser = Chromium(context, profile)
     yield browser
     context.close()

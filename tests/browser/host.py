@@ -1,4 +1,4 @@
-"""A static host under a sub-path that sends no headers of its own choice, and on which deploys and faults happen."""
+"""A static host that knows no headers, with a site below a path: deploys and faults happen to it."""
 
 import threading
 from collections import Counter
@@ -139,7 +139,7 @@ class Host:
         if name in self._held:
             self._reached[name].set()
             self._held[name].wait()
-        answer = self._answer(name)
+        answer: Answer | None = self._answer(name)
         for fault in (self.faults.get(name), self.faults.get("*")):
             if fault is not None and answer is not None:
                 answer = fault(answer)
@@ -189,7 +189,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(answer.body)
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815 - the name that its base looks for
 
     def log_message(self, format: str, *args: object) -> None:
         """What was asked for is in ``Host.requests``."""

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from spa_runtime import bundle
-from spa_runtime.headers import ISOLATION_HEADERS
+from spa_runtime.headers import isolation_headers
 from tests.browser.browser import Chromium, Site, get_run, served, trigger, wait_until_ended, wait_until_ready
 from tests.browser.conftest import sources
 
@@ -165,7 +165,7 @@ def test_worker_that_only_dies_is_given_up(chromium: Chromium, test_site: Site) 
     chromium.context.route(
         "**/assets/entry-*.js",
         lambda route: route.fulfill(
-            body=DYING_WORKER, content_type="text/javascript", headers=ISOLATION_HEADERS
+            body=DYING_WORKER, content_type="text/javascript", headers=isolation_headers()
         ),
     )
     page = chromium.open(test_site.url)

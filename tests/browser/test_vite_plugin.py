@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
-from spa_runtime.headers import ISOLATION_HEADERS
+from spa_runtime.headers import isolation_headers
 from tests.browser.browser import Chromium
 from tests.browser.vite import EXAMPLE, Project, copy_example
 
@@ -72,7 +72,7 @@ def expect_isolated(page: Page, url: str) -> None:
     types |= {f"{url}durably/{pyodide}pyodide.asm.wasm": "application/wasm"}
     for address, content_type in types.items():
         headers = fetched(page, address)
-        assert {name: headers[name.lower()] for name in ISOLATION_HEADERS} == ISOLATION_HEADERS
+        assert {name: headers[name.lower()] for name in isolation_headers()} == isolation_headers()
         assert headers["content-type"].startswith(content_type)
 
 

@@ -15,8 +15,10 @@ import pytest
 
 from durably_core import ConflictError, NotFoundError, ValidationError
 from spa_runtime import bundle
-from spa_runtime.bundle import Plan, Sources
+from spa_runtime.bundle import Plan, Sources, hosts
 from spa_runtime.bundle.runtime import PYODIDE_FILES
+from spa_runtime.header_rules import HeaderRules
+from spa_runtime.headers import Isolation, security_policy
 
 JOBS = "from durably_core import job\n"
 
@@ -114,12 +116,29 @@ def test_manifest_has_size_and_hash_of_every_file(sources: Sources) -> None:
     listed = manifest_of(plan)["files"]
     assert isinstance(listed, dict)
     named = {posixpath.normpath(f"durably/{name}"): facts for name, facts in listed.items()}
-    assert named.keys() == plan.files.keys() - {"durably/manifest.json"}
+    # No page may rely on what is there for the host.
+    assert named.keys() == plan.files.keys() - {"durably/manifest.json", "sw.js"} - hosts.FILES
     for name, facts in named.items():
         content = plan.files[name]
         content = content if isinstance(content, bytes) else content.read_bytes()
         digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
         assert facts == {"bytes": len(content), "integrity": f"sha256-{digest}"}
+
+
+def test_rules_cover_every_file(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    text = plan.files["_headers"]
+    assert isinstance(text, bytes)
+    rules = HeaderRules.parse(text.decode())
+    published = plan.files.keys() - hosts.FILES
+    assert [name for name in published if "Cache-Control" not in rules.headers_for(f"/{name}")] == []
+
+
+def test_page_brings_its_own_rules(sources: Sources, tmp_path: Path) -> None:
+    put(tmp_path / "page/_headers", "/*\n  X-Mine: 1\n")
+    plan = bundle.plan(sources)
+    assert plan.files["_headers"] == tmp_path / "page/_headers"
+    assert "../_headers" not in json.dumps(manifest_of(plan))
 
 
 @pytest.mark.parametrize("name", ["page/assets/app.js", "pyodide/pyodide.mjs"])
@@ -298,7 +317,7 @@ def test_runtime_alone_is_what_the_site_has_in_its_folder(sources: Sources) -> N
     # It has to name the files of the page as well.
     del runtime["manifest.json"]
     assert {f"durably/{name}": content for name, content in runtime.items()}.items() <= site.files.items()
-    assert len(site.files) == len(runtime) + 3
+    assert len(site.files.keys() - hosts.FILES) == len(runtime) + 4
 
 
 def test_page_of_another_builder_is_finished_as_ours_is(sources: Sources, tmp_path: Path) -> None:
@@ -307,8 +326,27 @@ def test_page_of_another_builder_is_finished_as_ours_is(sources: Sources, tmp_pa
     shutil.copytree(sources.page, other)
     bundle.write(bundle.plan_runtime(sources), other / "durably")
     for _ in range(2):
-        bundle.finish(other)
+        bundle.finish(other, policy=security_policy(), offline=bundle.Offline())
         assert contents(other) == contents(whole)
+
+
+def test_page_of_another_builder_has_a_policy_only_if_told(sources: Sources, tmp_path: Path) -> None:
+    bundle.write(bundle.plan_runtime(sources), sources.page / "durably")
+    bundle.finish(sources.page, isolation=Isolation.credentialless)
+    rules = HeaderRules.parse((sources.page / "_headers").read_text("utf-8"))
+    assert rules.headers_for("/")["Cross-Origin-Embedder-Policy"] == "credentialless"
+    assert "Content-Security-Policy" not in rules.headers_for("/")
+
+
+def test_runtime_in_another_folder_is_kept_for_ever_there(sources: Sources) -> None:
+    bundle.write(bundle.plan_runtime(sources), sources.page / "static/python")
+    bundle.finish(sources.page, "static/python")
+    rules = HeaderRules.parse((sources.page / "_headers").read_text("utf-8"))
+    caching = {
+        name: rules.headers_for(f"/static/{name}")["Cache-Control"]
+        for name in ("python/manifest.json", "python/immutable/a")
+    }
+    assert list(caching.values()) == ["no-cache", "public, max-age=31536000, immutable"]
 
 
 def test_page_without_a_runtime_is_not_finished(sources: Sources) -> None:

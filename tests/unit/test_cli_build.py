@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from spa_runtime import assets
+from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.bundle.runtime import PYODIDE_FILES
 from tests.unit.conftest import Command
 
@@ -16,6 +17,7 @@ def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "installed/console").mkdir(parents=True)
     (folder / "installed/console/index.html").write_text("<h1>Console</h1>")
     (folder / "installed/console/config.json").write_text("{}")
+    (folder / "installed/console/manifest.webmanifest").write_text('{"name": "Jobs", "scope": "."}')
     monkeypatch.setattr(assets, "PACKED", folder / "installed")
     return folder / "installed/console"
 
@@ -45,7 +47,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 10 files, " in answer.out
+    assert "dist: 15 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
@@ -59,6 +61,59 @@ def test_page_of_ones_own_takes_the_place_of_the_console(run: Command, folder: P
     assert run("build", "jobs.py", "--page", "none").err == (
         "durably: There is no page in none: it needs an index.html.\n"
     )
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_hosts_are_told_what_was_asked_for(run: Command, folder: Path) -> None:
+    csp = ("--csp", "connect-src 'self'", "--csp", "frame-ancestors https://shop.example")
+    run.ok("build", "jobs.py", "--wheels", "wheels", "--isolation", "credentialless", *csp)
+    rules = (folder / "dist/_headers").read_text()
+    assert "Cross-Origin-Embedder-Policy: credentialless" in rules
+    assert "; connect-src 'self'; " in rules
+    assert rules.count("frame-ancestors") == rules.count("frame-ancestors https://shop.example") == 1
+    run.ok("build", "jobs.py", "--wheels", "wheels", "--isolation", "none", "--csp", "none")
+    assert (folder / "dist/_headers").read_text().startswith("/*\n  X-Content-Type-Options: nosniff\n\n")
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_what_is_no_directive_leaves_the_old_site(run: Command, folder: Path) -> None:
+    run.ok("build", "jobs.py", "--wheels", "wheels")
+    before = (folder / "dist/_headers").read_text()
+    answer = run("build", "jobs.py", "--wheels", "wheels", "--csp", "img-src *; script-src *")
+    assert "is no directive of a Content-Security-Policy" in answer.err
+    assert (folder / "dist/_headers").read_text() == before
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_console_is_called_after_the_folder_unless_it_has_a_title(run: Command, folder: Path) -> None:
+    (folder / "late-orders").mkdir()
+    (folder / "jobs.py").rename(folder / "late-orders/jobs.py")
+    for words, title in (((), "Late orders"), (("--title", "Brötchen & Co"), "Brötchen & Co")):
+        run.ok("build", "late-orders/jobs.py", "--wheels", "wheels", *words)
+        app = json.loads((folder / "dist/manifest.webmanifest").read_text("utf-8"))
+        assert app == {"name": title, "short_name": title, "scope": "."}
+        assert json.loads((folder / "dist/config.json").read_text("utf-8")) == {"title": title, "offline": True}
+
+
+@pytest.mark.usefixtures("page")
+def test_page_of_ones_own_takes_no_title(run: Command, folder: Path) -> None:
+    (folder / "mine").mkdir()
+    answer = run("build", "jobs.py", "--page", "mine", "--title", "Mine")
+    assert answer.err == "durably: --title is what the console is called: a page of your own says it itself.\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("my-jobs/jobs.py", "My jobs"),
+        ("my-jobs/nightly_report.py", "Nightly report"),
+        ("iPad/main.py", "IPad"),
+        ("_/jobs.py", "Jobs"),
+    ],
+)
+def test_title_is_what_tells_the_jobs_from_others(path: str, title: str) -> None:
+    assert title_of(Path("/", path)) == title
+    assert title_of(Path("/jobs.py")) == "Jobs"
 
 
 @pytest.mark.usefixtures("page", "pyodide", "wheels")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spa_runtime.headers import ISOLATION_HEADERS
+from spa_runtime.headers import isolation_headers
 from spa_runtime.new import PARTS, SENTENCES, TEMPLATES, Mode
 from tests.unit.conftest import Command
 from tests.unit.shell import ROOT
@@ -56,10 +56,10 @@ def test_versions_in_the_template_are_those_that_are_tested() -> None:
 
 def test_hosts_of_the_template_send_the_isolation_headers() -> None:
     netlify = tomllib.loads((TEMPLATES / "spa/netlify.toml").read_text("utf-8"))
-    assert [rule["values"] for rule in netlify["headers"] if rule["for"] == "/*"] == [ISOLATION_HEADERS]
+    assert [rule["values"] for rule in netlify["headers"] if rule["for"] == "/*"] == [isolation_headers()]
     vercel = json.loads((TEMPLATES / "spa/vercel.json").read_text("utf-8"))
     [everything] = [rule["headers"] for rule in vercel["headers"] if rule["source"] == "/(.*)"]
-    assert {header["key"]: header["value"] for header in everything} == ISOLATION_HEADERS
+    assert {header["key"]: header["value"] for header in everything} == isolation_headers()
 
 
 def test_folder_with_something_in_it_is_left_alone(run: Command, folder: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from durably_core import ConflictError, NotFoundError
 from spa_runtime import serve
-from spa_runtime.headers import ISOLATION_HEADERS
+from spa_runtime.headers import isolation_headers
 from tests.conftest import within
 
 Headers = dict[str, str]
@@ -48,8 +48,22 @@ async def get(folder: Path, path: str, method: str = "GET", **headers: str) -> t
     return sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:])
 
 
+RULES = """
+# Says what a host sends.
+/*
+  Cross-Origin-Embedder-Policy: credentialless
+  Content-Security-Policy: default-src 'self'; img-src 'self' data:
+/*.mjs
+  Content-Type: text/javascript
+/assets/*
+  Cache-Control: public, max-age=31536000, immutable
+/
+  Cache-Control: max-age=5
+"""
+
+
 def is_isolated(headers: Headers) -> bool:
-    wanted = {name.lower(): value for name, value in ISOLATION_HEADERS.items()}
+    wanted = {name.lower(): value for name, value in isolation_headers().items()}
     lower = {name.lower(): value for name, value in headers.items()}
     return {name: lower.get(name) for name in wanted} == wanted and lower.get("cache-control") == "no-cache"
 
@@ -72,6 +86,37 @@ async def test_files_have_the_type_browsers_want(folder: Path, path: str, kind: 
     status, headers, _ = await get(folder, path)
     assert (status, is_isolated(headers)) == (200, True)
     assert kind in headers["content-type"]
+
+
+@pytest.fixture
+def ruled(folder: Path) -> Path:
+    """With a file of rules."""
+    (folder / "_headers").write_text(RULES)
+    (folder / "assets").mkdir()
+    (folder / "assets/app.js").write_text("")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("path", "caching"),
+    [
+        ("/", "max-age=5"),
+        ("/assets/app.js", "public, max-age=31536000, immutable"),
+        ("/app.zip", "no-cache"),
+        ("/assets", "no-cache"),
+    ],
+)
+async def test_rules_of_the_folder_are_followed(ruled: Path, path: str, caching: str) -> None:
+    _, headers, _ = await get(ruled, path)
+    assert headers["cache-control"] == caching
+    assert headers["cross-origin-embedder-policy"] == "credentialless"
+    assert headers["content-security-policy"] == "default-src 'self'; img-src 'self' data:"
+    assert "cross-origin-opener-policy" not in headers
+
+
+async def test_rule_stands_in_the_place_of_the_own_header(ruled: Path) -> None:
+    _, headers, _ = await get(ruled, "/app.mjs")
+    assert headers["content-type"] == "text/javascript"
 
 
 async def test_missing_file_is_isolated_too(folder: Path) -> None:

@@ -1,11 +1,13 @@
 import { createDurably, type Durably } from 'durably'
+import { createOffline } from 'durably/offline'
 import { DurablyProvider } from 'durably/react'
 import { StrictMode, type ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { App } from './app'
-import { loadConfig, type Config } from './config'
 import './console.css'
-import { DevPanel } from './dev/dev-panel'
+import { loadConfig, type Config } from './page/config'
+import { DevPanel } from './page/dev/dev-panel'
+import { Page } from './page/page'
+import './page/page.css'
 import { sentenceOf } from './sentence-of'
 
 declare global {
@@ -25,7 +27,8 @@ try {
   root.render(<p role="alert">{sentenceOf(error)}</p>)
 }
 
-function pageOf({ api, dev }: Config): ReactNode {
+function pageOf({ title = 'Jobs', offline = false, api, dev }: Config): ReactNode {
+  document.title = title
   const panel = dev !== undefined && <DevPanel dev={dev} />
   // There is no Python to start yet: the page is reloaded when there is.
   if (dev?.build === null) return panel
@@ -35,7 +38,7 @@ function pageOf({ api, dev }: Config): ReactNode {
     <>
       {panel}
       <DurablyProvider durably={durably}>
-        <App />
+        <Page title={title} offline={offline ? createOffline({ durably }) : null} />
       </DurablyProvider>
     </>
   )

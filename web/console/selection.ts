@@ -1,33 +1,20 @@
-import { useSyncExternalStore } from 'react'
+import { createContext, useContext } from 'react'
 
-const PREFIX = '#run='
-
-/** The run that the address names; a reload keeps it. */
-export function useSelectedRun(): string | null {
-  return useSyncExternalStore(subscribe, read)
+/** Which run is shown. The page keeps it in its address; within a page of others the address is theirs. */
+export interface Selection {
+  /** Null: none. */
+  runId: string | null
+  select: (runId: string | null) => void
+  /** Null: a run has no address. */
+  hrefOf: ((runId: string) => string) | null
 }
 
-export function hrefOf(runId: string): string {
-  return PREFIX + encodeURIComponent(runId)
-}
+export const SelectionContext = createContext<Selection>({
+  runId: null,
+  select: () => undefined,
+  hrefOf: null,
+})
 
-/** Null: none is shown. */
-export function selectRun(runId: string | null): void {
-  window.location.hash = runId === null ? '' : hrefOf(runId)
-}
-
-function read(): string | null {
-  const { hash } = window.location
-  if (!hash.startsWith(PREFIX)) return null
-  try {
-    return decodeURIComponent(hash.slice(PREFIX.length))
-  } catch {
-    // Not an address that this page wrote.
-    return null
-  }
-}
-
-function subscribe(listener: () => void): () => void {
-  window.addEventListener('hashchange', listener)
-  return () => window.removeEventListener('hashchange', listener)
+export function useSelection(): Selection {
+  return useContext(SelectionContext)
 }

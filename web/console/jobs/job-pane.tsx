@@ -3,17 +3,26 @@ import type { JobsState } from 'durably/react'
 import { useState, type ReactNode } from 'react'
 import { TriggerForm } from './trigger-form'
 
-export function JobPane({ jobs: { jobs, status, error } }: { jobs: JobsState }): ReactNode {
+interface JobPaneProps {
+  jobs: JobsState
+  /** No other job is offered. */
+  only: string | undefined
+}
+
+export function JobPane({ jobs: { jobs: all, status, error }, only }: JobPaneProps): ReactNode {
   const [chosen, setChosen] = useState<string | null>(null)
+  const jobs = only === undefined ? all : all.filter(({ name }) => name === only)
   const job = jobs.find(({ name }) => name === chosen) ?? jobs[0]
   return (
     <section className="card" aria-labelledby="jobs-title">
-      <h2 id="jobs-title">Jobs</h2>
+      <h2 id="jobs-title" className={only === undefined ? undefined : 'name'}>
+        {only ?? 'Jobs'}
+      </h2>
       {error !== null && <p role="alert">{error}</p>}
       {job === undefined && error === null && (
-        <p className="quiet">{status === 'loading' ? 'Loading …' : 'The engine has no jobs.'}</p>
+        <p className="quiet">{status === 'loading' ? 'Loading …' : wordsWithout(only)}</p>
       )}
-      {job !== undefined && <JobChoice jobs={jobs} chosen={job} choose={setChosen} />}
+      {job !== undefined && only === undefined && <JobChoice jobs={jobs} chosen={job} choose={setChosen} />}
       {/* Each keeps what was typed. */}
       {jobs.map((each) => (
         <div key={each.name} hidden={each !== job}>
@@ -22,6 +31,10 @@ export function JobPane({ jobs: { jobs, status, error } }: { jobs: JobsState }):
       ))}
     </section>
   )
+}
+
+function wordsWithout(only: string | undefined): string {
+  return only === undefined ? 'The engine has no jobs.' : 'The engine has no such job.'
 }
 
 interface JobChoiceProps {

@@ -3,7 +3,7 @@ import { useDurably } from 'durably/react'
 import { useId, useState, type ReactNode } from 'react'
 import { printJson } from '../format'
 import { sentenceOf } from '../sentence-of'
-import { selectRun } from '../selection'
+import { useSelection } from '../selection'
 import { defaultInput } from './default-input'
 
 const MOST_ROWS = 16
@@ -11,6 +11,7 @@ const MOST_ROWS = 16
 /** A run of a job, with an input as JSON. */
 export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
   const { durably } = useDurably()
+  const { select } = useSelection()
   const [draft, setDraft] = useState<string | null>(null)
   const [refusal, setRefusal] = useState<string | null>(null)
   const [isBusy, setIsBusy] = useState(false)
@@ -23,7 +24,7 @@ export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
     setIsBusy(true)
     try {
       const { runId } = await durably.trigger(job.name, parsed(text))
-      selectRun(runId)
+      select(runId)
     } catch (error) {
       setRefusal(sentenceOf(error))
     } finally {

@@ -2,11 +2,12 @@ import type { ClientRun } from 'durably'
 import { useRunActions } from 'durably/react'
 import { useState, type ReactNode } from 'react'
 import { sentenceOf } from '../sentence-of'
-import { selectRun } from '../selection'
+import { useSelection } from '../selection'
 
 /** What can be done with a run, and why it could not be done. */
 export function RunActions({ run }: { run: ClientRun }): ReactNode {
   const { cancel, retrigger, deleteRun } = useRunActions()
+  const { select } = useSelection()
   const [isBusy, setIsBusy] = useState(false)
   const [isAsking, setIsAsking] = useState(false)
   const [refusal, setRefusal] = useState<string | null>(null)
@@ -26,7 +27,7 @@ export function RunActions({ run }: { run: ClientRun }): ReactNode {
   }
   const remove = async (): Promise<void> => {
     await deleteRun(run.id)
-    selectRun(null)
+    select(null)
   }
 
   return (
@@ -42,7 +43,7 @@ export function RunActions({ run }: { run: ClientRun }): ReactNode {
             <button
               type="button"
               aria-disabled={isBusy}
-              onClick={() => void perform(async () => selectRun(await retrigger(run.id)))}
+              onClick={() => void perform(async () => select(await retrigger(run.id)))}
             >
               Retrigger
             </button>

@@ -2,7 +2,7 @@ import { useJobRun } from 'durably/react'
 import { useEffect, useRef, type ReactNode } from 'react'
 import { durationOf, formatTime, printJson } from '../format'
 import { ProgressBar } from '../progress-bar'
-import { selectRun } from '../selection'
+import { useSelection } from '../selection'
 import { StatusChip } from '../status-chip'
 import { useNow } from '../use-now'
 import { Logs } from './logs'
@@ -14,12 +14,20 @@ import { Steps } from './steps'
 export function RunPane({ runId }: { runId: string }): ReactNode {
   const facts = useJobRun({ runId })
   const now = useNow(facts.isActive)
+  const { select } = useSelection()
   const title = useRef<HTMLHeadingElement>(null)
   // Whoever followed a link is brought to where it leads; whoever typed an input stays there.
   useEffect(() => {
-    if (document.activeElement instanceof HTMLAnchorElement) title.current?.focus()
+    if (rootOf(title.current)?.activeElement?.matches('[data-run]') === true) title.current?.focus()
   }, [])
   const { run } = facts
+  // The focus goes back to where the run was chosen.
+  const close = (): void => {
+    rootOf(title.current)
+      ?.querySelector<HTMLElement>(`[data-run="${CSS.escape(runId)}"]`)
+      ?.focus()
+    select(null)
+  }
   return (
     <section className="card run" aria-labelledby="run-title">
       <div className="title">
@@ -27,7 +35,7 @@ export function RunPane({ runId }: { runId: string }): ReactNode {
           {run?.jobName ?? 'Run'}
         </h2>
         {facts.status !== null && <StatusChip status={facts.status} />}
-        <button type="button" className="close" onClick={() => close(runId)}>
+        <button type="button" className="close" onClick={close}>
           Close
         </button>
       </div>
@@ -61,11 +69,9 @@ export function RunPane({ runId }: { runId: string }): ReactNode {
   )
 }
 
-/** The focus goes back to where the run was chosen. */
-function close(runId: string): void {
-  const link = document.querySelector<HTMLElement>(`a[title="${CSS.escape(runId)}"]`)
-  link?.focus()
-  selectRun(null)
+/** The document, or the shadow root of a page that is not ours: it knows its own focus. */
+function rootOf(node: Node | null): Document | ShadowRoot | undefined {
+  return node?.getRootNode() as Document | ShadowRoot | undefined
 }
 
 function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {

@@ -2,7 +2,7 @@ import type { ClientRun } from 'durably'
 import type { ReactNode } from 'react'
 import { durationOf, formatTime } from '../format'
 import { ProgressBar } from '../progress-bar'
-import { hrefOf } from '../selection'
+import { RunLink } from '../run-link'
 import { StatusChip } from '../status-chip'
 
 interface RunRowProps {
@@ -15,9 +15,7 @@ export function RunRow({ run, isSelected, now }: RunRowProps): ReactNode {
   return (
     <tr data-selected={isSelected}>
       <th scope="row">
-        <a href={hrefOf(run.id)} aria-current={isSelected ? 'true' : undefined} title={run.id}>
-          {run.jobName}
-        </a>
+        <RunLink run={run} />
       </th>
       <td>
         <StatusChip status={run.status} />

@@ -1,12 +1,16 @@
 import { useRuns } from 'durably/react'
 import type { ReactNode } from 'react'
+import { useSelection } from '../selection'
 import { useNow } from '../use-now'
 import { RunRow } from './run-row'
 
 const PAGE_SIZE = 20
 
-export function RunsPane({ selectedId }: { selectedId: string | null }): ReactNode {
+/** Without a job: the runs of all. */
+export function RunsPane({ jobName }: { jobName: string | undefined }): ReactNode {
+  const { runId } = useSelection()
   const { runs, page, hasMore, isLoading, error, nextPage, prevPage } = useRuns({
+    jobName,
     pageSize: PAGE_SIZE,
     view: 'summary',
   })
@@ -35,7 +39,7 @@ export function RunsPane({ selectedId }: { selectedId: string | null }): ReactNo
           </thead>
           <tbody>
             {runs.map((run) => (
-              <RunRow key={run.id} run={run} isSelected={run.id === selectedId} now={now} />
+              <RunRow key={run.id} run={run} isSelected={run.id === runId} now={now} />
             ))}
           </tbody>
         </table>

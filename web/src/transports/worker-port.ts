@@ -37,6 +37,8 @@ export interface WorkerPortOptions {
   storage?: StorageKind | undefined
   /** Ask the browser, after the first trigger, never to delete the data by itself. Default: true. */
   persist?: boolean | undefined
+  /** Starts the engine’s worker: for a page that has its script elsewhere than a bundler would put it. */
+  worker?: (() => Worker) | undefined
 }
 
 interface Waiting {
@@ -199,10 +201,7 @@ export class WorkerPort implements Transport {
   // ---------------------------------------------------------------- the worker's life
 
   #boot(): void {
-    const worker = new Worker(new URL('../worker/entry.ts', import.meta.url), {
-      type: 'module',
-      name: 'durably',
-    })
+    const worker = this.#options.worker()
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
     this.#aliveLock = aliveLock
     let hasSpoken = false
@@ -375,6 +374,7 @@ function checked({
   database = 'main',
   storage = 'opfs',
   persist = true,
+  worker = startWorker,
 }: WorkerPortOptions) {
   if (!/^[\w-]{1,64}$/.test(database)) {
     const name = JSON.stringify(database)
@@ -385,7 +385,11 @@ function checked({
     throw invalid(`The storage ${JSON.stringify(storage)} must be "opfs" or "memory".`)
   }
   // A folder, also where the slash is missing.
-  return { runtimeUrl: runtimeUrl.replace(/\/*$/, '/'), database, storage, persist }
+  return { runtimeUrl: runtimeUrl.replace(/\/*$/, '/'), database, storage, persist, worker }
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('../worker/entry.ts', import.meta.url), { type: 'module', name: 'durably' })
 }
 
 function invalid(message: string): DurablyError {

@@ -1,6 +1,6 @@
 import { resolveConfig, type InlineConfig, type ResolvedConfig } from 'vite'
 import { expect, it } from 'vitest'
-import { ISOLATION_HEADERS } from '../../isolation-headers'
+import { isolationHeaders } from '../../isolation-headers'
 import { durably, type DurablyPluginOptions } from '.'
 
 function resolved(
@@ -38,15 +38,21 @@ it.each(['python', '/python/', 'python/'])('takes %s for the path of the runtime
 
 it('isolates the page in development and preview', async () => {
   const { server, preview } = await resolved('serve')
-  expect(server.headers).toEqual(ISOLATION_HEADERS)
-  expect(preview.headers).toEqual(ISOLATION_HEADERS)
+  expect(server.headers).toEqual(isolationHeaders())
+  expect(preview.headers).toEqual(isolationHeaders())
 })
 
 it('lets the application decide about the headers', async () => {
-  const headers = { 'Cross-Origin-Embedder-Policy': 'credentialless' }
+  const headers = { 'Cross-Origin-Opener-Policy': 'unsafe-none' }
   const { server } = await resolved('serve', { server: { headers } })
-  expect(server.headers).toEqual({ ...ISOLATION_HEADERS, ...headers })
-  expect((await resolved('serve', {}, { isolate: false })).server.headers).toEqual({})
+  expect(server.headers).toEqual({ ...isolationHeaders(), ...headers })
+  expect((await resolved('serve', {}, { isolation: 'none' })).server.headers).toEqual({})
+})
+
+it('takes another kind of isolation', async () => {
+  const { server, preview } = await resolved('serve', {}, { isolation: 'credentialless' })
+  for (const { headers } of [server, preview])
+    expect(headers).toEqual({ ...isolationHeaders(), 'Cross-Origin-Embedder-Policy': 'credentialless' })
 })
 
 it('leaves the package to be served as it is', async () => {

@@ -2,13 +2,16 @@ import { readFile } from 'node:fs/promises'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { dirname, join, resolve } from 'node:path'
 import type { Plugin, ResolvedConfig, UserConfig } from 'vite'
-import { ISOLATION_HEADERS } from '../../isolation-headers'
+import { isolationHeaders } from '../../isolation-headers'
 import { DevRuntime } from './dev-runtime'
 import { asError } from './errors'
-import { JobProject, type RuntimeFiles } from './job-project'
+import { JobProject, type HostOptions, type RuntimeFiles } from './job-project'
+import { serveKillSwitch } from './kill-switch'
 import { findPython } from './python'
 
-export interface DurablyPluginOptions {
+const SERVICE_WORKER = 'sw.js'
+
+export interface DurablyPluginOptions extends HostOptions {
   /** The Python file that defines the jobs, relative to Vite's root. The Python files beside it and below are packed with it. */
   jobs: string
   /** The Python that has Durably. Default: that of the active virtual environment, or of the nearest `.venv`, or `python3`. */
@@ -19,8 +22,6 @@ export interface DurablyPluginOptions {
   options?: EngineOptions
   /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
   runtimePath?: string
-  /** Send the headers that make the page cross-origin isolated, in development and preview. Default: true. */
-  isolate?: boolean
 }
 
 /** Options of Python's `create_durably`, under its names. */
@@ -53,15 +54,18 @@ export function durably(options: DurablyPluginOptions): Plugin {
       // Behind plugins that choose the base.
       order: 'post',
       handler: (given, { command }) => ({
-        define: { __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path) },
+        define: {
+          __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path),
+          __DURABLY_SERVICE_WORKER_URL__: JSON.stringify(serviceWorkerUrl(options, given, command)),
+        },
         worker: { format: 'es' },
         // Its worker is found beside it, and not where Vite bundles dependencies to.
         optimizeDeps: { exclude: ['durably'] },
         server: {
           watch: { ignored: ['**/.venv/**', '**/__pycache__/**'] },
-          ...isolation(options, given.server),
+          ...sent(options, given.server),
         },
-        preview: isolation(options, given.preview),
+        preview: sent(options, given.preview),
       }),
     },
     configResolved(resolved) {
@@ -80,6 +84,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
       // Vitest has a server, too, but no page.
       if (process.env.VITEST !== undefined) return
       new DevRuntime(server, project).serveAt(config.base + path)
+      if (options.offline !== undefined) serveKillSwitch(server, `${config.base}${SERVICE_WORKER}`)
     },
     async buildStart() {
       if (config.command === 'serve') return
@@ -96,7 +101,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
       order: 'post',
       sequential: true,
       async handler({ dir }) {
-        if (dir !== undefined) await project.finish(dir, path.slice(0, -1))
+        if (dir !== undefined) await project.finish(dir, path.slice(0, -1), options)
       },
     },
   }
@@ -108,10 +113,19 @@ function baseUrl({ base = '/' }: UserConfig, command: 'build' | 'serve'): string
   return base === '' || base.endsWith('/') ? base : `${base}/`
 }
 
+/** Empty: there is none, as in development. */
+function serviceWorkerUrl(
+  { offline = false }: DurablyPluginOptions,
+  given: UserConfig,
+  command: 'build' | 'serve',
+): string {
+  return command === 'build' && offline !== false ? baseUrl(given, command) + SERVICE_WORKER : ''
+}
+
 /** What the application says itself goes before. */
-function isolation(
-  { isolate = true }: DurablyPluginOptions,
+function sent(
+  { isolation }: DurablyPluginOptions,
   given: UserConfig['preview'],
-): { headers?: OutgoingHttpHeaders } {
-  return isolate ? { headers: { ...ISOLATION_HEADERS, ...given?.headers } } : {}
+): { headers: OutgoingHttpHeaders } {
+  return { headers: { ...isolationHeaders(isolation), ...given?.headers } }
 }

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
+import type { Isolation } from '../../isolation-headers'
 import type { Description } from '../types/description'
 import { JobsError, PythonError } from './errors'
 import { runDurably } from './python'
@@ -28,6 +29,29 @@ export interface JobProjectOptions {
   onProgress: (line: string) => void
 }
 
+/** What hosts are told to send. */
+export interface HostOptions {
+  /** How the page becomes cross-origin isolated: in development, in preview, and on hosts. Default: `require-corp`. */
+  isolation?: Isolation
+  /** The Content-Security-Policy on hosts: the strict one, or directives in the place of its own. Default: none. */
+  csp?: 'strict' | readonly string[]
+  /**
+   * Makes a service worker with which the built application works offline; `durably/offline` is its side in the page.
+   * `false`: one that was there before removes itself. Default: none is made, and the application may have its own.
+   */
+  offline?: boolean | OfflineBuildOptions
+}
+
+/** Addresses and files are relative to Vite's `base`. */
+export interface OfflineBuildOptions {
+  /** The page that answers addresses that are no files, as a router wants it. Default: `index.html`; `null`: the host answers. */
+  navigationFallback?: string | null
+  /** Beginnings of addresses that are left to the host all the same, such as `api/`. */
+  denylist?: readonly string[]
+  /** Files that are not kept on the device, as patterns: `videos/*`. */
+  exclude?: readonly string[]
+}
+
 /** Files of the runtime folder: where they are, by their path in it. */
 export type RuntimeFiles = ReadonlyMap<string, string>
 
@@ -54,8 +78,18 @@ export class JobProject {
   }
 
   /** Completes the built page in `folder`, which has the runtime folder at `runtimePath`. */
-  async finish(folder: string, runtimePath: string): Promise<void> {
-    await this.#run(['finish', folder, '--runtime', runtimePath])
+  async finish(
+    folder: string,
+    runtimePath: string,
+    { isolation, csp = [], offline }: HostOptions,
+  ): Promise<void> {
+    const directives = csp === 'strict' ? [csp] : csp
+    await this.#run([
+      ...['finish', folder, '--runtime', runtimePath],
+      ...(isolation === undefined ? [] : ['--isolation', isolation]),
+      ...directives.flatMap((directive) => ['--csp', directive]),
+      ...(offline === undefined ? [] : ['--offline', JSON.stringify(offlineFields(offline))]),
+    ])
   }
 
   async #describe(): Promise<Description> {
@@ -76,6 +110,13 @@ export class JobProject {
     const { code, stderr } = await runDurably(this.#options.python, words, this.#options.onProgress)
     if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
   }
+}
+
+/** As Python's `Offline` has them. */
+function offlineFields(offline: boolean | OfflineBuildOptions): object {
+  if (offline === false) return { enabled: false }
+  const { navigationFallback = 'index.html', denylist, exclude } = offline === true ? {} : offline
+  return { navigation_fallback: navigationFallback, denylist, exclude }
 }
 
 async function explained({ message, file, line, column }: Fault): Promise<PythonError> {

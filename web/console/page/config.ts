@@ -1,5 +1,9 @@
-/** `config.json`, beside the page. As it is built, it is empty; who serves the page may answer with another. */
+/** `config.json`, beside the page. As it is built, it is empty; who builds or serves the page puts in more. */
 export interface Config {
+  /** What the page is called. */
+  title?: string
+  /** Whether there is a service worker beside the page. */
+  offline?: boolean
   /** Where a server has its API. Without it the engine runs in this browser. */
   api?: string
   /** What `durably dev` adds. */

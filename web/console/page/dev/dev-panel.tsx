@@ -29,7 +29,7 @@ export function DevPanel({ dev }: { dev: DevConfig }): ReactNode {
   }, [dev])
   if (error === null) return null
   return (
-    <div className="dev-error" role="alert" aria-label="Error in the jobs">
+    <div className="notice dev-error" data-kind="bad" role="alert" aria-label="Error in the jobs">
       <p>
         {error.place !== null && <strong>{error.place}: </strong>}
         {error.message}

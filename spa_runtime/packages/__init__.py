@@ -1,0 +1,22 @@
+"""The packages that jobs need in the browser: from where they are declared to wheels in the user's cache.
+
+pip resolves and downloads. What was resolved before needs neither pip nor a network.
+"""
+
+from spa_runtime.packages.declared import watched
+from spa_runtime.packages.job_packages import listed, modules_of, wheels_for
+from spa_runtime.packages.requirements import PackagesError
+from spa_runtime.packages.resolving import Tell
+from spa_runtime.packages.wheel import Wheel, merged, wheels_in
+
+__all__ = [
+    "PackagesError",
+    "Tell",
+    "Wheel",
+    "listed",
+    "merged",
+    "modules_of",
+    "watched",
+    "wheels_for",
+    "wheels_in",
+]

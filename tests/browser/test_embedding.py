@@ -1,0 +1,351 @@
+"""The built folder within a site of others: ``embed.js`` with its element and its client."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from spa_runtime import bundle
+from tests.browser.browser import Chromium
+from tests.browser.commands import DURABLY, serving
+from tests.browser.conftest import ROOT, sources
+from tests.browser.host_site import EMBED, HostSite, host_site, third_party
+
+HERE = Path(__file__).parent
+JOBS = HERE / "console" / "jobs.py"
+ELEMENT = f"{EMBED}<h1>Shop</h1><durably-console></durably-console>"
+HOSTILE = f"<base href='https://elsewhere.invalid/'><style>{(HERE / 'hostile.css').read_text()}</style>"
+SCRIPT = """
+<script type="module">
+  import {{ createDurably }} from '{embed}'
+  window.durably = createDurably()
+  const {{ output }} = await durably.jobs.bake.triggerAndWait({{ loaves: 2, flour: 'rye' }})
+  document.title = `${{output.baked}} loaves`
+</script>
+"""
+STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'"
+
+
+def script(embed: str = "/app/embed.js") -> str:
+    return SCRIPT.format(embed=embed)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The console over three jobs."""
+    folder = tmp_path_factory.mktemp("embedding") / "dist"
+    page = ROOT / "build" / "console"
+    bundle.write(bundle.plan(sources(JOBS, dict(bundle.SPA_OPTIONS), page=page)), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def host(built: Path) -> Iterator[HostSite]:
+    """A site that sends no headers of its own with anything."""
+    with host_site(built) as site:
+        yield site
+
+
+def bake(console: Locator, text: str = '{ "loaves": 2, "flour": "rye" }') -> Locator:
+    """The pane of a run that has completed."""
+    console.get_by_label("Input of bake, as JSON").fill(text)
+    console.get_by_role("button", name="Trigger", exact=True).click()
+    pane = console.get_by_role("region", name="bake", exact=True)
+    expect(pane.get_by_label("Output")).to_contain_text('"baked"')
+    return pane
+
+
+def rows(console: Locator) -> Locator:
+    return console.get_by_role("table", name="Runs").locator("tbody tr")
+
+
+def test_element_runs_a_job_and_keeps_it_over_a_reload(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(ELEMENT))
+    bake(page.locator("durably-console"))
+    assert page.evaluate("crossOriginIsolated") is False
+    page.reload()
+    expect(rows(page.locator("durably-console"))).to_contain_text(["completed"])
+    assert page.title() == "Shop"
+
+
+def test_run_that_is_under_way_goes_on_after_a_reload(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(ELEMENT))
+    console = page.locator("durably-console")
+    console.get_by_role("radio", name="rest").check()
+    console.get_by_role("button", name="Trigger", exact=True).click()
+    expect(rows(console)).to_contain_text(["running"])
+    page.reload()
+    rows(console).get_by_role("button", name="rest").click()
+    facts = console.get_by_role("region", name="rest", exact=True)
+    expect(facts.locator("dl")).to_contain_text("Attempt2")
+
+
+def test_hostile_page_changes_nothing_within(built: Path, host: HostSite, chromium: Chromium) -> None:
+    plain = chromium.open(host.page(ELEMENT))
+    looks = look_of(plain)
+    plain.close()
+    with third_party(built) as elsewhere:
+        body = f'<script type="module" src="{host.url}app/embed.js"></script><img src="{elsewhere}pixel.gif">'
+        page = chromium.open(host.page(f"{body}<durably-console></durably-console>", head=HOSTILE))
+        assert look_of(page) == looks
+        assert page.evaluate("document.images[0].naturalWidth") == 1
+        bake(page.locator("durably-console"))
+        assert page.url.startswith(host.url)
+
+
+def test_element_changes_nothing_around_it(host: HostSite, chromium: Chromium) -> None:
+    body = "<h1>Shop</h1><button class='primary'>Buy</button><table class='card'><tr><td>1</table>"
+    page = chromium.open(host.page(f"<main>{body}</main>"))
+    before = computed(page.locator("main"))
+    page.evaluate("import('/app/embed.js')")
+    page.evaluate("document.body.append(document.createElement('durably-console'))")
+    expect(page.get_by_role("radio")).to_have_count(3)
+    assert computed(page.locator("main")) == before
+
+
+def test_script_runs_a_job(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(script()))
+    expect(page).to_have_title("2 loaves")
+    assert page.evaluate("durably.status.storage.kind") == "opfs"
+
+
+def test_script_and_elements_share_one_engine(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(
+        host.page(f"{ELEMENT}<durably-console></durably-console>{script('./app/embed.js?v=1')}")
+    )
+    expect(page).to_have_title("2 loaves")
+    first, second = page.locator("durably-console").all()
+    for console in (first, second):
+        expect(rows(console)).to_contain_text(["completed"])
+        assert console.evaluate("(element) => element.durably === window.durably")
+    assert len(page.workers) == 1
+
+
+def test_elements_have_their_own_selection_and_leave_the_address_alone(
+    host: HostSite, chromium: Chromium
+) -> None:
+    page = chromium.open(host.page(f"{ELEMENT}<durably-console job='burn'></durably-console>") + "#section")
+    first, second = page.locator("durably-console").all()
+    bake(first)
+    expect(second.get_by_role("heading", name="burn")).to_be_visible()
+    expect(second.get_by_text("None yet. Trigger a job.")).to_be_visible()
+    expect(second.get_by_role("radio")).to_have_count(0)
+    second.get_by_role("button", name="Trigger", exact=True).click()
+    expect(second.get_by_role("region", name="Error")).to_contain_text("too hot")
+    expect(first.get_by_role("region", name="Error")).to_have_count(0)
+    expect(rows(first)).to_have_count(2)
+    expect(rows(second)).to_have_count(1)
+    assert page.url.endswith("#section")
+
+
+def test_databases_are_apart(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(f"{ELEMENT}<durably-console database='other'></durably-console>"))
+    first, second = page.locator("durably-console").all()
+    bake(first)
+    expect(second.get_by_text("None yet. Trigger a job.")).to_be_visible()
+    # Another database, in the same place.
+    first.evaluate("(element) => element.setAttribute('database', 'other')")
+    expect(first.get_by_text("None yet. Trigger a job.")).to_be_visible()
+
+
+def test_moved_element_keeps_what_was_typed(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(f"{ELEMENT}<main></main>"))
+    console = page.locator("durably-console")
+    console.get_by_label("Input of bake, as JSON").fill("typed")
+    page.evaluate("document.querySelector('main').append(document.querySelector('durably-console'))")
+    expect(page.locator("main durably-console").get_by_label("Input of bake, as JSON")).to_have_value("typed")
+
+
+def test_engine_goes_on_when_the_last_element_is_removed(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(ELEMENT))
+    console = page.locator("durably-console")
+    expect(console.get_by_role("radio")).to_have_count(3)
+    page.evaluate("window.removed = document.querySelector('durably-console')")
+    page.evaluate("removed.remove()")
+    assert page.evaluate("async () => removed.shadowRoot.querySelectorAll('input').length") == 0
+    output = page.evaluate(
+        "async () => (await removed.durably.jobs.bake.triggerAndWait({ loaves: 1, flour: '' })).output"
+    )
+    assert output == {"baked": 1}
+    page.evaluate("document.body.append(removed)")
+    expect(rows(console)).to_contain_text(["completed"])
+    assert len(page.workers) == 1
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ("job='cook'", "The engine has no such job."),
+        ("database='a b'", 'The database name "a b" must be'),
+    ],
+)
+def test_attribute_that_fits_nothing_is_told(
+    host: HostSite, chromium: Chromium, attributes: str, words: str
+) -> None:
+    page = chromium.open(host.page(f"{EMBED}<durably-console {attributes}></durably-console>"))
+    expect(page.locator("durably-console")).to_contain_text(words)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "style", "is_dark"),
+    [
+        ("", "", False),
+        ("", ":root { color-scheme: dark }", True),
+        ("", ":root { color-scheme: light dark }", True),
+        ("color-scheme='light'", ":root { color-scheme: dark }", False),
+        ("color-scheme='dark'", "", True),
+    ],
+)
+def test_element_is_as_dark_as_the_page_or_as_it_is_told(
+    host: HostSite, chromium: Chromium, attribute: str, style: str, *, is_dark: bool
+) -> None:
+    address = host.page(f"{EMBED}<style>{style}</style><durably-console {attribute}></durably-console>")
+    page = chromium.context.new_page()
+    page.emulate_media(color_scheme="dark")
+    page.goto(address)
+    card = page.locator("durably-console .card").first
+    expect(card).to_have_css("background-color", "rgb(21, 24, 27)" if is_dark else "rgb(255, 255, 255)")
+
+
+def test_keyboard_alone_does_it_all_within_a_page(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(f"<button>Before</button>{ELEMENT}<button>After</button>"))
+    console = page.locator("durably-console")
+    expect(console.get_by_role("radio")).to_have_count(3)
+    page.get_by_role("button", name="Before").focus()
+    page.keyboard.press("Tab")
+    expect(console.get_by_role("radio", name="bake")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(console.get_by_role("radio", name="burn")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    trigger = console.get_by_role("button", name="Trigger", exact=True)
+    expect(trigger).to_be_focused()
+    expect(trigger).to_have_css("outline-style", "solid")
+    page.keyboard.press("Enter")
+    pane = console.get_by_role("region", name="burn", exact=True)
+    expect(pane.get_by_role("region", name="Error")).to_be_visible()
+    expect(trigger).to_be_focused()
+    link = rows(console).get_by_role("button", name="burn")
+    link.focus()
+    pane.get_by_role("button", name="Close").click()
+    expect(pane).to_have_count(0)
+    expect(link).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(pane.get_by_role("heading", level=2)).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(pane).to_have_count(0)
+    expect(link).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="After")).to_be_focused()
+
+
+# ---------------------------------------------------------------- policies, and other sites
+
+
+def test_strict_content_security_policy_is_enough(host: HostSite, chromium: Chromium) -> None:
+    page = chromium.open(host.page(ELEMENT, headers={"Content-Security-Policy": STRICT}))
+    bake(page.locator("durably-console"))
+    expect(page.locator("durably-console .card").first).to_have_css("border-top-left-radius", "10px")
+
+
+@pytest.mark.parametrize("embedder", ["credentialless", "require-corp"])
+def test_isolated_page_runs_jobs(built: Path, chromium: Chromium, embedder: str) -> None:
+    isolation = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": embedder}
+    with host_site(built, isolation) as site, third_party(built) as elsewhere:
+        image = f"<img src='{elsewhere}pixel.gif'>"
+        page = chromium.open(site.page(ELEMENT + image, headers=isolation))
+        bake(page.locator("durably-console"))
+        assert page.evaluate("crossOriginIsolated") is True
+        # Images of others are why a page chooses the one or the other.
+        assert page.evaluate("document.images[0].naturalWidth") == (embedder == "credentialless")
+
+
+def test_service_worker_of_the_page_stays_in_charge(host: HostSite, chromium: Chromium) -> None:
+    body = "<script>navigator.serviceWorker.register('/worker-of-host.js')</script>"
+    page = chromium.open(host.page(ELEMENT + body))
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    bake(page.locator("durably-console"))
+    controlled = page.evaluate("navigator.serviceWorker.controller.scriptURL")
+    assert controlled == f"{host.url}worker-of-host.js"
+    scopes = page.evaluate(
+        "async () => (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope)"
+    )
+    assert scopes == [host.url]
+
+
+def test_site_of_another_origin_that_shares_is_embedded(
+    built: Path, host: HostSite, chromium: Chromium
+) -> None:
+    with third_party(built, shares=True) as elsewhere:
+        body = f"<durably-console></durably-console>{script(f'{elsewhere}app/embed.js')}"
+        page = chromium.open(host.page(body))
+        expect(page).to_have_title("2 loaves")
+        expect(rows(page.locator("durably-console"))).to_contain_text(["completed"])
+        # What is stored is this page's, and not the other's.
+        page.reload()
+        expect(rows(page.locator("durably-console"))).to_contain_text(["completed", "completed"])
+
+
+def test_script_of_another_origin_that_does_not_share_is_an_error_of_the_page(
+    built: Path, host: HostSite, chromium: Chromium
+) -> None:
+    with third_party(built) as elsewhere:
+        tag = (
+            f"<script type='module' src='{elsewhere}app/embed.js' onerror=\"document.title = 'none'\"></script>"
+        )
+        page = chromium.open(host.page(tag))
+        expect(page).to_have_title("none")
+
+
+def test_element_shows_an_engine_on_a_server(tmp_path: Path, chromium: Chromium) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS.read_text())
+    with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
+        page = chromium.open(server.wait_for(r"(http://\S+:\d+)"))
+        page.evaluate("import('/embed.js')")
+        page.evaluate("document.body.innerHTML = '<durably-console api=\"/api/durably\"></durably-console>'")
+        bake(page.locator("durably-console"))
+        expect(page.locator("durably-console")).to_contain_text("engine on a server")
+        assert page.workers == []
+
+
+# ---------------------------------------------------------------- how things look
+
+
+def look_of(page: Page) -> list[dict[str, str]]:
+    """How each element of the console looks, with the same room on every page."""
+    console = page.locator("durably-console")
+    expect(console.get_by_role("radio")).to_have_count(3)
+    expect(console.get_by_role("link", name="Licences")).to_be_visible()
+    console.evaluate("(element, style) => { element.style.cssText = style }", ROOM)
+    return computed(console)
+
+
+def computed(element: Locator) -> list[dict[str, str]]:
+    """All styles of all that is in the element, or in its shadow root."""
+    looks: list[dict[str, str]] = element.evaluate(COMPUTED)
+    assert len(looks) > 5
+    return looks
+
+
+ROOM = ";".join(
+    f"{name}: {value} !important"
+    for name, value in {
+        "display": "block",
+        "position": "absolute",
+        "inset": "0 auto auto 0",
+        "inline-size": "900px",
+        "margin": "0",
+        "border": "0",
+        "padding": "0",
+    }.items()
+)
+COMPUTED = """
+(element) => [...(element.shadowRoot ?? element).querySelectorAll('*')].map((each) => {
+  const style = getComputedStyle(each)
+  return Object.fromEntries([...style].map((name) => [name, style.getPropertyValue(name)]))
+})
+"""
