@@ -15,6 +15,7 @@ from spa_runtime.options import (
     FindLinks,
     IsolationOption,
     JobFile,
+    NoServiceWorker,
     Output,
     Page,
     Requirements,
@@ -36,6 +37,7 @@ def build(
     wheels: Wheels = None,
     isolation: IsolationOption = Isolation.require_corp,
     csp: Csp = None,
+    no_service_worker: NoServiceWorker = False,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs, the packages they need, and a page, for any host."""
     console, pyodide = assets.console(), assets.pyodide()
@@ -56,6 +58,7 @@ def build(
             console=console,
             isolation=isolation,
             policy=policy,
+            offline=bundle.Offline(enabled=not no_service_worker),
         )
     )
     bundle.write(planned, output)
