@@ -14,7 +14,7 @@ from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime.bundle.archive import pack_app, pack_wheels
 from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, integrity, read, short_hash
 from spa_runtime.bundle.options import SPA_OPTIONS, expect_options
-from spa_runtime.wheels import PYTHON
+from spa_runtime.packages.pyodide import PYTHON
 
 MANIFEST_VERSION = 2
 """Grows with what a page and a runtime of different versions would misunderstand."""

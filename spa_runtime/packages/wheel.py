@@ -46,6 +46,12 @@ class Wheel:
                 if (path := self._installed(name)) is not None:
                     yield path, archive.read(name)
 
+    def modules(self) -> set[str]:
+        """Names under which something in it is imported."""
+        return {
+            path.partition("/")[0].partition(".")[0] for path, _ in self.files() if ".dist-info/" not in path
+        }
+
     def metadata(self) -> tuple[Message, dict[str, bytes]]:
         """The fields of ``METADATA``, and the files beside it by their path from there."""
         beside = {

@@ -6,7 +6,10 @@ import { isolationHeaders } from '../../isolation-headers'
 import { DevRuntime } from './dev-runtime'
 import { asError } from './errors'
 import { JobProject, type HostOptions, type RuntimeFiles } from './job-project'
+import { serveKillSwitch } from './kill-switch'
 import { findPython } from './python'
+
+const SERVICE_WORKER = 'sw.js'
 
 export interface DurablyPluginOptions extends HostOptions {
   /** The Python file that defines the jobs, relative to Vite's root. The Python files beside it and below are packed with it. */
@@ -15,6 +18,10 @@ export interface DurablyPluginOptions extends HostOptions {
   python?: string
   /** A TypeScript file to keep up to date with the types of the jobs, such as `src/jobs.gen.ts`. */
   types?: string
+  /** A list of the packages that the jobs need, relative to Vite's root. Default: what the job file or its project declares. */
+  requirements?: string
+  /** Folders with wheels that no package index has, relative to Vite's root. */
+  findLinks?: string[]
   /** Options of the engine in the page. */
   options?: EngineOptions
   /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
@@ -51,7 +58,10 @@ export function durably(options: DurablyPluginOptions): Plugin {
       // Behind plugins that choose the base.
       order: 'post',
       handler: (given, { command }) => ({
-        define: { __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path) },
+        define: {
+          __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path),
+          __DURABLY_SERVICE_WORKER_URL__: JSON.stringify(serviceWorkerUrl(options, given, command)),
+        },
         worker: { format: 'es' },
         // Its worker is found beside it, and not where Vite bundles dependencies to.
         optimizeDeps: { exclude: ['durably'] },
@@ -69,6 +79,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
         python: options.python ?? findPython(dirname(jobs)),
         jobs,
         types: options.types === undefined ? null : resolve(config.root, options.types),
+        packages: packageOptions(options, config.root),
         engine: options.options ?? {},
         output: join(config.cacheDir, 'durably', config.command),
         onProgress: (line) => config.logger.info(line),
@@ -78,6 +89,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
       // Vitest has a server, too, but no page.
       if (process.env.VITEST !== undefined) return
       new DevRuntime(server, project).serveAt(config.base + path)
+      if (options.offline !== undefined) serveKillSwitch(server, `${config.base}${SERVICE_WORKER}`)
     },
     async buildStart() {
       if (config.command === 'serve') return
@@ -100,10 +112,24 @@ export function durably(options: DurablyPluginOptions): Plugin {
   }
 }
 
+function packageOptions({ requirements, findLinks = [] }: DurablyPluginOptions, root: string): string[] {
+  const list = requirements === undefined ? [] : ['--requirements', resolve(root, requirements)]
+  return [...list, ...findLinks.flatMap((folder) => ['--find-links', resolve(root, folder)])]
+}
+
 /** Where the page is, as far as that is known: a relative base is the document's own folder, but for a server. */
 function baseUrl({ base = '/' }: UserConfig, command: 'build' | 'serve'): string {
   if (command === 'serve' && (base === '' || base === './')) return '/'
   return base === '' || base.endsWith('/') ? base : `${base}/`
+}
+
+/** Empty: there is none, as in development. */
+function serviceWorkerUrl(
+  { offline = false }: DurablyPluginOptions,
+  given: UserConfig,
+  command: 'build' | 'serve',
+): string {
+  return command === 'build' && offline !== false ? baseUrl(given, command) + SERVICE_WORKER : ''
 }
 
 /** What the application says itself goes before. */
