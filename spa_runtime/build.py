@@ -16,6 +16,7 @@ from spa_runtime.options import (
     FindLinks,
     IsolationOption,
     JobFile,
+    NoServiceWorker,
     Output,
     Page,
     Requirements,
@@ -37,6 +38,7 @@ def build(
     wheels: Wheels = None,
     isolation: IsolationOption = Isolation.require_corp,
     csp: Csp = None,
+    no_service_worker: NoServiceWorker = False,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs, the packages they need, and a page, for any host."""
     console, pyodide = assets.console(), assets.pyodide()
@@ -57,6 +59,7 @@ def build(
             console=console,
             isolation=isolation,
             policy=policy,
+            offline=bundle.Offline(enabled=not no_service_worker),
         )
     )
     bundle.write(planned, output)

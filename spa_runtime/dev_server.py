@@ -21,7 +21,7 @@ from durably_core.cli.running import listening
 from durably_core.cli.server import Server
 from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.dev_builds import Builds, Project, watch
-from spa_runtime.serve import bind, isolated
+from spa_runtime.serve import bind, isolated, no_service_worker
 
 EVENTS = "durably-dev"
 LAST_WORDS_S = 0.5
@@ -71,6 +71,7 @@ def _app(project: Project, builds: Builds) -> Starlette:
         routes=[
             Route("/config.json", config),
             Route(f"/{EVENTS}", events),
+            *no_service_worker(project.page),
             Mount("/durably", StaticFiles(directory=builds.folder)),
             Mount("/", StaticFiles(directory=project.page, html=True)),
         ],

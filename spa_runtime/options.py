@@ -52,3 +52,9 @@ Csp = Annotated[
         show_default=False,
     ),
 ]
+NoServiceWorker = Annotated[
+    bool,
+    typer.Option(
+        "--no-service-worker", help="No site that works offline: remove the service worker of an earlier one."
+    ),
+]
