@@ -40,11 +40,11 @@ check: .setup-python .setup-web ## Linters and type checkers
 	$(BIN)/mypy
 	cd web && npm run --silent check
 
-test-unit: .setup-python .setup-web ## The engine on this machine, and the TypeScript logic
+test-unit: .setup-python .setup-web build/service-worker/sw.js ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
 	$(BIN)/pytest -n $(WORKERS) $(UNIT_TESTS)
 
-coverage: .setup-python .setup-web ## What of the engine those tests execute
+coverage: .setup-python .setup-web build/service-worker/sw.js ## What of the engine those tests execute
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
@@ -150,7 +150,7 @@ build/service-worker/sw.js: $(shell find web/src/service-worker web/src/offline 
 	cd web && npm run --silent build:service-worker
 	@touch $@
 
-build/demo/index.html: build/page/index.html build/wheels/.downloaded $(ENGINE_SOURCES)
+build/demo/index.html: build/page/index.html build/service-worker/sw.js build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
 	@touch $@
 

@@ -51,6 +51,7 @@ def _finish(arguments: argparse.Namespace) -> int:
         arguments.runtime,
         isolation=arguments.isolation,
         policy=security_policy(arguments.csp or [NO_POLICY]),
+        offline=None if arguments.offline is None else bundle.Offline(**arguments.offline),
     )
     return 0
 
@@ -108,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "--csp",
         action="append",
         help="a directive in the place of the strict policy's, or strict; default: no policy",
+    )
+    finished.add_argument(
+        "--offline",
+        type=_options,
+        help="fields of Offline, as a JSON object; default: no service worker",
     )
     finished.set_defaults(run=_finish)
     described = commands.add_parser("describe", help="print the jobs and the schemas of their models as JSON")

@@ -20,6 +20,23 @@ def pyodide() -> Path:
     return _folder("pyodide", "web/node_modules/pyodide", "pyodide.mjs")
 
 
+def service_worker() -> Path:
+    """The script that stands at ``sw.js``, without its list of files. Raises ``NotFoundError``."""
+    return _service_workers() / "sw.js"
+
+
+def kill_switch() -> Path:
+    """The script in its place where there is no service worker: it removes one that was there before.
+
+    Raises ``NotFoundError``.
+    """
+    return _service_workers() / "kill-switch.js"
+
+
+def _service_workers() -> Path:
+    return _folder("service_worker", "build/service-worker", "sw.js")
+
+
 def _folder(name: str, built: str, file: str) -> Path:
     for folder in (PACKED / name, OF_SOURCES / built):
         if (folder / file).is_file():

@@ -43,6 +43,12 @@ Csp = Annotated[
         show_default=False,
     ),
 ]
+NoServiceWorker = Annotated[
+    bool,
+    typer.Option(
+        "--no-service-worker", help="No site that works offline: remove the service worker of an earlier one."
+    ),
+]
 
 
 def build(
@@ -53,6 +59,7 @@ def build(
     wheels: Wheels = None,
     isolation: IsolationOption = Isolation.require_corp,
     csp: Csp = None,
+    no_service_worker: NoServiceWorker = False,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
     console = assets.console()
@@ -75,6 +82,7 @@ def build(
             console=console,
             isolation=isolation,
             policy=policy,
+            offline=bundle.Offline(enabled=not no_service_worker),
         )
     )
     bundle.write(planned, output)

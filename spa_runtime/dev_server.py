@@ -26,7 +26,7 @@ from durably_core.errors import DurablyError
 from spa_runtime import bundle
 from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.checking import Fault, check_jobs
-from spa_runtime.serve import bind, isolated
+from spa_runtime.serve import bind, isolated, no_service_worker
 
 EVENTS = "durably-dev"
 LAST_WORDS_S = 0.5
@@ -157,6 +157,7 @@ def _app(project: Project, builds: Builds) -> Starlette:
         routes=[
             Route("/config.json", config),
             Route(f"/{EVENTS}", events),
+            *no_service_worker(project.page),
             Mount("/durably", StaticFiles(directory=builds.folder)),
             Mount("/", StaticFiles(directory=project.page, html=True)),
         ],

@@ -9,12 +9,15 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from durably_core.errors import ConflictError, NotFoundError
-from spa_runtime import header_rules
+from spa_runtime import assets, header_rules
+from spa_runtime.bundle.offline import SERVICE_WORKER
 from spa_runtime.header_rules import HeaderRules
 from spa_runtime.headers import isolation_headers
 
@@ -50,7 +53,19 @@ def static_app(folder: Path) -> ASGIApp:
     added = isolated
     if rules.is_file():
         added = Middleware(AddedHeaders, HeaderRules.parse(rules.read_text("utf-8")).headers_for)
-    return Starlette(routes=[Mount("/", StaticFiles(directory=folder, html=True))], middleware=[added])
+    routes = [*no_service_worker(folder), Mount("/", StaticFiles(directory=folder, html=True))]
+    return Starlette(routes=routes, middleware=[added])
+
+
+def no_service_worker(page: Path) -> list[BaseRoute]:
+    """Where a page has none: that of another site, which was at this address before, removes itself."""
+    if (page / SERVICE_WORKER).is_file():
+        return []
+
+    async def kill_switch(_request: Request) -> Response:
+        return FileResponse(assets.kill_switch(), media_type="text/javascript")
+
+    return [Route(f"/{SERVICE_WORKER}", kill_switch)]
 
 
 def serve(folder: Path, *, host: str = "127.0.0.1", port: int = 8000) -> None:

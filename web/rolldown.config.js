@@ -45,6 +45,11 @@ export default defineConfig([
   { ...common, input: { offline: './src/offline/index.ts' }, plugins: [dts(page)] },
   // By itself, and so whole: nothing is shared with the page.
   { ...common, input: { worker: './src/worker/entry.ts' } },
+  {
+    ...common,
+    input: { 'kill-switch': './src/service-worker/kill-switch.ts' },
+    output: { ...common.output, format: 'iife' },
+  },
   // Run in Node, each by itself.
   { ...common, input: { vite: './src/vite/index.ts' }, platform: 'node' },
   { ...common, input: { 'types-cli': './src/types/cli.ts' }, platform: 'node' },

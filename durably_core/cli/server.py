@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,7 +32,8 @@ from durably_core.errors import ConflictError, NotFoundError
 API = "/api/durably"
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 PAGES = "durably.pages"
-"""The group of entry points. Each is a function that tells the folder of a page."""
+"""The group of entry points. Each is a function that tells where a page, or something for one, is."""
+SERVICE_WORKER = "sw.js"
 LAST_WORDS_S = 0.5
 """How long answers may take to end."""
 
@@ -119,6 +120,9 @@ def _is_local(host: str) -> bool:
 def _app(durably: Durably, site: Site, page: Path | None) -> Starlette:
     handler = create_durably_handler(durably)
     routes: list[BaseRoute] = [Mount(API, handler), Route("/healthz", handler)]
+    if page is None or not (page / SERVICE_WORKER).is_file():
+        # A site that was at this address before may have left one in browsers, which answers in our place.
+        routes.append(Route(f"/{SERVICE_WORKER}", _answer_kill_switch))
     if page is not None:
         if site.page is None:
             # The console: its own has the engine in the browser.
@@ -129,15 +133,15 @@ def _app(durably: Durably, site: Site, page: Path | None) -> Starlette:
 
 def _find_page(site: Site) -> Path | None:
     if site.page is None:
-        return _find_console() if site.has_console else None
+        return _find_installed("console") if site.has_console else None
     if not (site.page / "index.html").is_file():
         raise NotFoundError(f"There is no page in {site.page}: it needs an index.html.")
     return site.page
 
 
-def _find_console() -> Path | None:
-    """The page for any engine, if what brings it is installed whole."""
-    entry = next(iter(entry_points(group=PAGES, name="console")), None)
+def _find_installed(name: str) -> Path | None:
+    """What another package has for pages, if that is installed whole."""
+    entry = next(iter(entry_points(group=PAGES, name=name)), None)
     try:
         return None if entry is None else Path(entry.load()())
     except NotFoundError:
@@ -146,6 +150,13 @@ def _find_console() -> Path | None:
 
 async def _answer_config(_request: Request) -> Response:
     return JSONResponse({"api": API.removeprefix("/")}, headers={"Cache-Control": "no-cache"})
+
+
+async def _answer_kill_switch(_request: Request) -> Response:
+    script = _find_installed("no-service-worker")
+    if script is None:
+        return Response(status_code=404)
+    return FileResponse(script, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 def _bound(site: Site) -> socket.socket:

@@ -4,6 +4,7 @@
 """
 
 from spa_runtime.bundle.folder import RUNTIME, Plan, write
+from spa_runtime.bundle.offline import Offline
 from spa_runtime.bundle.options import SPA_OPTIONS
 from spa_runtime.bundle.runtime import RuntimeSources, plan_runtime
 from spa_runtime.bundle.site import Sources, finish, plan
@@ -11,6 +12,7 @@ from spa_runtime.bundle.site import Sources, finish, plan
 __all__ = [
     "RUNTIME",
     "SPA_OPTIONS",
+    "Offline",
     "Plan",
     "RuntimeSources",
     "Sources",

@@ -12,8 +12,8 @@ USUAL_NAMES = ("app", "jobs", "main")
 """Names of job files that say nothing of the jobs: their folder does."""
 
 
-def titled(page: Mapping[str, Content], title: str) -> dict[str, Content]:
-    """The files of the console, with that name where they say what it is called.
+def titled(page: Mapping[str, Content], title: str, *, offline: bool) -> dict[str, Content]:
+    """The files of the console, with that name where they say what it is called, and whether it works offline.
 
     The name may be wider than a system has room for: it is cut there. There is no ``id`` in the manifest:
     browsers resolve one against the host, and so it would not tell two sites of one host apart.
@@ -21,7 +21,7 @@ def titled(page: Mapping[str, Content], title: str) -> dict[str, Content]:
     return {
         **page,
         APP_MANIFEST: _with(read(page[APP_MANIFEST]), name=title, short_name=title),
-        CONFIG: _with(read(page[CONFIG]), title=title),
+        CONFIG: _with(read(page[CONFIG]), title=title, offline=offline),
     }
 
 
@@ -33,5 +33,5 @@ def title_of(jobs: Path) -> str:
     return words[:1].upper() + words[1:] if words else "Jobs"
 
 
-def _with(text: bytes, **facts: str) -> bytes:
+def _with(text: bytes, **facts: str | bool) -> bytes:
     return json.dumps({**json.loads(text), **facts}, indent=1, ensure_ascii=False).encode()

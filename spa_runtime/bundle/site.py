@@ -11,6 +11,7 @@ from typing import Any
 from spa_runtime.bundle import hosts
 from spa_runtime.bundle.app_manifest import titled
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, Content, Plan, expect_files, files_below, read
+from spa_runtime.bundle.offline import SERVICE_WORKER, Offline, service_worker
 from spa_runtime.bundle.runtime import IMMUTABLE, RuntimeSources, runtime_of, sealed
 from spa_runtime.headers import Isolation, security_policy, site_headers
 
@@ -28,6 +29,7 @@ class Sources(RuntimeSources):
     isolation: Isolation = Isolation.require_corp
     policy: str = field(default_factory=security_policy)
     """Content-Security-Policy; ``""`` for none."""
+    offline: Offline = field(default_factory=Offline)
 
 
 def plan(sources: Sources) -> Plan:
@@ -40,13 +42,14 @@ def plan(sources: Sources) -> Plan:
     }
     sent = site_headers(sources.isolation, sources.policy)
     completed, build = _completed(files, runtime.manifest, RUNTIME, sent)
+    completed[SERVICE_WORKER] = service_worker(_published(completed), sources.offline, sources.isolation)
     return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
 
 
 def _page(sources: Sources) -> dict[str, Content]:
     page = _files_of(sources.page)
     if sources.title is not None:
-        page = titled(page, sources.title)
+        page = titled(page, sources.title, offline=sources.offline.enabled)
     return page if sources.console is None else {**_embed(sources.console), **page}
 
 
@@ -61,16 +64,20 @@ def finish(
     *,
     isolation: Isolation = Isolation.require_corp,
     policy: str = "",
+    offline: Offline | None = None,
 ) -> None:
     """Complete the folder of a page that another program built, with the runtime folder in it.
 
-    Doing it again changes nothing. Raises ``NotFoundError`` when there is no runtime.
+    Without ``offline`` a service worker is not this function's business. Doing it again changes nothing.
+    Raises ``NotFoundError`` when there is no runtime.
     """
     path = folder / runtime / MANIFEST
     expect_files({"runtime's manifest": path})
     files = _files_of(folder)
     sent = site_headers(isolation, policy)
     completed, _ = _completed(files, json.loads(path.read_bytes()), runtime, sent)
+    if offline is not None:
+        completed[SERVICE_WORKER] = service_worker(_published(completed), offline, isolation)
     for name, content in completed.items():
         if content is not files.get(name):
             _replace(folder / name, read(content))
@@ -81,12 +88,18 @@ def _completed(
 ) -> tuple[dict[str, Content], str]:
     """The files with what is made of all of them together, and the name of the build."""
     path = f"{runtime}/{MANIFEST}"
-    published = {name: content for name, content in files.items() if name not in {path, *hosts.FILES}}
-    named = {posixpath.relpath(name, runtime): content for name, content in published.items()}
+    published = _published(files)
+    # No file can have its own hash in it.
+    named = {posixpath.relpath(name, runtime): content for name, content in published.items() if name != path}
     text, build = sealed(manifest, named)
-    told = hosts.plan_host_files([*published, path], f"{runtime}/{IMMUTABLE}", sent)
+    told = hosts.plan_host_files([*published, path, SERVICE_WORKER], f"{runtime}/{IMMUTABLE}", sent)
     # What a page brings itself goes before.
     return {**told, **files, path: text}, build
+
+
+def _published(files: Mapping[str, Content]) -> dict[str, Content]:
+    """What pages may rely on: not what hosts read, nor the service worker, which stands above them all."""
+    return {name: content for name, content in files.items() if name not in {SERVICE_WORKER, *hosts.FILES}}
 
 
 def _files_of(folder: Path) -> dict[str, Content]:

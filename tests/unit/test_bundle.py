@@ -117,7 +117,7 @@ def test_manifest_has_size_and_hash_of_every_file(sources: Sources) -> None:
     assert isinstance(listed, dict)
     named = {posixpath.normpath(f"durably/{name}"): facts for name, facts in listed.items()}
     # No page may rely on what is there for the host.
-    assert named.keys() == plan.files.keys() - {"durably/manifest.json"} - hosts.FILES
+    assert named.keys() == plan.files.keys() - {"durably/manifest.json", "sw.js"} - hosts.FILES
     for name, facts in named.items():
         content = plan.files[name]
         content = content if isinstance(content, bytes) else content.read_bytes()
@@ -317,7 +317,7 @@ def test_runtime_alone_is_what_the_site_has_in_its_folder(sources: Sources) -> N
     # It has to name the files of the page as well.
     del runtime["manifest.json"]
     assert {f"durably/{name}": content for name, content in runtime.items()}.items() <= site.files.items()
-    assert len(site.files.keys() - hosts.FILES) == len(runtime) + 3
+    assert len(site.files.keys() - hosts.FILES) == len(runtime) + 4
 
 
 def test_page_of_another_builder_is_finished_as_ours_is(sources: Sources, tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_page_of_another_builder_is_finished_as_ours_is(sources: Sources, tmp_pa
     shutil.copytree(sources.page, other)
     bundle.write(bundle.plan_runtime(sources), other / "durably")
     for _ in range(2):
-        bundle.finish(other, policy=security_policy())
+        bundle.finish(other, policy=security_policy(), offline=bundle.Offline())
         assert contents(other) == contents(whole)
 
 

@@ -5,7 +5,7 @@ import { isUntouched, isWorthReloading } from './isolate'
 import type { Asked, Hello, ToPage, ToServiceWorker } from './messages'
 import { STARTING, UNSUPPORTED, type OfflineStatus } from './status'
 
-/** Where `durably/vite` put the service worker; nothing defines it elsewhere. */
+/** Where `durably/vite` put the service worker, if it made one; nothing defines it elsewhere. */
 declare const __DURABLY_SERVICE_WORKER_URL__: string | undefined
 const SERVICE_WORKER_URL =
   typeof __DURABLY_SERVICE_WORKER_URL__ === 'string' ? __DURABLY_SERVICE_WORKER_URL__ : 'sw.js'
@@ -72,11 +72,12 @@ class ServiceWorkerOffline implements Offline {
 
   constructor(options: OfflineOptions) {
     this.#options = options
-    if (typeof navigator === 'undefined' || !isSecureContext || !('serviceWorker' in navigator)) {
+    const url = options.serviceWorkerUrl ?? SERVICE_WORKER_URL
+    if (url === '' || !isSupported()) {
       this.#status = UNSUPPORTED
       return
     }
-    this.#url = new URL(options.serviceWorkerUrl ?? SERVICE_WORKER_URL, document.baseURI).href
+    this.#url = new URL(url, document.baseURI).href
     this.#prompt = new InstallPrompt(
       () => this.#set({ canInstall: this.#prompt?.isThere === true }),
       this.#closing.signal,
@@ -287,6 +288,11 @@ class ServiceWorkerOffline implements Offline {
     this.#status = { ...this.#status, ...change }
     for (const listener of [...this.#listeners]) guarded(() => listener(this.#status))
   }
+}
+
+/** Rendered on a server, too, there is none. */
+function isSupported(): boolean {
+  return typeof navigator !== 'undefined' && 'serviceWorker' in navigator && isSecureContext
 }
 
 function post(worker: ServiceWorker, message: ToServiceWorker): void {

@@ -6,7 +6,7 @@
 import type { Hello, OfflineError, ToServiceWorker } from '../offline/messages'
 import { answerTo } from './answers'
 import { findFile, isInScope } from './files'
-import { canBeAsked, reloadPages, stopPages, tellPages } from './pages'
+import { ask, openPages, reloadPages, stopPages, tellPages } from './pages'
 import { deleteOthers, download, DownloadError } from './precache'
 import { site } from './site'
 import { visitors } from './visitors'
@@ -32,7 +32,7 @@ self.addEventListener('message', (event) => {
       event.ports[0]?.postMessage(hello(message.scripts, event.source) satisfies Hello)
       return
     case 'update':
-      event.waitUntil(takeOver())
+      event.waitUntil(openPages().then(takeOver))
       return
     case 'take-over':
       event.waitUntil(self.skipWaiting())
@@ -48,13 +48,15 @@ async function install(event: ExtendableEvent): Promise<void> {
     await tellPages({ type: 'failed', error: reasonOf(error) })
     throw error
   }
-  // Broken pages ask nobody: this is how a bad version is replaced.
-  if (!isFirst && !(await canBeAsked())) await takeOver()
+  if (isFirst) return
+  const { isAsked, silent } = await ask()
+  // A broken page does not answer: this is how a bad version is replaced.
+  if (!isAsked) await takeOver(silent)
 }
 
-function takeOver(): Promise<void> {
+function takeOver(pages: readonly WindowClient[]): Promise<void> {
   takingOver ??= (async () => {
-    stopped = new Set(await stopPages())
+    stopped = new Set(await stopPages(pages))
     await self.skipWaiting()
   })()
   return takingOver

@@ -4,7 +4,7 @@
  */
 
 import type { Hello, ToServiceWorker } from '../offline/messages'
-import { reloadPages, stopPages } from './pages'
+import { openPages, reloadPages, stopPages } from './pages'
 import { CACHE } from './scope'
 
 declare const self: ServiceWorkerGlobalScope
@@ -19,7 +19,7 @@ self.addEventListener('message', (event) => {
 async function remove(): Promise<void> {
   // Without files there was nothing to remove: a page that asks for a service worker again must not be reloaded again.
   const wasThere = await self.caches.has(CACHE)
-  if (wasThere) await stopPages()
+  if (wasThere) await stopPages(await openPages())
   await self.caches.delete(CACHE)
   await self.registration.unregister()
   if (wasThere) await reloadPages(new Set())

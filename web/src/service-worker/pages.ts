@@ -20,17 +20,19 @@ export async function tellPages(message: ToPage): Promise<void> {
   for (const page of await openPages()) page.postMessage(message)
 }
 
-/** Whether there is a page that asks the person for consent. One that is broken does not answer. */
-export async function canBeAsked(): Promise<boolean> {
-  const pages = await openPages()
-  return await isAny(
-    pages.map(async (page) => (await tell<Asked>(page, { type: 'ask' }, ASK_MS))?.asks === true),
-  )
+/** Whether there is a page that asks the person for consent, and else those that would, but for no one to tell. */
+export async function ask(): Promise<{ isAsked: boolean; silent: readonly WindowClient[] }> {
+  const silent: WindowClient[] = []
+  const asked = (await openPages()).map(async (page) => {
+    const answer = await tell<Asked>(page, { type: 'ask' }, ASK_MS)
+    if (answer?.asks === false) silent.push(page)
+    return answer?.asks === true
+  })
+  return { isAsked: await isAny(asked), silent }
 }
 
 /** Stops the engines of pages: what executes there is given back. Returns the pages that heard of it. */
-export async function stopPages(): Promise<readonly string[]> {
-  const pages = await openPages()
+export async function stopPages(pages: readonly WindowClient[]): Promise<readonly string[]> {
   const stopped = pages.map(async (page) =>
     (await tell<unknown>(page, { type: 'stop' }, STOP_MS)) === null ? [] : [page.id],
   )

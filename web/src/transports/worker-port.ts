@@ -183,10 +183,14 @@ export class WorkerPort implements Transport {
 
   async stop(): Promise<void> {
     const worker = this.#worker
+    // One that is still booting has nothing to give back.
+    if (worker === null || this.#status.state !== 'ready') {
+      this.close()
+      return
+    }
     // From here on its end is no death that calls for another one.
     this.#worker = null
     this.close()
-    if (worker === null) return
     worker.postMessage({ type: 'stop' } satisfies StopMessage)
     const timer = setTimeout(() => worker.terminate(), STOP_MS)
     await navigator.locks.request(this.#aliveLock, () => undefined)

@@ -6,7 +6,10 @@ import { isolationHeaders } from '../../isolation-headers'
 import { DevRuntime } from './dev-runtime'
 import { asError } from './errors'
 import { JobProject, type HostOptions, type RuntimeFiles } from './job-project'
+import { serveKillSwitch } from './kill-switch'
 import { findPython } from './python'
+
+const SERVICE_WORKER = 'sw.js'
 
 export interface DurablyPluginOptions extends HostOptions {
   /** The Python file that defines the jobs, relative to Vite's root. The Python files beside it and below are packed with it. */
@@ -51,7 +54,10 @@ export function durably(options: DurablyPluginOptions): Plugin {
       // Behind plugins that choose the base.
       order: 'post',
       handler: (given, { command }) => ({
-        define: { __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path) },
+        define: {
+          __DURABLY_RUNTIME_URL__: JSON.stringify(baseUrl(given, command) + path),
+          __DURABLY_SERVICE_WORKER_URL__: JSON.stringify(serviceWorkerUrl(options, given, command)),
+        },
         worker: { format: 'es' },
         // Its worker is found beside it, and not where Vite bundles dependencies to.
         optimizeDeps: { exclude: ['durably'] },
@@ -78,6 +84,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
       // Vitest has a server, too, but no page.
       if (process.env.VITEST !== undefined) return
       new DevRuntime(server, project).serveAt(config.base + path)
+      if (options.offline !== undefined) serveKillSwitch(server, `${config.base}${SERVICE_WORKER}`)
     },
     async buildStart() {
       if (config.command === 'serve') return
@@ -104,6 +111,15 @@ export function durably(options: DurablyPluginOptions): Plugin {
 function baseUrl({ base = '/' }: UserConfig, command: 'build' | 'serve'): string {
   if (command === 'serve' && (base === '' || base === './')) return '/'
   return base === '' || base.endsWith('/') ? base : `${base}/`
+}
+
+/** Empty: there is none, as in development. */
+function serviceWorkerUrl(
+  { offline = false }: DurablyPluginOptions,
+  given: UserConfig,
+  command: 'build' | 'serve',
+): string {
+  return command === 'build' && offline !== false ? baseUrl(given, command) + SERVICE_WORKER : ''
 }
 
 /** What the application says itself goes before. */

@@ -35,6 +35,21 @@ export interface HostOptions {
   isolation?: Isolation
   /** The Content-Security-Policy on hosts: the strict one, or directives in the place of its own. Default: none. */
   csp?: 'strict' | readonly string[]
+  /**
+   * Makes a service worker with which the built application works offline; `durably/offline` is its side in the page.
+   * `false`: one that was there before removes itself. Default: none is made, and the application may have its own.
+   */
+  offline?: boolean | OfflineBuildOptions
+}
+
+/** Addresses and files are relative to Vite's `base`. */
+export interface OfflineBuildOptions {
+  /** The page that answers addresses that are no files, as a router wants it. Default: `index.html`; `null`: the host answers. */
+  navigationFallback?: string | null
+  /** Beginnings of addresses that are left to the host all the same, such as `api/`. */
+  denylist?: readonly string[]
+  /** Files that are not kept on the device, as patterns: `videos/*`. */
+  exclude?: readonly string[]
 }
 
 /** Files of the runtime folder: where they are, by their path in it. */
@@ -63,12 +78,17 @@ export class JobProject {
   }
 
   /** Completes the built page in `folder`, which has the runtime folder at `runtimePath`. */
-  async finish(folder: string, runtimePath: string, { isolation, csp = [] }: HostOptions): Promise<void> {
+  async finish(
+    folder: string,
+    runtimePath: string,
+    { isolation, csp = [], offline }: HostOptions,
+  ): Promise<void> {
     const directives = csp === 'strict' ? [csp] : csp
     await this.#run([
       ...['finish', folder, '--runtime', runtimePath],
       ...(isolation === undefined ? [] : ['--isolation', isolation]),
       ...directives.flatMap((directive) => ['--csp', directive]),
+      ...(offline === undefined ? [] : ['--offline', JSON.stringify(offlineFields(offline))]),
     ])
   }
 
@@ -90,6 +110,13 @@ export class JobProject {
     const { code, stderr } = await runDurably(this.#options.python, words, this.#options.onProgress)
     if (code !== 0) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
   }
+}
+
+/** As Python's `Offline` has them. */
+function offlineFields(offline: boolean | OfflineBuildOptions): object {
+  if (offline === false) return { enabled: false }
+  const { navigationFallback = 'index.html', denylist, exclude } = offline === true ? {} : offline
+  return { navigation_fallback: navigationFallback, denylist, exclude }
 }
 
 async function explained({ message, file, line, column }: Fault): Promise<PythonError> {

@@ -1,0 +1,3 @@
+declare const __VERSION__: string
+
+export const late = __VERSION__
