@@ -7,6 +7,7 @@ import typer
 
 from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime import assets, bundle
+from spa_runtime.bundle import licenses
 from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.checking import Fault, check_jobs, fault_of
 from spa_runtime.headers import Isolation, security_policy
@@ -104,4 +105,6 @@ def _part(name: str) -> str:
     file = name.removeprefix("durably/immutable/")
     if file.startswith("pyodide-"):
         return "Pyodide"
+    if file == f"durably/{licenses.FILE}":
+        return "licences"
     return "packages" if file.startswith("packages-") else "engine and jobs"

@@ -84,8 +84,8 @@ def _advice(message: str, wheels: Path) -> str:
     for wheel in wheels_in(wheels):
         if not wheel.is_pure and found[1] in wheel.modules():
             return (
-                f". It is packed for the browser, but compiled for it: install it here, too, to have the jobs "
-                f"checked: `pip install {wheel.name}`."
+                f". It is packed, but compiled for the browser. Import it in the function that needs it, or "
+                f"install it here, too, so that the jobs can be checked: `pip install {wheel.name}`."
             )
     return ". A package that the jobs need must be declared: see docs/packages.md."
 

@@ -35,7 +35,8 @@ class Sources(RuntimeSources):
 def plan(sources: Sources) -> Plan:
     """Decide what goes into the site. Raises ``NotFoundError`` for a source that is missing."""
     expect_files({"built page": sources.page / "index.html"})
-    runtime = runtime_of(sources)
+    scripts = {sources.page} | ({sources.console} if sources.console else set())
+    runtime = runtime_of(sources, sorted(scripts))
     files = {
         **_page(sources),
         **{f"{RUNTIME}/{name}": content for name, content in runtime.files.items()},

@@ -1,6 +1,7 @@
 """Small wheels, made for a test, and an index that serves them to pip."""
 
 import hashlib
+import json
 import threading
 import zipfile
 from collections import Counter
@@ -85,22 +86,30 @@ class _Handler(BaseHTTPRequestHandler):
             content = (self.index.folder / name).read_bytes()
             self._answer("application/octet-stream", "max-age=31536000, immutable", len(content))
             self._send(content)
-        elif files := self.index.files_of(name):
-            links = "".join(map(_link, files))
-            page = f"<!doctype html><html><body>{links}</body></html>".encode()
-            self._answer("text/html", "no-cache", len(page))
+        elif self.index.files_of(name):
+            page = json.dumps(_listed(name, self.index)).encode()
+            self._answer("application/vnd.pypi.simple.v1+json", "no-cache", len(page))
             self.wfile.write(page)
         else:
             self.send_error(404)
+
+    def do_OPTIONS(self) -> None:
+        """A page of another origin asks whether it may ask."""
+        self.send_response(204)
+        self.end_headers()
 
     def _answer(self, kind: str, caching: str, size: int) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(size))
         self.send_header("Cache-Control", caching)
-        # For pages, which install packages from here, too.
-        self.send_header("Access-Control-Allow-Origin", "*")
         self.end_headers()
+
+    def end_headers(self) -> None:
+        # Pages install packages from here, too.
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Access-Control-Allow-Headers", "*")
+        super().end_headers()
 
     def _send(self, content: bytes) -> None:
         half = len(content) // 2
@@ -115,8 +124,18 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _link(file: Path) -> str:
-    return f'<a href="/files/{file.name}#{hash_of(file).replace(":", "=")}">{file.name}</a>'
+def _listed(name: str, index: Index) -> dict[str, object]:
+    # Whole addresses: micropip takes no others.
+    files = index.url.replace("/simple", "/files")
+    entries = [
+        {
+            "filename": file.name,
+            "url": f"{files}/{file.name}",
+            "hashes": {"sha256": hash_of(file).partition(":")[2]},
+        }
+        for file in index.files_of(name)
+    ]
+    return {"meta": {"api-version": "1.0"}, "name": name, "files": entries}
 
 
 @contextmanager

@@ -373,3 +373,21 @@ def test_build_that_fails_leaves_nothing_behind(sources: Sources, tmp_path: Path
     with pytest.raises(FileNotFoundError):
         bundle.write(broken, tmp_path / "dist")
     assert not [path for path in tmp_path.iterdir() if "dist" in path.name]
+
+
+def test_licences_are_in_the_folder_and_in_the_manifest(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    text = plan.files["durably/licenses.txt"]
+    assert isinstance(text, bytes)
+    entries = manifest_of(plan)["licenses"]
+    assert isinstance(entries, list)
+    assert {"name": "dep", "version": "1", "license": "unknown"} in entries
+    assert {"Durably", "Pyodide", "CPython"} <= {entry["name"] for entry in entries}
+    assert all(f"{entry['name']} {entry['version']}".strip() in text.decode() for entry in entries)
+
+
+def test_wheels_that_cannot_lie_side_by_side_are_refused(sources: Sources) -> None:
+    with zipfile.ZipFile(sources.wheels / "twin-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("dep/__init__.py", "other = True")
+    with pytest.raises(ValidationError, match="both bring dep/__init__"):
+        bundle.plan(sources)
