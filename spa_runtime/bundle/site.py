@@ -43,7 +43,9 @@ def plan(sources: Sources) -> Plan:
     }
     sent = site_headers(sources.isolation, sources.policy)
     completed, build = _completed(files, runtime.manifest, RUNTIME, sent)
-    completed[SERVICE_WORKER] = service_worker(_published(completed), sources.offline, sources.isolation)
+    completed[SERVICE_WORKER] = service_worker(
+        _published(completed), sources.offline, sources.isolation, sources.policy
+    )
     return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
 
 
@@ -78,7 +80,7 @@ def finish(
     sent = site_headers(isolation, policy)
     completed, _ = _completed(files, json.loads(path.read_bytes()), runtime, sent)
     if offline is not None:
-        completed[SERVICE_WORKER] = service_worker(_published(completed), offline, isolation)
+        completed[SERVICE_WORKER] = service_worker(_published(completed), offline, isolation, policy)
     for name, content in completed.items():
         if content is not files.get(name):
             _replace(folder / name, read(content))
