@@ -51,7 +51,7 @@ coverage: .setup-python .setup-web build/pips/.downloaded build/service-worker/s
 test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
-test-package: package .setup-web ## The npm package and the wheel, as an application has them
+test-package: package .setup-web build/test-wheels/.downloaded ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package
 
 test-power-sample: build/power/main.js build/wheels/.downloaded ## Simulated power cuts and failing files, a sample of them (SEED=1)

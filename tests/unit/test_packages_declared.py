@@ -206,3 +206,9 @@ def test_files_that_may_yet_come_are_watched(folder: Path) -> None:
     assert set(watched(jobs, None)) == here
     (folder / "pyproject.toml").write_text("[project\n")
     assert set(watched(jobs, None)) == here
+
+
+def test_example_of_the_docs_declares_what_it_imports(folder: Path) -> None:
+    docs = (Path(__file__).parent.parent.parent / "docs/packages.md").read_text("utf-8")
+    (folder / "jobs/jobs.py").write_text(docs.partition("```python\n")[2].partition("```")[0])
+    assert declared() == ("jobs/jobs.py (inline metadata)", ["humanize", "msgpack"])
