@@ -14,6 +14,7 @@ from spa_runtime.headers import STRICT_POLICY, Isolation, isolation_headers, sec
 
 ROOT = Path(__file__).parent.parent.parent
 FOR_EVER = "public, max-age=31536000, immutable"
+HOSTING = (ROOT / "docs" / "hosting.md").read_text("utf-8")
 IMMUTABLE = "durably/immutable"
 SENT = site_headers(Isolation.require_corp, security_policy())
 CONSOLE = [
@@ -146,6 +147,29 @@ def test_what_is_no_directive_is_refused(text: str) -> None:
 def test_name_of_a_policy_goes_with_no_directive(name: str) -> None:
     with pytest.raises(ValidationError, match="none alone"):
         security_policy([name, "img-src *"])
+
+
+# ---------------------------------------------------------------- the documentation
+
+
+@pytest.mark.parametrize("name", STRICT_POLICY)
+def test_directive_of_the_strict_policy_is_documented(name: str) -> None:
+    assert f"`{name} {STRICT_POLICY[name]}`" in HOSTING
+
+
+@pytest.mark.parametrize("language", ["nginx", "caddyfile", "apacheconf"])
+def test_server_of_ones_own_is_told_what_hosts_are_told(language: str) -> None:
+    [block] = re.findall(rf"^```{language}\n(.*?)^```", HOSTING, re.DOTALL | re.MULTILINE)
+    for name, value in SENT.items():
+        assert re.search(rf"\b{name} \"?{re.escape(value)}", block), name
+    assert FOR_EVER in block
+
+
+@pytest.mark.parametrize("isolation", Isolation)
+def test_isolation_is_documented(isolation: Isolation) -> None:
+    [row] = [line for line in HOSTING.splitlines() if line.startswith(f"| `{isolation.value}`")]
+    embedder = isolation_headers(isolation).get("Cross-Origin-Embedder-Policy")
+    assert (f"Embedder-Policy: {embedder}`" in row) == (isolation is not Isolation.none)
 
 
 # ---------------------------------------------------------------- this repository's own files
