@@ -48,7 +48,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 16 files, " in answer.out
+    assert "dist: 17 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
