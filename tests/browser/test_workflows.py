@@ -106,7 +106,9 @@ def built(project: Runner) -> Path:
 @pytest.fixture(scope="module")
 def documented(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     folder = tmp_path_factory.mktemp("documented") / "repository"
-    [text] = re.findall(r"^```yaml\n# \.github/workflows/pages\.yml\n(.*?)^```", HOSTING, re.DOTALL | re.MULTILINE)
+    [text] = re.findall(
+        r"^```yaml\n# \.github/workflows/pages\.yml\n(.*?)^```", HOSTING, re.DOTALL | re.MULTILINE
+    )
     (folder / WORKFLOW).parent.mkdir(parents=True)
     (folder / WORKFLOW).write_text(text, "utf-8")
     (folder / "jobs.py").write_text(JOBS.read_text("utf-8"), "utf-8")
@@ -164,9 +166,7 @@ def test_netlify_and_vercel_build_and_send_the_same(project: Runner, built: Path
     assert netlify.keys() == {"build"}
 
 
-def test_console_of_a_job_file_works_on_github(
-    documented: Runner, tmp_path: Path, chromium: Chromium
-) -> None:
+def test_console_of_a_job_file_works_on_github(documented: Runner, tmp_path: Path, chromium: Chromium) -> None:
     for step in steps(documented.folder):
         if "run" in step:
             documented.run(step["run"])
