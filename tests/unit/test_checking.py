@@ -45,8 +45,8 @@ def test_compiled_package_that_is_not_installed_is_told_with_what_to_do(tmp_path
     assert isinstance(fault, Fault)
     assert fault.place == "jobs.py:2"
     assert fault.message == (
-        "ModuleNotFoundError: No module named 'fast_one'. It is packed, but compiled for the browser. Import it "
-        "in the function that needs it, or install it here, too, so that the jobs can be checked: "
+        "ModuleNotFoundError: No module named 'fast_one'. It is packed, but compiled for the browser. Import "
+        "it in the function that needs it, or install it here, too, so that the jobs can be checked: "
         "`pip install fast-one`."
     )
 
