@@ -46,7 +46,9 @@ def plan(sources: Sources) -> Plan:
     sent = site_headers(sources.isolation, sources.policy)
     scripts = _scripts([sources.page, *([sources.console] if sources.console else [])], sources.offline)
     completed, build = _completed(files, runtime.manifest, RUNTIME, sent, scripts)
-    completed[SERVICE_WORKER] = service_worker(_published(completed), sources.offline, sources.isolation)
+    completed[SERVICE_WORKER] = service_worker(
+        _published(completed), sources.offline, sources.isolation, sources.policy
+    )
     return Plan(files=completed, build=build, manifest=f"{RUNTIME}/{MANIFEST}")
 
 
@@ -88,7 +90,7 @@ def finish(
     scripts = _scripts([folder], offline)
     completed, _ = _completed(files, json.loads(path.read_bytes()), runtime, sent, scripts)
     if offline is not None:
-        completed[SERVICE_WORKER] = service_worker(_published(completed), offline, isolation)
+        completed[SERVICE_WORKER] = service_worker(_published(completed), offline, isolation, policy)
     for name, content in completed.items():
         if content is not files.get(name):
             _replace(folder / name, read(content))

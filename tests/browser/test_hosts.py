@@ -22,6 +22,14 @@ from tests.browser.hosts import Asked, CloudflarePages, GitHubPages, Netlify, St
 from tests.browser.test_console import JOBS, Console
 
 SENT = site_headers(Isolation.require_corp, security_policy())
+INLINE_SCRIPT = """
+() => {
+  const script = document.createElement('script')
+  script.text = 'globalThis.wasExecuted = true'
+  document.body.append(script)
+  return globalThis.wasExecuted === true
+}
+"""
 HASHED = ("assets/", "durably/immutable/")
 FOR_EVER = "public, max-age=31536000, immutable"
 TYPES = {
@@ -221,6 +229,28 @@ def test_jobs_run_on_github_without_isolation(published: Published, plain_contex
     assert {(published.name_of(each), each.status) for each in second} == {("durably/manifest.json", 304)}
 
 
+@pytest.mark.parametrize("is_console", [True, False])
+def test_file_that_was_asked_for_too_early_is_asked_for_again(
+    built: Path, plain_context: BrowserContext, tmp_path: Path, is_console: bool
+) -> None:
+    shutil.copytree(built, tmp_path / "site")
+    [app] = (tmp_path / "site/durably/immutable").glob("app-*.zip")
+    # It answers with the page, to be kept for ever, unless there is another for what is missing.
+    if not is_console:
+        (tmp_path / "site/404.html").unlink()
+    hidden = app.rename(tmp_path / app.name)
+    with app_served(CloudflarePages(tmp_path / "site"), tmp_path) as site:
+        early = httpx.get(f"{site.url}durably/immutable/{app.name}")
+        told = (404, "no-store") if is_console else (200, FOR_EVER)
+        assert (early.status_code, early.headers["cache-control"]) == told
+        page = plain_context.new_page()
+        page.goto(site.url)
+        expect(page.get_by_role("alert").first).to_contain_text(f"{app.name} could not be loaded")
+        page.close()
+        hidden.rename(app)
+        visit(plain_context, site.url)
+
+
 @EVERYWHERE
 def test_second_visit_is_isolated_and_needs_no_network(published: Published, context: BrowserContext) -> None:
     first = context.new_page()
@@ -234,3 +264,15 @@ def test_second_visit_is_isolated_and_needs_no_network(published: Published, con
         page = visit(context, published.url)
         assert page.evaluate("crossOriginIsolated") is True
     assert {published.name_of(each) for each in second} <= {"sw.js"}
+
+
+@at_both_places(GitHubPages)
+def test_second_visit_to_github_obeys_the_policy(published: Published, context: BrowserContext) -> None:
+    first = context.new_page()
+    first.goto(published.url)
+    assert first.evaluate("async () => (await navigator.serviceWorker.ready).active !== null")
+    first.close()
+    page = context.new_page()
+    for address, is_executed in ((published.url, False), (f"{published.url}none", True)):
+        page.goto(address)
+        assert page.evaluate(INLINE_SCRIPT) is is_executed

@@ -1,4 +1,4 @@
-"""The workflows that publish on GitHub Pages: of the right form, and their commands executed as they stand there."""
+"""The workflows that publish on GitHub Pages: their form, and their commands, executed as they stand there."""
 
 import json
 import os
@@ -71,6 +71,7 @@ def steps(folder: Path) -> list[dict[str, Any]]:
 
 def published_folder(folder: Path) -> Path:
     """What the workflow uploads."""
+    path: str
     [path] = [step["with"]["path"] for step in steps(folder) if "upload-pages-artifact" in step.get("uses", "")]
     return folder / path
 
