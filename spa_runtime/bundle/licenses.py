@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.message import Message
 from importlib.metadata import distribution
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from spa_runtime.bundle.components import PYODIDE
 from spa_runtime.packages import Wheel, wheels_in
@@ -35,36 +36,60 @@ class License:
     texts: tuple[str, ...] = ()
 
 
+class Lists(NamedTuple):
+    """The same for programs and for people."""
+
+    entries: list[dict[str, object]]
+    text: bytes
+
+
+TITLE = "What runs Python in this site, and the licences of its parts"
+TITLE_OF_PAGE = "What the page around it is made of, and the licences of its parts"
 PAGE = License(
     "The page around it",
     "",
     UNKNOWN,
     ("What it is made of is not told. With Vite: `build: { license: { fileName: '.vite/license.json' } }`.",),
 )
-"""Stands for scripts of which nothing is known."""
+"""Stands for a page of which nothing is known."""
 
 
-def collect_licenses(wheels: Path, scripts: Sequence[Path]) -> list[License]:
-    """Those of Durably, Pyodide, the wheels of a folder, and the scripts in folders that a bundler made.
-
-    Without such a folder the page is another's, which is said.
-    """
-    found = {_of_durably(), *_of_pyodide(), *(_of_wheel(wheel) for wheel in wheels_in(wheels))}
-    for folder in scripts:
-        found |= set(_of_scripts(folder))
-    if not scripts:
-        found.add(PAGE)
-    return sorted(found, key=lambda each: (each.name.lower(), each))
+def runtime_licenses(wheels: Path) -> list[License]:
+    """Those of Durably, Pyodide, and the wheels of a folder."""
+    return _sorted({_of_durably(), *_of_pyodide(), *map(_of_wheel, wheels_in(wheels))})
 
 
-def listed(licenses: Sequence[License]) -> list[dict[str, str]]:
-    """For programs."""
-    return [{"name": each.name, "version": each.version, "license": each.license} for each in licenses]
+def page_licenses(scripts: Sequence[Path]) -> list[License]:
+    """Those of the scripts in folders that a bundler made."""
+    return _sorted({license_ for folder in scripts for license_ in _of_scripts(folder)} or {PAGE})
 
 
-def written(licenses: Sequence[License]) -> bytes:
-    """For people: first the list, then the texts."""
-    title = "What this site is made of, and the licences of its parts"
+def for_programs(runtime: Sequence[License], page: Sequence[License]) -> list[dict[str, object]]:
+    """``[{"name", "version", "license"}]``, with ``"page": true`` for what is around the runtime."""
+    return [*map(_entry, runtime), *({**_entry(each), "page": True} for each in page)]
+
+
+def for_people(runtime: Sequence[License], page: Sequence[License]) -> bytes:
+    """Two lists, each with its texts."""
+    return f"{_written(TITLE, runtime)}\n{_written(TITLE_OF_PAGE, page)}".encode()
+
+
+def with_page(entries: Sequence[dict[str, object]], text: bytes, page: Sequence[License]) -> Lists:
+    """Both lists of a runtime, with another page around it."""
+    of_runtime = [entry for entry in entries if "page" not in entry]
+    before = text.decode().partition(TITLE_OF_PAGE)[0]
+    return Lists([*of_runtime, *for_programs((), page)], f"{before}{_written(TITLE_OF_PAGE, page)}".encode())
+
+
+def _entry(license_: License) -> dict[str, object]:
+    return {"name": license_.name, "version": license_.version, "license": license_.license}
+
+
+def _sorted(licenses: set[License]) -> list[License]:
+    return sorted(licenses, key=lambda each: (each.name.lower(), each))
+
+
+def _written(title: str, licenses: Sequence[License]) -> str:
     names = [f"{each.name} {each.version}".strip() for each in licenses]
     width = max(len(name) for name in names)
     table = [f"{name:{width}}  {each.license}" for name, each in zip(names, licenses, strict=True)]
@@ -72,7 +97,7 @@ def written(licenses: Sequence[License]) -> bytes:
         "\n".join([_LINE, name, each.license, "", *(f"{text.strip()}\n" for text in each.texts)])
         for name, each in zip(names, licenses, strict=True)
     ]
-    return "\n".join([title, "", *table, "", *parts]).encode()
+    return "\n".join([title, "", *table, "", *parts])
 
 
 def _of_durably() -> License:
@@ -88,9 +113,8 @@ def _of_pyodide() -> Iterator[License]:
 
 
 def _of_wheel(wheel: Wheel) -> License:
-    fields, _ = wheel.metadata()
     texts = {content.decode("utf-8", "replace") for path, content in sorted(wheel.files()) if _is_text(path)}
-    return License(wheel.name, wheel.version, _named(fields), tuple(sorted(texts)))
+    return License(wheel.name, wheel.version, _named(wheel.metadata()), tuple(sorted(texts)))
 
 
 def _is_text(path: str) -> bool:
@@ -115,13 +139,11 @@ def _named(fields: Message) -> str:
 
 
 def _of_scripts(folder: Path) -> Iterator[License]:
-    for name in OF_SCRIPTS:
-        if (folder / name).is_file():
-            entries: list[Mapping[str, str | None]] = json.loads((folder / name).read_text("utf-8"))
-            for entry in entries:
-                texts = () if entry.get("text") is None else (str(entry["text"]),)
-                yield License(
-                    str(entry["name"]), str(entry["version"]), str(entry.get("identifier") or UNKNOWN), texts
-                )
-            return
-    yield PAGE
+    file = next((folder / name for name in OF_SCRIPTS if (folder / name).is_file()), None)
+    if file is None:
+        yield PAGE
+        return
+    entries: list[Mapping[str, str | None]] = json.loads(file.read_text("utf-8"))
+    for entry in entries:
+        texts = () if entry.get("text") is None else (str(entry["text"]),)
+        yield License(str(entry["name"]), str(entry["version"]), entry.get("identifier") or UNKNOWN, texts)

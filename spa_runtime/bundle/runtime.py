@@ -4,7 +4,7 @@ The manifest names all other files; each of those has a hash of its content in i
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime.bundle.archive import pack_app, pack_wheels
 from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, integrity, read, short_hash
 from spa_runtime.bundle.licenses import FILE as LICENSES
-from spa_runtime.bundle.licenses import collect_licenses, listed, written
+from spa_runtime.bundle.licenses import for_people, for_programs, page_licenses, runtime_licenses
 from spa_runtime.bundle.options import SPA_OPTIONS, expect_options
 from spa_runtime.packages.pyodide import PYTHON
 
@@ -49,13 +49,13 @@ class Runtime:
 
 def plan_runtime(sources: RuntimeSources) -> Plan:
     """Decide what goes into the runtime folder. Raises ``NotFoundError`` for a source that is missing."""
-    runtime = runtime_of(sources, ())
+    runtime = runtime_of(sources)
     manifest, build = sealed(runtime.manifest, runtime.files)
     return Plan(files={**runtime.files, MANIFEST: manifest}, build=build, manifest=MANIFEST)
 
 
-def runtime_of(sources: RuntimeSources, scripts: Sequence[Path]) -> Runtime:
-    """The folder before its manifest is sealed. ``scripts``: folders of built scripts around it."""
+def runtime_of(sources: RuntimeSources) -> Runtime:
+    """The folder before its manifest is sealed."""
     _check(sources)
     pyodide_folder, pyodide = _pyodide(sources.pyodide)
     packages, app = pack_wheels(sources.wheels), pack_app(sources.jobs)
@@ -63,7 +63,7 @@ def runtime_of(sources: RuntimeSources, scripts: Sequence[Path]) -> Runtime:
         f"{IMMUTABLE}/packages-{short_hash(packages)}.zip": packages,
         f"{IMMUTABLE}/app-{short_hash(app)}.zip": app,
     }
-    licenses = collect_licenses(sources.wheels, scripts)
+    licenses = runtime_licenses(sources.wheels), page_licenses(())
     manifest = {
         "manifestVersion": MANIFEST_VERSION,
         "engine": version("durably"),
@@ -74,10 +74,10 @@ def runtime_of(sources: RuntimeSources, scripts: Sequence[Path]) -> Runtime:
         "archives": list(archives),
         "jobsModule": sources.jobs.stem,
         "options": dict(sources.options),
-        "licenses": listed(licenses),
+        "licenses": for_programs(*licenses),
     }
     files = {f"{pyodide_folder}/{name}": content for name, content in pyodide.items()}
-    return Runtime(files={**files, **archives, LICENSES: written(licenses)}, manifest=manifest)
+    return Runtime(files={**files, **archives, LICENSES: for_people(*licenses)}, manifest=manifest)
 
 
 def sealed(manifest: Mapping[str, Any], files: Mapping[str, Content]) -> tuple[bytes, str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from durably_core.errors import NotFoundError
 from spa_runtime.packages import engine, pyodide
@@ -115,7 +116,7 @@ def _paths(text: str) -> Iterator[Path]:
     """Files and folders on this machine of which a line speaks."""
     if text.startswith("--find-links "):
         yield from (path for part in shlex.split(text)[1:] if (path := Path(part)).exists())
-    yield from (Path(unquote(urlsplit(part).path)) for part in text.split() if part.startswith("file:"))
+    yield from (Path(url2pathname(urlsplit(part).path)) for part in text.split() if part.startswith("file:"))
 
 
 def _content(path: Path) -> str:

@@ -50,6 +50,9 @@ class Resolution:
         ]
         said = pip.download(wheels, [*self._links(), *lists], self._hear)
         if not said.is_done:
+            # Of what came before it failed, nothing may be left for the next try.
+            for file in wheels.iterdir():
+                file.unlink()
             return Refusal(said, asked, constraints)
         (wheels / stand_in.name).unlink()
         _expect_wheels(wheels)

@@ -8,7 +8,14 @@ import pytest
 
 from spa_runtime.bundle import licenses
 from spa_runtime.bundle.components import PYODIDE
-from spa_runtime.bundle.licenses import License, collect_licenses, listed, written
+from spa_runtime.bundle.licenses import (
+    License,
+    for_people,
+    for_programs,
+    page_licenses,
+    runtime_licenses,
+    with_page,
+)
 from tests.unit.package_index import make_wheel
 
 ROOT = Path(__file__).parent.parent.parent
@@ -56,8 +63,8 @@ def test_versions_of_what_pyodide_is_made_of_are_those_inside_it() -> None:
     assert {part.name: part.version for part in PYODIDE if part.version} == json.loads(said)
 
 
-def test_every_part_has_the_text_of_its_licence(wheels: Path, page: Path) -> None:
-    found = collect_licenses(wheels, [page])
+def test_every_part_has_the_text_of_its_licence(wheels: Path) -> None:
+    found = runtime_licenses(wheels)
     public = {"SQLite", "XZ liblzma"}
     for part in PYODIDE:
         license_ = find(found, part.name)
@@ -80,14 +87,12 @@ def test_every_part_has_the_text_of_its_licence(wheels: Path, page: Path) -> Non
         ([], "unknown"),
     ],
 )
-def test_licence_of_a_wheel_is_what_its_metadata_say(
-    wheels: Path, page: Path, fields: list[str], license_: str
-) -> None:
+def test_licence_of_a_wheel_is_what_its_metadata_say(wheels: Path, fields: list[str], license_: str) -> None:
     make_wheel(wheels, "some-thing", "1.2", fields=fields)
-    assert find(collect_licenses(wheels, [page]), "some-thing") == License("some-thing", "1.2", license_)
+    assert find(runtime_licenses(wheels), "some-thing") == License("some-thing", "1.2", license_)
 
 
-def test_texts_of_a_wheel_and_of_what_is_vendored_in_it_come_along(wheels: Path, page: Path) -> None:
+def test_texts_of_a_wheel_and_of_what_is_vendored_in_it_come_along(wheels: Path) -> None:
     files = {
         "some/__init__.py": "",
         "some/license.py": "no text",
@@ -98,32 +103,46 @@ def test_texts_of_a_wheel_and_of_what_is_vendored_in_it_come_along(wheels: Path,
         "NOTICE": "Copying",
     }
     make_wheel(wheels, "some", "1", files=files)
-    texts = find(collect_licenses(wheels, [page]), "some").texts
+    texts = find(runtime_licenses(wheels), "some").texts
     assert texts == ("Authors", "BSD of other", "Copying", "Text of a third party")
 
 
-def test_scripts_of_the_page_are_in_the_list(wheels: Path, page: Path) -> None:
-    found = collect_licenses(wheels, [page])
-    assert find(found, "react") == License("react", "19", "MIT", ("MIT of React",))
-    assert find(found, "bare") == License("bare", "1", "unknown")
-    assert licenses.PAGE not in found
+def test_scripts_of_the_page_are_in_the_list(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "worker").mkdir()
+    entry = {"name": "workbox", "version": "7", "identifier": "MIT", "text": "MIT of Workbox"}
+    (tmp_path / "worker/license.json").write_text(json.dumps([entry]))
+    assert page_licenses([page, tmp_path / "worker"]) == [
+        License("bare", "1", "unknown"),
+        License("react", "19", "MIT", ("MIT of React",)),
+        License("workbox", "7", "MIT", ("MIT of Workbox",)),
+    ]
 
 
-def test_page_of_which_nothing_is_known_is_told(wheels: Path, tmp_path: Path) -> None:
+def test_page_of_which_nothing_is_known_is_told(page: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    assert licenses.PAGE in collect_licenses(wheels, [])
-    found = collect_licenses(wheels, [tmp_path / "mine"])
-    assert {"name": "The page around it", "version": "", "license": "unknown"} in listed(found)
-    assert "What it is made of is not told." in written(found).decode()
+    assert page_licenses([]) == page_licenses([tmp_path / "mine"]) == [licenses.PAGE]
+    assert licenses.PAGE in page_licenses([tmp_path / "mine", page])
+    told = {"name": "The page around it", "version": "", "license": "unknown", "page": True}
+    assert for_programs([], [licenses.PAGE]) == [told]
+    assert "What it is made of is not told." in for_people([licenses.PAGE], [licenses.PAGE]).decode()
 
 
-def test_list_is_sorted_and_the_same_each_time(wheels: Path, page: Path) -> None:
+def test_page_of_a_runtime_is_told_later(wheels: Path, page: Path) -> None:
+    make_wheel(wheels, "some", "1")
+    runtime, of_page = runtime_licenses(wheels), page_licenses([page])
+    whole = for_programs(runtime, of_page), for_people(runtime, of_page)
+    alone = for_programs(runtime, [licenses.PAGE]), for_people(runtime, [licenses.PAGE])
+    assert with_page(*alone, of_page) == whole
+    assert with_page(*whole, of_page) == whole
+
+
+def test_list_is_sorted_and_the_same_each_time(wheels: Path) -> None:
     for name in ("zebra", "apple", "mango"):
         make_wheel(wheels, name, "1", fields=["License-Expression: MIT"], files={"LICENSE": f"Of {name}"})
-    texts = [written(collect_licenses(wheels, scripts)) for scripts in ([page], [page, page])]
-    assert texts[0] == texts[1]
-    names = [each["name"].lower() for each in listed(collect_licenses(wheels, [page]))]
+    runtime = runtime_licenses(wheels)
+    assert runtime == runtime_licenses(wheels)
+    names = [each.name.lower() for each in runtime]
     assert names == sorted(names)
-    text = texts[0].decode()
-    assert text.startswith("What this site is made of, and the licences of its parts\n\n")
+    text = for_people(runtime, [licenses.PAGE]).decode()
+    assert text.startswith("What runs Python in this site, and the licences of its parts\n\n")
     assert text.index("apple 1 ") < text.index("mango 1 ") < text.index("zebra 1 ") < text.index("Of apple")
