@@ -33,25 +33,26 @@ class Offline:
     """Files that are not kept, as patterns: ``videos/*``."""
 
 
-def service_worker(files: Mapping[str, Content], offline: Offline, isolation: Isolation) -> bytes:
+def service_worker(files: Mapping[str, Content], offline: Offline, isolation: Isolation, policy: str) -> bytes:
     """The script for a site of these files. It names each that it keeps with its hash.
 
     Raises ``NotFoundError`` for a fallback that is not among them.
     """
     if not offline.enabled:
         return assets.kill_switch().read_bytes()
-    site = _site(files, offline, isolation)
+    site = _site(files, offline, isolation, policy)
     before, after = assets.service_worker().read_bytes().split(PLACEHOLDER)
     return before + _json({"version": short_hash(_json(site)), **site}) + after
 
 
-def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation) -> dict[str, Any]:
+def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation, policy: str) -> dict[str, Any]:
     kept = [name for name in sorted(files) if _is_kept(name, offline)]
     if offline.navigation_fallback not in (None, *kept):
         raise NotFoundError(f"The fallback {offline.navigation_fallback} is not among the files of the site.")
     return {
         "files": [_entry(name, read(files[name])) for name in kept],
         "isolation": isolation.value,
+        "policy": policy,
         "navigationFallback": _fallback(offline),
     }
 

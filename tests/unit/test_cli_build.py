@@ -48,7 +48,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 16 files, " in answer.out
+    assert "dist: 17 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
@@ -60,7 +60,7 @@ def test_page_of_ones_own_takes_the_place_of_the_console(run: Command, folder: P
     run.ok("build", "jobs.py", "--wheels", "wheels", "--page", "mine", "-o", "site")
     assert (folder / "site/index.html").read_text() == "<h1>Mine</h1>"
     there = {path.name for path in (folder / "site").iterdir()}
-    assert there - {".nojekyll", "_headers", "vercel.json"} == {"index.html", "embed.js", "durably", "sw.js"}
+    assert there - {".nojekyll", "_headers", "sw.js", "vercel.json"} == {"index.html", "embed.js", "durably"}
     assert run("build", "jobs.py", "--page", "none").err == (
         "durably: There is no page in none: it needs an index.html.\n"
     )

@@ -1,6 +1,6 @@
 import { createPartialResponse } from 'workbox-range-requests/createPartialResponse.js'
 import { findFile, findPage, isFolder, isInScope } from './files'
-import { isolated } from './isolation'
+import { withHeaders } from './headers'
 import { reload } from './pages'
 import { read } from './precache'
 import { SCOPE } from './scope'
@@ -31,7 +31,7 @@ function pageAt(url: URL, event: FetchEvent): Promise<Response> | null {
 /** A page that is lost in the cache and no longer on the server: better another version's than none. */
 async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
   const response = await read(file, event).catch(() => null)
-  return response === null ? await fetch(event.request) : isolated(response, event.request)
+  return response === null ? await fetch(event.request) : withHeaders(response, event.request)
 }
 
 async function answerClient(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
@@ -45,7 +45,7 @@ async function answerClient(event: FetchEvent, file: SiteFile | undefined): Prom
   if (file === undefined || isForeign(client)) return await fetch(request)
   const response = await read(file, event)
   if (request.headers.has('Range')) return await createPartialResponse(request, response)
-  return isolated(response, request)
+  return withHeaders(response, request)
 }
 
 /** Pages below this folder that the host has answered, and their workers, are of the version that it has now. */
