@@ -17,6 +17,7 @@ from tests.browser.browser import app_served, launched, wait_for
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
 from tests.browser.test_console import JOBS, Console
+from tests.browser.test_page import start_sample
 from tests.browser.test_vite_plugin import count
 from tests.browser.vite import copy_example
 
@@ -166,6 +167,13 @@ def test_site_that_is_named_is_asked(playwright: Playwright, tmp_path: Path) -> 
         with visit_to(site, playwright, tmp_path / "profile") as visit:
             expect(ask(visit, address).get_by_label("Output")).to_have_text('{ "text": "Hello" }')
             assert visit.violations() == []
+
+
+def test_demo_breaks_no_rule(playwright: Playwright, tmp_path: Path) -> None:
+    with visit_to(ROOT / "build/demo", playwright, tmp_path) as visit:
+        start_sample(visit.page)
+        expect(visit.page.get_by_role("img", name="Map of")).to_be_visible()
+        assert visit.violations() == []
 
 
 def test_application_of_vite_breaks_no_rule(playwright: Playwright, tmp_path: Path) -> None:
