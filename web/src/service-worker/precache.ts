@@ -19,6 +19,13 @@ export class DownloadError extends Error {
  * half-way leaves behind is used by the next.
  */
 const precache = new PrecacheController({ cacheName: CACHE })
+const brought = new Set<string>()
+precache.strategy.plugins.push({
+  cacheDidUpdate: ({ request }) => {
+    brought.add(request.url)
+    return Promise.resolve()
+  },
+})
 precache.addToCacheList(site.files.map(({ url, ...rest }) => ({ ...rest, url: absolute(url) })))
 
 /** Downloads what is not there yet. Throws a `DownloadError`. */
@@ -31,6 +38,12 @@ export async function download(event: ExtendableEvent, onProgress: (part: number
     done += file.bytes
   }
   onProgress(1)
+}
+
+/** What this download has brought: where there is no room for all of it, the engine's database needs what there is. */
+async function giveBackRoom(): Promise<void> {
+  const cache = await caches.open(CACHE)
+  await Promise.all([...brought].map((key) => cache.delete(key)))
 }
 
 /** Deletes the files of other versions. */
@@ -72,6 +85,7 @@ async function ask(file: SiteFile, event: ExtendableEvent, cache: RequestCache):
 /** Browsers say of a network that failed and of a file that is another only that it could not be fetched. */
 async function explain({ url }: SiteFile, error: unknown): Promise<OfflineError> {
   if (error instanceof DOMException && error.name === 'QuotaExceededError') {
+    await giveBackRoom()
     return { code: 'quota', message: 'There is no room on this device to make the app available offline.' }
   }
   const response = await fetch(absolute(url), { cache: 'no-store' }).catch(() => null)
