@@ -40,18 +40,18 @@ check: .setup-python .setup-web ## Linters and type checkers
 	$(BIN)/mypy
 	cd web && npm run --silent check
 
-test-unit: .setup-python .setup-web build/service-worker/sw.js ## The engine on this machine, and the TypeScript logic
+test-unit: .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
 	$(BIN)/pytest -n $(WORKERS) $(UNIT_TESTS)
 
-coverage: .setup-python .setup-web build/service-worker/sw.js ## What of the engine those tests execute
+coverage: .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js ## What of the engine those tests execute
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
 test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
-test-package: package .setup-web ## The npm package and the wheel, as an application has them
+test-package: package .setup-web build/test-wheels/.downloaded ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package
 
 test-power-sample: build/power/main.js build/wheels/.downloaded ## Simulated power cuts and failing files, a sample of them (SEED=1)
@@ -92,6 +92,8 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o spa_runtime/pyodide-requirements.txt
 	$(BIN)/uv pip compile --quiet requirements/pyodide-test.in --constraint requirements/dev.txt --python-version 3.14 \
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
+	for pip in oldest newest; do $(BIN)/uv pip compile --quiet requirements/pip-$$pip.in --python-version 3.11 \
+	  --generate-hashes --no-header --upgrade -o requirements/pip-$$pip.txt; done
 
 clean: ## Remove everything that was built or installed
 	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/*/node_modules examples/*/dist bench/spa/node_modules bench/spa/dist \
@@ -122,11 +124,21 @@ bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock
 	cd bench/spa && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts
 	@touch $@
 
-build/wheels/.downloaded: spa_runtime/pyodide-requirements.txt
-build/test-wheels/.downloaded: requirements/pyodide-test.txt
-build/wheels/.downloaded build/test-wheels/.downloaded: | $(VENV)/.installed
+build/wheels/.downloaded: spa_runtime/pyodide-requirements.txt | $(VENV)/.installed
+	@rm -rf $(@D)
+	$(BIN)/python -m spa_runtime wheels -o $(@D)
+	@touch $@
+
+# Those of the engine are among them.
+build/test-wheels/.downloaded: requirements/pyodide-test.txt spa_runtime/pyodide-requirements.txt | $(VENV)/.installed
 	@rm -rf $(@D)
 	$(BIN)/python -m spa_runtime wheels --requirements $< -o $(@D)
+	@touch $@
+
+# Those that resolve packages in tests.
+build/pips/.downloaded: requirements/pip-oldest.txt requirements/pip-newest.txt | $(VENV)/.installed
+	@rm -rf $(@D)
+	for list in $^; do $(BIN)/pip download --quiet --disable-pip-version-check --require-hashes --no-deps -r $$list -d $(@D) || exit 1; done
 	@touch $@
 
 # Asked each time: a browser that was there yesterday may be gone.

@@ -4,14 +4,15 @@ import argparse
 import importlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_json
 
-from durably_core.errors import DurablyError, NotFoundError
-from spa_runtime import assets, bundle, wheels
+from durably_core.errors import ConflictError, DurablyError, NotFoundError
+from spa_runtime import assets, bundle, packages
 from spa_runtime.describe import describe, describe_failure
 from spa_runtime.headers import NO_POLICY, Isolation, security_policy
 
@@ -40,9 +41,18 @@ def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "jobs": arguments.jobs,
         "pyodide": assets.pyodide(),
-        "wheels": arguments.wheels or wheels.cached(),
+        "wheels": packages.wheels_for(arguments.jobs, _package_options(arguments), packages.tell_person),
         "options": {**bundle.SPA_OPTIONS, **arguments.options},
     }
+
+
+def _package_options(arguments: argparse.Namespace) -> packages.PackageOptions:
+    return packages.PackageOptions(
+        requirements=arguments.requirements,
+        find_links=arguments.find_links,
+        upgrade=arguments.upgrade,
+        wheels=arguments.wheels,
+    )
 
 
 def _finish(arguments: argparse.Namespace) -> int:
@@ -64,7 +74,13 @@ def _write(planned: bundle.Plan, output: Path) -> int:
 
 
 def _wheels(arguments: argparse.Namespace) -> int:
-    wheels.download(arguments.requirements, arguments.output)
+    output: Path = arguments.output
+    if output.exists() and any(output.iterdir()):
+        raise ConflictError(f"{output} is not empty: choose another folder.")
+    wheels = packages.wheels_for(arguments.jobs, _package_options(arguments), packages.tell_person)
+    output.mkdir(parents=True, exist_ok=True)
+    for wheel in packages.wheels_in(wheels):
+        shutil.copy(wheel.file, output)
     return 0
 
 
@@ -84,11 +100,20 @@ def _describe(arguments: argparse.Namespace) -> int:
     with os.fdopen(os.dup(1), "wb") as stdout:
         os.dup2(2, 1)
         try:
-            answer, code = describe(jobs), 0
+            answer, code = describe(jobs, _modules(arguments)), 0
         except DurablyError as error:
             answer, code = describe_failure(error, jobs), 1
         stdout.write(to_json(answer, inf_nan_mode="strings"))
     return code
+
+
+def _modules(arguments: argparse.Namespace) -> Path | None:
+    """Packages that the jobs may import beside those that are installed."""
+    modules: Path | None = arguments.modules
+    if not arguments.resolve:
+        return modules
+    wheels = packages.wheels_for(arguments.jobs, _package_options(arguments), packages.tell_person)
+    return packages.modules_of(wheels)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,12 +143,16 @@ def _parser() -> argparse.ArgumentParser:
     finished.set_defaults(run=_finish)
     described = commands.add_parser("describe", help="print the jobs and the schemas of their models as JSON")
     described.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
-    described.set_defaults(run=_describe)
-    downloaded = commands.add_parser("wheels", help="download wheels for Pyodide")
-    downloaded.add_argument(
-        "--requirements", type=Path, default=wheels.ENGINE, help="a list with hashes, for pip"
+    described.add_argument("--modules", type=Path, help="folder of modules to import beside what is installed")
+    described.add_argument(
+        "--resolve", action="store_true", help="import what is packed, if it is not installed"
     )
+    _add_package_arguments(described)
+    described.set_defaults(run=_describe)
+    downloaded = commands.add_parser("wheels", help="make a folder of all the wheels, for --wheels")
+    downloaded.add_argument("jobs", type=Path, nargs="?", help="the job file. Without it: the engine's wheels")
     downloaded.add_argument("-o", "--output", type=Path, required=True)
+    _add_package_arguments(downloaded)
     downloaded.set_defaults(run=_wheels)
     served = commands.add_parser("serve", help="serve a built folder on this machine")
     served.add_argument("folder", type=Path)
@@ -135,10 +164,23 @@ def _parser() -> argparse.ArgumentParser:
 def _add_runtime_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("jobs", type=Path, help="the Python file that defines the jobs")
     command.add_argument("-o", "--output", type=Path, default=Path("dist"))
-    command.add_argument("--wheels", type=Path, help="folder of the engine's wheels, if not the user's cache")
+    _add_package_arguments(command)
     command.add_argument(
         "--options", type=_options, default={}, help="options of create_durably, as a JSON object"
     )
+
+
+def _add_package_arguments(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--requirements", type=Path, help="a list of the packages that the jobs need")
+    command.add_argument(
+        "--find-links",
+        type=Path,
+        action="append",
+        default=[],
+        help="folder of wheels beside those of the index",
+    )
+    command.add_argument("--upgrade", action="store_true", help="resolve the packages again")
+    command.add_argument("--wheels", type=Path, help="folder of all wheels to pack: nothing is resolved")
 
 
 def _options(text: str) -> dict[str, Any]:

@@ -2,53 +2,29 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from durably_core.errors import NotFoundError, ValidationError
-from spa_runtime import assets, bundle, wheels
+from spa_runtime import assets, bundle
+from spa_runtime.bundle import licenses
 from spa_runtime.bundle.app_manifest import title_of
-from spa_runtime.checking import Fault, check_jobs
+from spa_runtime.checking import Fault, check_jobs, fault_of
 from spa_runtime.headers import Isolation, security_policy
-
-JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
-Output = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FOLDER", help="The site. Replaced as a whole.")
-]
-Page = Annotated[
-    Path | None,
-    typer.Option("--page", metavar="FOLDER", help="A built page with an index.html. [default: console]"),
-]
-Title = Annotated[
-    str | None,
-    typer.Option("--title", metavar="TEXT", help="What the console is called. [default: as the job file]"),
-]
-Wheels = Annotated[
-    Path | None,
-    typer.Option(
-        "--wheels", metavar="FOLDER", help="What the engine needs in the browser. [default: the user's cache]"
-    ),
-]
-
-IsolationOption = Annotated[
-    Isolation, typer.Option("--isolation", help="What the page may load from other sites; see docs/hosting.md.")
-]
-Csp = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--csp",
-        metavar="DIRECTIVE",
-        help="A directive of the Content-Security-Policy in the place of the strict one; none: no policy.",
-        show_default=False,
-    ),
-]
-NoServiceWorker = Annotated[
-    bool,
-    typer.Option(
-        "--no-service-worker", help="No site that works offline: remove the service worker of an earlier one."
-    ),
-]
+from spa_runtime.options import (
+    Csp,
+    FindLinks,
+    IsolationOption,
+    JobFile,
+    NoServiceWorker,
+    Output,
+    Page,
+    Requirements,
+    Title,
+    Upgrade,
+    Wheels,
+)
+from spa_runtime.packages import PackageOptions, PackagesError, additional, tell_person, wheels_for
 
 
 def build(
@@ -56,59 +32,69 @@ def build(
     output: Output = Path("dist"),
     page: Page = None,
     title: Title = None,
+    requirements: Requirements = None,
+    find_links: FindLinks = None,
+    upgrade: Upgrade = False,
     wheels: Wheels = None,
     isolation: IsolationOption = Isolation.require_corp,
     csp: Csp = None,
     no_service_worker: NoServiceWorker = False,
 ) -> None:
-    """Make a static site of jobs: Python, engine, jobs and a page, for any static host."""
-    page, title = _page_and_title(jobs, page, title)
+    """Make a static site of jobs: Python, engine, jobs, the packages they need, and a page, for any host."""
+    console, pyodide = assets.console(), assets.pyodide()
+    if page is not None:
+        _expect_page(page, title)
     policy = security_policy(csp or ())
-    typer.echo(f"checking {jobs}", err=True)
-    names = check_jobs(jobs)
-    if isinstance(names, Fault):
-        raise ValidationError(names.text)
-    sources = runtime_sources(jobs, wheels)
-    typer.echo(f"packing {', '.join(names)}", err=True)
+    options = PackageOptions(
+        requirements=requirements, find_links=find_links or (), upgrade=upgrade, wheels=wheels
+    )
+    packages = _checked(jobs, options)
     planned = bundle.plan(
         bundle.Sources(
-            jobs=sources.jobs,
-            pyodide=sources.pyodide,
-            wheels=sources.wheels,
-            page=page,
-            title=title,
+            jobs=jobs,
+            pyodide=pyodide,
+            wheels=packages,
+            page=page or console,
+            title=title or title_of(jobs) if page is None else None,
+            console=console,
             isolation=isolation,
             policy=policy,
             offline=bundle.Offline(enabled=not no_service_worker),
         )
     )
     bundle.write(planned, output)
-    _tell(output, planned)
+    _tell(output, planned, packages)
 
 
-def _page_and_title(jobs: Path, page: Path | None, title: str | None) -> tuple[Path, str | None]:
-    if page is None:
-        return assets.console(), title or title_of(jobs)
+def _expect_page(page: Path, title: str | None) -> None:
     if title is not None:
         raise ValidationError("--title is what the console is called: a page of your own says it itself.")
     if not (page / "index.html").is_file():
         raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
-    return page, None
 
 
-def runtime_sources(jobs: Path, wheel_folder: Path | None) -> bundle.RuntimeSources:
-    """What is given, and the rest from where it usually is. Raises ``NotFoundError`` for what is nowhere."""
-    if not jobs.is_file():
-        raise NotFoundError(f"There is no job file {jobs}.")
-    return bundle.RuntimeSources(jobs=jobs, pyodide=assets.pyodide(), wheels=wheel_folder or wheels.cached())
+def _checked(jobs: Path, options: PackageOptions) -> Path:
+    """The wheels for jobs that can be imported with them."""
+    try:
+        packages = wheels_for(jobs, options, tell_person)
+    except PackagesError as error:
+        raise ValidationError(fault_of(error, jobs).text) from error
+    typer.echo(f"checking {jobs}", err=True)
+    names = check_jobs(jobs, packages)
+    if isinstance(names, Fault):
+        raise ValidationError(names.text)
+    typer.echo(f"packing {', '.join(names)}", err=True)
+    return packages
 
 
-def _tell(output: Path, planned: bundle.Plan) -> None:
+def _tell(output: Path, planned: bundle.Plan, packages: Path) -> None:
     sizes: Counter[str] = Counter()
     for name in planned.files:
         sizes[_part(name)] += (output / name).stat().st_size
     for part, size in sizes.items():
         typer.echo(f"  {part:16} {size / 1e6:5.1f} MB")
+        for wheel in additional(packages) if part == "packages" else ():
+            typer.echo(f"    {wheel.name} {wheel.version}, {wheel.size / 1e3:,.0f} kB")
     typer.echo(f"{output}: {len(planned.files)} files, {sizes.total() / 1e6:.1f} MB. Look at it:")
     typer.echo(f"  python -m spa_runtime serve {output}")
 
@@ -119,4 +105,6 @@ def _part(name: str) -> str:
     file = name.removeprefix("durably/immutable/")
     if file.startswith("pyodide-"):
         return "Pyodide"
+    if file == f"durably/{licenses.FILE}":
+        return "licences"
     return "packages" if file.startswith("packages-") else "engine and jobs"

@@ -2,14 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from durably_core.errors import DurablyError
+from durably_core.job_file import Place
+from spa_runtime.packages import PackagesError, modules_of, wheels_in
 
 LINES_AROUND = 2
+MISSING = re.compile(r"ModuleNotFoundError: No module named '([^'.]+)[^']*'$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +34,14 @@ class Fault:
         return f"{where}{self.message}" + ("" if self.frame is None else f"\n\n{self.frame}\n")
 
 
-def check_jobs(jobs: Path) -> list[str] | Fault:
-    """The names of the jobs in a file, or what is wrong with it."""
-    command = [sys.executable, "-m", "spa_runtime", "describe", str(jobs)]
+def check_jobs(jobs: Path, wheels: Path) -> list[str] | Fault:
+    """The names of the jobs in a file, or what is wrong with it.
+
+    ``wheels``: the packages that are packed; what of them is not installed here is imported from there.
+    Raises ``DurablyError`` for wheels that can't be unpacked.
+    """
+    modules = str(modules_of(wheels))
+    command = [sys.executable, "-m", "spa_runtime", "describe", str(jobs), "--modules", modules]
     # The current folder is no place to import from: it may hold a types.py.
     environment = {**os.environ, "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUTF8": "1"}
     # A Ctrl-C at the terminal is for whoever asks, not for the Python that answers.
@@ -43,19 +53,41 @@ def check_jobs(jobs: Path) -> list[str] | Fault:
     except ValueError:
         return Fault(message=f"The jobs could not be checked: Python ended with {done.returncode}.")
     if "error" in described:
-        return _fault(described["error"], jobs)
+        error = described["error"]
+        place = Place(file=Path(error["file"]), line=error["line"], column=error["column"])
+        return fault_at(place, error["message"] + _advice(error["message"], wheels), jobs)
     return [job["name"] for job in described["jobs"]]
 
 
-def _fault(error: dict[str, Any], jobs: Path) -> Fault:
-    file, folder = Path(error["file"]), jobs.resolve().parent
-    name = file.relative_to(folder) if file.is_relative_to(folder) else file
+def fault_of(error: DurablyError, jobs: Path) -> Fault:
+    """What is wrong with what the jobs are packed from."""
+    if isinstance(error, PackagesError) and error.place is not None:
+        return fault_at(error.place, error.reason, jobs)
+    return Fault(message=error.message)
+
+
+def fault_at(place: Place, message: str, jobs: Path) -> Fault:
+    folder = jobs.resolve().parent
+    name = place.file.relative_to(folder) if place.file.is_relative_to(folder) else place.file
     try:
-        lines = file.read_text("utf-8", "replace").splitlines()
+        lines = place.file.read_text("utf-8", "replace").splitlines()
     except OSError:
-        return Fault(message=error["message"])
-    frame = "\n".join(_frame(lines, error["line"], error["column"]))
-    return Fault(message=error["message"], place=f"{name}:{error['line']}", frame=frame)
+        return Fault(message=message)
+    frame = "\n".join(_frame(lines, place.line, place.column))
+    return Fault(message=message, place=f"{name}:{place.line}", frame=frame)
+
+
+def _advice(message: str, wheels: Path) -> str:
+    """What to do about a module that is missing here."""
+    if (found := MISSING.match(message)) is None:
+        return ""
+    for wheel in wheels_in(wheels):
+        if not wheel.is_pure and found[1] in wheel.modules():
+            return (
+                f". It is packed, but compiled for the browser. Import it in the function that needs it, or "
+                f"install it here, too, so that the jobs can be checked: `pip install {wheel.name}`."
+            )
+    return ". A package that the jobs need must be declared: see docs/packages.md."
 
 
 def _frame(lines: list[str], line: int, column: int | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pydantic_core import core_schema
 from durably_core.errors import DurablyError, NotFoundError, ValidationError
 from durably_core.job import Job
 from durably_core.job_file import JobFileError, Place, import_jobs
+from spa_runtime.packages import PackagesError
 
 Use = tuple[type[BaseModel], Literal["validation", "serialization"]]
 S = TypeVar("S", core_schema.ModelSchema, core_schema.DataclassSchema, core_schema.TypedDictSchema)
@@ -64,16 +65,19 @@ class WireSchema(GenerateJsonSchema):
             self.by_alias = outer
 
 
-def describe(path: Path) -> dict[str, Any]:
+def describe(path: Path, modules: Path | None = None) -> dict[str, Any]:
     """The jobs of a file: ``{"file", "jobs": [{"key", "name", "description", "input", "output"}], "$defs"}``.
 
-    Imports the file, as ``python jobs.py`` would find its modules. Raises ``DurablyError`` when there
-    are no jobs to be had; see ``describe_failure``.
+    Imports the file, as ``python jobs.py`` would find its modules. ``modules``: a folder with more, which
+    are taken when they are found nowhere else. Raises ``DurablyError`` when there are no jobs to be had; see
+    ``describe_failure``.
     """
     file = path.resolve()
     if not file.is_file():
         raise NotFoundError(f"There is no job file {path}.")
     sys.path.insert(0, str(file.parent))
+    if modules is not None:
+        sys.path.append(str(modules))
     # A file changed within the same second, to the same size, would be taken from what Python cached of it.
     sys.dont_write_bytecode = True
     jobs = import_jobs(file.stem, file.parent)
@@ -98,7 +102,7 @@ def describe_failure(error: DurablyError, path: Path) -> dict[str, Any]:
     """What ``describe`` raised: ``{"error": {"message", "file", "line", "column"}}``."""
     place = Place(file=path.resolve(), line=1)
     message = error.message
-    if isinstance(error, JobFileError):
+    if isinstance(error, JobFileError | PackagesError):
         place, message = error.place or place, error.reason
     return {"error": {"message": message, "file": str(place.file), "line": place.line, "column": place.column}}
 

@@ -8,7 +8,8 @@ import typer
 from durably_core.cli.running import run
 from durably_core.errors import NotFoundError
 from spa_runtime import assets
-from spa_runtime.build import JobFile, Wheels, runtime_sources
+from spa_runtime.options import FindLinks, JobFile, Requirements, Upgrade, Wheels
+from spa_runtime.packages import PackageOptions
 
 Port = Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any that is free.")]
 Open = Annotated[bool, typer.Option("--open", help="Open the page in the browser.")]
@@ -18,6 +19,9 @@ def dev(
     jobs: JobFile,
     port: Port = 8000,
     open_browser: Open = False,
+    requirements: Requirements = None,
+    find_links: FindLinks = None,
+    upgrade: Upgrade = False,
     wheels: Wheels = None,
 ) -> None:
     """Serve jobs in a page, and reload it whenever they are saved, until stopped.
@@ -29,9 +33,11 @@ def dev(
         dev_server = importlib.import_module("spa_runtime.dev_server")
     except ModuleNotFoundError as error:
         raise NotFoundError(f"{error.msg}: run `pip install 'durably[spa]'` first.") from error
-    project = dev_server.Project(
-        jobs=jobs, page=assets.console(), sources=lambda: runtime_sources(jobs, wheels)
-    )
     # What is missing altogether is said at once.
-    project.sources()
+    if not jobs.is_file():
+        raise NotFoundError(f"There is no job file {jobs}.")
+    packages = PackageOptions(
+        requirements=requirements, find_links=find_links or (), upgrade=upgrade, wheels=wheels
+    )
+    project = dev_server.Project(jobs=jobs, page=assets.console(), pyodide=assets.pyodide(), packages=packages)
     run(dev_server.serve(project, port, opens_browser=open_browser))

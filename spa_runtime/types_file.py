@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from durably_core.errors import ConflictError, DurablyError, NotFoundError
 from spa_runtime.describe import describe
+from spa_runtime.packages import PackageOptions, known_wheels, modules_of
 
 CONVERTER = Path("node_modules/durably/dist/types-cli.js")
 HEADER = "// Written by `durably types "
@@ -42,7 +43,9 @@ def check_types(jobs: Path, output: Path) -> None:
 
 
 def _make_types(jobs: Path, output: Path) -> str:
-    description = to_json(describe(jobs), inf_nan_mode="strings")
+    wheels = known_wheels(jobs, PackageOptions()) if jobs.is_file() else None
+    modules = None if wheels is None else modules_of(wheels)
+    description = to_json(describe(jobs, modules), inf_nan_mode="strings")
     node = shutil.which("node")
     if node is None:
         raise NotFoundError(

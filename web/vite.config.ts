@@ -16,6 +16,7 @@ export default defineConfig({
     // Every file is one that a content security policy of `'self'` allows.
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    license: { fileName: '.vite/license.json' },
   },
   server: {
     headers: isolationHeaders(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, files_below, is_private
+from spa_runtime.packages import merged, wheels_in
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """A zip knows no earlier time: two builds of the same input are the same bytes."""
@@ -23,7 +24,7 @@ SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")
 
 def pack_wheels(folder: Path) -> bytes:
     """The wheels of a folder in one zip."""
-    return _zipped(dict(_of_wheels(folder)))
+    return _zipped(merged(wheels_in(folder)))
 
 
 def pack_app(jobs: Path) -> bytes:
@@ -37,14 +38,6 @@ def _zipped(content: dict[str, bytes]) -> bytes:
         for name in sorted(content):
             archive.writestr(zipfile.ZipInfo(name, EPOCH), content[name], zipfile.ZIP_DEFLATED, 9)
     return buffer.getvalue()
-
-
-def _of_wheels(folder: Path) -> Iterator[tuple[str, bytes]]:
-    for wheel in sorted(folder.glob("*.whl")):
-        with zipfile.ZipFile(wheel) as archive:
-            for name in archive.namelist():
-                if not name.endswith(("/", ".pyi")):
-                    yield name, archive.read(name)
 
 
 def _of_engine() -> Iterator[tuple[str, bytes]]:

@@ -33,25 +33,26 @@ class Offline:
     """Files that are not kept, as patterns: ``videos/*``."""
 
 
-def service_worker(files: Mapping[str, Content], offline: Offline, isolation: Isolation) -> bytes:
+def service_worker(files: Mapping[str, Content], offline: Offline, isolation: Isolation, policy: str) -> bytes:
     """The script for a site of these files. It names each that it keeps with its hash.
 
     Raises ``NotFoundError`` for a fallback that is not among them.
     """
     if not offline.enabled:
         return assets.kill_switch().read_bytes()
-    site = _site(files, offline, isolation)
+    site = _site(files, offline, isolation, policy)
     before, after = assets.service_worker().read_bytes().split(PLACEHOLDER)
     return before + _json({"version": short_hash(_json(site)), **site}) + after
 
 
-def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation) -> dict[str, Any]:
+def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation, policy: str) -> dict[str, Any]:
     kept = [name for name in sorted(files) if _is_kept(name, offline)]
     if offline.navigation_fallback not in (None, *kept):
         raise NotFoundError(f"The fallback {offline.navigation_fallback} is not among the files of the site.")
     return {
-        "files": [_entry(name, read(files[name])) for name in kept],
+        "files": [_entry(name, read(files[name]), f"{isolation} {policy}") for name in kept],
         "isolation": isolation.value,
+        "policy": policy,
         "navigationFallback": _fallback(offline),
     }
 
@@ -60,10 +61,12 @@ def _is_kept(name: str, offline: Offline) -> bool:
     return not any(fnmatchcase(name, pattern) for pattern in (*LEFT_OUT, *offline.exclude))
 
 
-def _entry(name: str, content: bytes) -> dict[str, Any]:
+def _entry(name: str, content: bytes, sent: str) -> dict[str, Any]:
+    # A page is kept with what came with it: it is downloaded again when that is another.
+    contents = [content, sent.encode()] if name.endswith(".html") else [content]
     return {
         "url": quote(name),
-        "revision": short_hash(content),
+        "revision": short_hash(*contents),
         "integrity": integrity(content),
         "bytes": len(content),
     }

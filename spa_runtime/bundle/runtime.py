@@ -13,8 +13,10 @@ from typing import Any
 from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime.bundle.archive import pack_app, pack_wheels
 from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, integrity, read, short_hash
+from spa_runtime.bundle.licenses import FILE as LICENSES
+from spa_runtime.bundle.licenses import for_people, for_programs, page_licenses, runtime_licenses
 from spa_runtime.bundle.options import SPA_OPTIONS, expect_options
-from spa_runtime.wheels import PYTHON
+from spa_runtime.packages.pyodide import PYTHON
 
 MANIFEST_VERSION = 2
 """Grows with what a page and a runtime of different versions would misunderstand."""
@@ -61,6 +63,7 @@ def runtime_of(sources: RuntimeSources) -> Runtime:
         f"{IMMUTABLE}/packages-{short_hash(packages)}.zip": packages,
         f"{IMMUTABLE}/app-{short_hash(app)}.zip": app,
     }
+    licenses = runtime_licenses(sources.wheels), page_licenses(())
     manifest = {
         "manifestVersion": MANIFEST_VERSION,
         "engine": version("durably"),
@@ -71,9 +74,10 @@ def runtime_of(sources: RuntimeSources) -> Runtime:
         "archives": list(archives),
         "jobsModule": sources.jobs.stem,
         "options": dict(sources.options),
+        "licenses": for_programs(*licenses),
     }
     files = {f"{pyodide_folder}/{name}": content for name, content in pyodide.items()}
-    return Runtime(files={**files, **archives}, manifest=manifest)
+    return Runtime(files={**files, **archives, LICENSES: for_people(*licenses)}, manifest=manifest)
 
 
 def sealed(manifest: Mapping[str, Any], files: Mapping[str, Content]) -> tuple[bytes, str]:

@@ -4,18 +4,27 @@ pip resolves and downloads. What was resolved before needs neither pip nor a net
 """
 
 from spa_runtime.packages.declared import watched
-from spa_runtime.packages.job_packages import listed, modules_of, wheels_for
+from spa_runtime.packages.job_packages import (
+    PackageOptions,
+    additional,
+    known_wheels,
+    modules_of,
+    wheels_for,
+)
+from spa_runtime.packages.progress import Tell, tell_person
 from spa_runtime.packages.requirements import PackagesError
-from spa_runtime.packages.resolving import Tell
 from spa_runtime.packages.wheel import Wheel, merged, wheels_in
 
 __all__ = [
+    "PackageOptions",
     "PackagesError",
     "Tell",
     "Wheel",
-    "listed",
+    "additional",
+    "known_wheels",
     "merged",
     "modules_of",
+    "tell_person",
     "watched",
     "wheels_for",
     "wheels_in",

@@ -37,15 +37,13 @@ class Declared:
     wanted: Requirements
 
 
-def find_declared(jobs: Path, given: Path | None) -> Declared:
+def find_declared(jobs: Path | None, given: Path | None) -> Declared:
     """The declaration for a job file. Raises ``PackagesError`` for one that can't be read."""
     if given is not None:
         return Declared(place=shown(given.absolute()), wanted=read_requirements(given))
-    file = jobs.resolve()
-    for declared in _places(file):
-        if declared is not None:
-            return declared
-    return Declared(place=shown(file), wanted=Requirements())
+    places = () if jobs is None else _places(jobs.resolve())
+    nothing = Declared(place="nothing", wanted=Requirements())
+    return next((declared for declared in places if declared is not None), nothing)
 
 
 def watched(jobs: Path, given: Path | None) -> Iterator[Path]:

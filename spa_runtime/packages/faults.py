@@ -70,7 +70,8 @@ class Refusal:
             return known
         if self._wants and self.said.has_trouble:
             return _unreachable(self._wants[0].name)
-        for want in self._wants:
+        # There is exactly one Durably: the one that asks.
+        for want in (want for want in self._wants if want.name != engine.NAME):
             if (error := self._missing(want, offered(want.name))) is not None:
                 return error
         if self._conflict:
@@ -156,7 +157,7 @@ class Refusal:
 
     def _place(self, *wants: Want) -> Place | None:
         """The first line that asks for one of these, or for what wants it."""
-        about = {name for want in wants for name in (want.name, want.wanting)}
+        about = {name for want in wants for name in (want.name, want.wanting) if name is not None}
         return next((line.place for line in self.asked if line.name in about), None)
 
 

@@ -4,52 +4,62 @@ import hashlib
 import json
 import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from durably_core.errors import NotFoundError
 from spa_runtime.packages import engine, pyodide
 from spa_runtime.packages.cache import Cache, fingerprint
 from spa_runtime.packages.declared import Declared, find_declared
+from spa_runtime.packages.progress import Tell
 from spa_runtime.packages.requirements import Requirement
-from spa_runtime.packages.resolving import Resolution, Tell
-from spa_runtime.packages.wheel import wheels_in
+from spa_runtime.packages.resolving import Resolution
+from spa_runtime.packages.wheel import Wheel, wheels_in
 
 KEY_VERSION = 1
 """Another number forgets all that was resolved."""
 
 
-def wheels_for(
-    jobs: Path,
-    *,
-    requirements: Path | None = None,
-    find_links: Sequence[Path] = (),
-    upgrade: bool = False,
-    tell: Tell,
-) -> Path:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageOptions:
+    """What a person may say about packages. Without it the job project says it all."""
+
+    requirements: Path | None = None
+    """A list in pip's format, in the place of what the project declares."""
+    find_links: Sequence[Path] = ()
+    """Folders of wheels, beside the package index."""
+    upgrade: bool = False
+    """Resolve again what was resolved before."""
+    wheels: Path | None = None
+    """A folder of wheels to take as they are, with those that the engine needs: nothing is resolved."""
+
+
+def wheels_for(jobs: Path | None, options: PackageOptions, tell: Tell) -> Path:
     """A folder of wheels: what the engine needs in the browser, micropip, and what the job project declares.
 
-    ``requirements``: a list of pip's format, in the place of what the project declares. ``find_links``: folders
-    of wheels, beside the package index. ``upgrade``: resolve again what was resolved before. Raises
-    ``DurablyError``, of which a ``PackagesError`` knows the line at fault.
+    Without a job file, only ``options`` can declare something. Raises ``DurablyError``. Of its kinds, a
+    ``PackagesError`` knows the line at fault.
     """
-    if not jobs.is_file():
+    if jobs is not None and not jobs.is_file():
         raise NotFoundError(f"There is no job file {jobs}.")
-    _expect_folders(find_links)
-    declared = find_declared(jobs, requirements)
+    if options.wheels is not None:
+        return options.wheels
+    _expect_folders(options.find_links)
+    declared = find_declared(jobs, options.requirements)
     if declared.wanted.requirements:
         tell(f"packages of {declared.place}")
-    cache, key = Cache(), _key(declared, find_links)
-    known = None if upgrade else cache.find(key)
-    if known is not None:
-        return known
-    tell("downloading packages for the browser" if declared.wanted.requirements else _FIRST)
-    with cache.work() as work:
-        wheels = work / "wheels"
-        wheels.mkdir()
-        Resolution(declared=declared, find_links=find_links, work=work, tell=tell).into(wheels)
-        return cache.keep(key, wheels)
+    cache, key = Cache(), _key(declared, options.find_links)
+    known = None if options.upgrade else cache.find(key)
+    return known or _resolved(declared, options, key, tell)
+
+
+def known_wheels(jobs: Path, options: PackageOptions) -> Path | None:
+    """The same, if it was resolved before: neither pip nor a network is asked. Raises ``PackagesError``."""
+    declared = find_declared(jobs, options.requirements)
+    return options.wheels or Cache().find(_key(declared, options.find_links))
 
 
 def modules_of(wheels: Path) -> Path:
@@ -57,7 +67,24 @@ def modules_of(wheels: Path) -> Path:
     return Cache().unpacked(wheels)
 
 
-_FIRST = "downloading what the engine needs in the browser, once"
+def additional(wheels: Path) -> list[Wheel]:
+    """Those that the engine alone would not need, the largest first."""
+    ours = {pin.name for pin in engine.pins()}
+    found = [wheel for wheel in wheels_in(wheels) if wheel.name not in ours]
+    return sorted(found, key=lambda wheel: -wheel.size)
+
+
+def _resolved(declared: Declared, options: PackageOptions, key: str, tell: Tell) -> Path:
+    what = (
+        "packages for the browser" if declared.wanted.requirements else "what the engine needs in the browser"
+    )
+    tell(f"downloading {what}, once …")
+    cache = Cache()
+    with cache.work() as work:
+        wheels = work / "wheels"
+        wheels.mkdir()
+        Resolution(declared=declared, find_links=options.find_links, work=work, tell=tell).into(wheels)
+        return cache.keep(key, wheels)
 
 
 def _expect_folders(folders: Sequence[Path]) -> None:
@@ -89,17 +116,10 @@ def _paths(text: str) -> Iterator[Path]:
     """Files and folders on this machine of which a line speaks."""
     if text.startswith("--find-links "):
         yield from (path for part in shlex.split(text)[1:] if (path := Path(part)).exists())
-    yield from (Path(unquote(urlsplit(part).path)) for part in text.split() if part.startswith("file:"))
+    yield from (Path(url2pathname(urlsplit(part).path)) for part in text.split() if part.startswith("file:"))
 
 
 def _content(path: Path) -> str:
     if path.is_dir():
         return fingerprint(path)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def listed(wheels: Path) -> list[tuple[str, str, int]]:
-    """Name, version and bytes of each package that the engine alone would not need, the largest first."""
-    ours = {pin.name for pin in engine.pins()}
-    found = [(wheel.size, wheel.name, wheel.version) for wheel in wheels_in(wheels) if wheel.name not in ours]
-    return [(name, release, size) for size, name, release in sorted(found, reverse=True)]

@@ -24,7 +24,6 @@ TARGET = (
     "--only-binary=:all:",
 )
 ENVIRONMENT = {
-    "PYTHONSAFEPATH": "1",
     "PYTHONUNBUFFERED": "1",
     "PYTHONUTF8": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
@@ -109,7 +108,8 @@ def _files_of(name: str, addresses: list[str]) -> list[str]:
 
 
 def _run(arguments: Sequence[str], hear: Callable[[str], None]) -> Said:
-    command = [sys.executable, str(PROGRAM), json.dumps(MARKERS), *arguments]
+    # The program's own folder is no place to import from: this file has the name of pip.
+    command = [sys.executable, "-P", str(PROGRAM), json.dumps(MARKERS), *arguments]
     lines = []
     with subprocess.Popen(  # noqa: S603 - arguments of ours
         command,

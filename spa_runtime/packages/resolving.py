@@ -6,23 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from spa_runtime.packages import engine, pip
 from spa_runtime.packages.declared import Declared
 from spa_runtime.packages.faults import Refusal
+from spa_runtime.packages.progress import Tell
 from spa_runtime.packages.requirements import PackagesError, Requirement
 from spa_runtime.packages.wheel import Wheel, wheels_in
 
 DOWNLOADING = re.compile(r"Downloading (?:\S*/)?(\S+\.whl)(?: \((.+)\))?")
 SEARCHING = re.compile(r"pip is looking at multiple versions of (\S+)")
-
-
-class Tell(Protocol):
-    """Where people read what is done."""
-
-    def __call__(self, text: str, *, detail: bool = False) -> None:
-        """``detail``: for whoever sits before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +33,7 @@ class Resolution:
         pinned = engine.pins()
         refusal = self._try(wheels, pinned)
         if refusal is not None and refusal.is_about_pins:
-            self.tell("trying other versions of what the engine needs", detail=True)
+            self.tell("  trying other versions of what the engine needs", detail=True)
             refusal = self._try(wheels, ())
         if refusal is not None:
             raise refusal.explained(partial(pip.offered, options=self._sources(), folder=self.work))
@@ -57,6 +50,9 @@ class Resolution:
         ]
         said = pip.download(wheels, [*self._links(), *lists], self._hear)
         if not said.is_done:
+            # Of what came before it failed, nothing may be left for the next try.
+            for file in wheels.iterdir():
+                file.unlink()
             return Refusal(said, asked, constraints)
         (wheels / stand_in.name).unlink()
         _expect_wheels(wheels)

@@ -46,15 +46,16 @@ class Wheel:
                 if (path := self._installed(name)) is not None:
                     yield path, archive.read(name)
 
-    def metadata(self) -> tuple[Message, dict[str, bytes]]:
-        """The fields of ``METADATA``, and the files beside it by their path from there."""
-        beside = {
-            path.partition(".dist-info/")[2]: content
-            for path, content in self.files()
-            if path.partition("/")[0].endswith(".dist-info")
+    def modules(self) -> set[str]:
+        """Names under which something in it is imported."""
+        return {
+            path.partition("/")[0].partition(".")[0] for path, _ in self.files() if ".dist-info/" not in path
         }
-        text = beside.get("METADATA", b"").decode("utf-8", "replace")
-        return email.parser.Parser().parsestr(text), beside
+
+    def metadata(self) -> Message:
+        """The fields that a package says of itself."""
+        texts = (content for path, content in self.files() if path.endswith(".dist-info/METADATA"))
+        return email.parser.Parser().parsestr(next(texts, b"").decode("utf-8", "replace"))
 
     def _opened(self) -> zipfile.ZipFile:
         try:

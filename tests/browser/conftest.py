@@ -55,10 +55,13 @@ def demo_site() -> Iterator[Site]:
         yield site
 
 
-def sources(jobs: Path, options: dict[str, Any], *, page: Path = ROOT / "build" / "page") -> bundle.Sources:
+def sources(
+    jobs: Path, options: dict[str, Any], *, page: Path = ROOT / "build" / "page", title: str | None = None
+) -> bundle.Sources:
     return bundle.Sources(
         jobs=jobs,
         page=page,
+        title=title,
         pyodide=ROOT / "web" / "node_modules" / "pyodide",
         wheels=ROOT / "build" / "wheels",
         options=options,

@@ -99,16 +99,17 @@ def inside(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def suite_sources(folder: Path) -> bundle.Sources:
     """The suite in the place of the jobs, pytest's wheels beside the engine's."""
-    wheels, suite = folder / "wheels", folder / "suite"
-    wheels.mkdir()
-    for wheel in [*(ROOT / "build/wheels").glob("*.whl"), *(ROOT / "build/test-wheels").glob("*.whl")]:
-        shutil.copy(wheel, wheels)
+    suite = folder / "suite"
     (suite / "tests").mkdir(parents=True)
     shutil.copy(INSIDE, suite)
     for name in PACKED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, suite / name)
-    return replace(sources(suite / INSIDE.name, {}), page=ROOT / "build" / "conformance", wheels=wheels)
+    return replace(
+        sources(suite / INSIDE.name, {}),
+        page=ROOT / "build" / "conformance",
+        wheels=ROOT / "build" / "test-wheels",
+    )
 
 
 @pytest.fixture(scope="module")

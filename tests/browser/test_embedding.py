@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium
+from tests.browser.browser import Chromium, served
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import ROOT, sources
 from tests.browser.host_site import EMBED, HostSite, host_site, third_party
@@ -144,6 +144,8 @@ def test_databases_are_apart(host: HostSite, chromium: Chromium) -> None:
     first, second = page.locator("durably-console").all()
     bake(first)
     expect(second.get_by_text("None yet. Trigger a job.")).to_be_visible()
+    first.evaluate("(element) => element.setAttribute('database', 'o/ther')")
+    expect(first).to_contain_text("must be 1 to 64 letters")
     # Another database, in the same place.
     first.evaluate("(element) => element.setAttribute('database', 'other')")
     expect(first.get_by_text("None yet. Trigger a job.")).to_be_visible()
@@ -240,6 +242,18 @@ def test_keyboard_alone_does_it_all_within_a_page(host: HostSite, chromium: Chro
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="After")).to_be_focused()
+
+
+def test_page_of_ones_own_needs_no_bundler(tmp_path: Path, chromium: Chromium) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/index.html").write_text(f"<div id='root'></div>{script('./embed.js')}")
+    (tmp_path / "jobs.py").write_text(JOBS.read_text())
+    with serving(
+        tmp_path, DURABLY, "build", "jobs.py", "--page", "mine", "--wheels", ROOT / "build/wheels"
+    ) as build:
+        build.wait_for(r"(dist: \d+ files)")
+    with served(tmp_path / "dist") as site:
+        expect(chromium.open(site.url)).to_have_title("2 loaves")
 
 
 # ---------------------------------------------------------------- policies, and other sites

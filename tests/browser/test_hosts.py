@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,14 @@ from tests.browser.hosts import Asked, CloudflarePages, GitHubPages, Netlify, St
 from tests.browser.test_console import JOBS, Console
 
 SENT = site_headers(Isolation.require_corp, security_policy())
+INLINE_SCRIPT = """
+() => {
+  const script = document.createElement('script')
+  script.text = 'globalThis.wasExecuted = true'
+  document.body.append(script)
+  return globalThis.wasExecuted === true
+}
+"""
 HASHED = ("assets/", "durably/immutable/")
 FOR_EVER = "public, max-age=31536000, immutable"
 TYPES = {
@@ -115,6 +124,8 @@ def tell_host_of_folder(folder: Path) -> None:
 def test_every_file_has_its_headers(published: Published) -> None:
     names = published.names()
     assert len(names) >= 12
+    # A page for addresses at which there is nothing, which is not asked for by its own.
+    names.remove("404.html")
     for name in ["", *names]:
         answer = published.get(name)
         assert answer.status_code == 200, name
@@ -159,12 +170,24 @@ def test_page_relies_on_nothing_that_is_for_the_host(published: Published) -> No
 # ---------------------------------------------------------------- in the browser
 
 
-@pytest.fixture
-def context(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
-    """Without service workers: what is kept between visits is what the host said."""
-    with launched(playwright, tmp_path, obeys_csp=True, has_service_workers=False) as browser:
+@contextmanager
+def opened(playwright: Playwright, profile: Path, *, has_service_workers: bool) -> Iterator[BrowserContext]:
+    with launched(playwright, profile, obeys_csp=True, has_service_workers=has_service_workers) as browser:
         browser.context.set_default_timeout(PATIENCE_MS)
         yield browser.context
+
+
+@pytest.fixture
+def context(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    with opened(playwright, tmp_path, has_service_workers=True) as context:
+        yield context
+
+
+@pytest.fixture
+def plain_context(playwright: Playwright, tmp_path: Path) -> Iterator[BrowserContext]:
+    """Without service workers: what is kept between visits is what the host said."""
+    with opened(playwright, tmp_path, has_service_workers=False) as context:
+        yield context
 
 
 def visit(context: BrowserContext, url: str) -> Page:
@@ -178,17 +201,16 @@ def visit(context: BrowserContext, url: str) -> Page:
 
 @WHERE_RULES_ARE_READ
 def test_jobs_run_isolated_and_the_second_visit_loads_nothing_twice(
-    published: Published, context: BrowserContext
+    published: Published, plain_context: BrowserContext
 ) -> None:
     with published.host.listening() as first:
-        page = visit(context, published.url)
+        page = visit(plain_context, published.url)
         assert page.evaluate("crossOriginIsolated") is True
         page.close()
     with published.host.listening() as second:
-        visit(context, published.url)
+        visit(plain_context, published.url)
     asked = {published.name_of(each): each.status for each in first}
-    assert len([name for name in asked if name.startswith(HASHED)]) >= 8
-    assert set(asked.values()) == {200}
+    assert {asked[name] for name in asked if name.startswith(HASHED)} == {200}
     # What has its hash in its name is not asked for; what it is called by is, and is still the same.
     again = {published.name_of(each): each.status for each in second}
     assert [name for name in again if name.startswith(HASHED)] == []
@@ -197,14 +219,60 @@ def test_jobs_run_isolated_and_the_second_visit_loads_nothing_twice(
 
 
 @at_both_places(GitHubPages)
-def test_jobs_run_on_github_without_isolation(published: Published, context: BrowserContext) -> None:
-    page = visit(context, published.url)
+def test_jobs_run_on_github_without_isolation(published: Published, plain_context: BrowserContext) -> None:
+    page = visit(plain_context, published.url)
     assert page.evaluate("crossOriginIsolated") is False
     page.close()
     with published.host.listening() as second:
-        visit(context, published.url)
+        visit(plain_context, published.url)
     # Within ten minutes, only that which the page always asks for.
-    assert {(published.name_of(each), each.status) for each in second} == {
-        ("config.json", 304),
-        ("durably/manifest.json", 304),
-    }
+    assert {(published.name_of(each), each.status) for each in second} == {("durably/manifest.json", 304)}
+
+
+@pytest.mark.parametrize("is_console", [True, False])
+def test_file_that_was_asked_for_too_early_is_asked_for_again(
+    built: Path, plain_context: BrowserContext, tmp_path: Path, is_console: bool
+) -> None:
+    shutil.copytree(built, tmp_path / "site")
+    [app] = (tmp_path / "site/durably/immutable").glob("app-*.zip")
+    # It answers with the page, to be kept for ever, unless there is another for what is missing.
+    if not is_console:
+        (tmp_path / "site/404.html").unlink()
+    hidden = app.rename(tmp_path / app.name)
+    with app_served(CloudflarePages(tmp_path / "site"), tmp_path) as site:
+        early = httpx.get(f"{site.url}durably/immutable/{app.name}")
+        told = (404, "no-store") if is_console else (200, FOR_EVER)
+        assert (early.status_code, early.headers["cache-control"]) == told
+        page = plain_context.new_page()
+        page.goto(site.url)
+        expect(page.get_by_role("alert").first).to_contain_text(f"{app.name} could not be loaded")
+        page.close()
+        hidden.rename(app)
+        visit(plain_context, site.url)
+
+
+@EVERYWHERE
+def test_second_visit_is_isolated_and_needs_no_network(published: Published, context: BrowserContext) -> None:
+    first = context.new_page()
+    first.goto(published.url)
+    assert first.evaluate("async () => (await navigator.serviceWorker.ready).active.scriptURL") == (
+        f"{published.url}sw.js"
+    )
+    first.close()
+    context.set_offline(True)
+    with published.host.listening() as second:
+        page = visit(context, published.url)
+        assert page.evaluate("crossOriginIsolated") is True
+    assert {published.name_of(each) for each in second} <= {"sw.js"}
+
+
+@at_both_places(GitHubPages)
+def test_second_visit_to_github_obeys_the_policy(published: Published, context: BrowserContext) -> None:
+    first = context.new_page()
+    first.goto(published.url)
+    assert first.evaluate("async () => (await navigator.serviceWorker.ready).active !== null")
+    first.close()
+    page = context.new_page()
+    for address, is_executed in ((published.url, False), (f"{published.url}none", True)):
+        page.goto(address)
+        assert page.evaluate(INLINE_SCRIPT) is is_executed

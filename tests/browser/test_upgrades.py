@@ -324,6 +324,7 @@ def test_tab_that_is_opened_during_the_switch_is_of_one_version(
     chromium: Chromium, host: Host, sites: Sites
 ) -> None:
     without = Offline(exclude=("slow.js",))
+    host.max_age_s = 0
     host.deploy(sites("v1", offline=without))
     page = visit(chromium, host)
     host.deploy(sites("v2", offline=without))

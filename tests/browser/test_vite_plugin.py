@@ -140,6 +140,20 @@ def test_fault_in_python_is_shown_over_the_page_until_it_is_mended(
     count(page, "tick tock")
 
 
+def test_package_that_cannot_be_packed_is_shown_with_its_line(
+    developed: str, project: Project, chromium: Chromium
+) -> None:
+    page = chromium.open(developed)
+    count(page, "one two")
+    declaration = '# /// script\n# dependencies = [\n#   "../lib",\n# ]\n# ///\n\nimport asyncio\n'
+    with project.changed("import asyncio\n", declaration):
+        expect(page.locator(OVERLAY)).to_be_attached()
+        shown = page.evaluate(OVERLAY_TEXT)
+        assert "../lib is no wheel, and only wheels can be packed for the browser" in shown
+        assert "jobs.py:5:" in shown
+    expect(page.locator(OVERLAY)).to_have_count(0)
+
+
 @pytest.mark.parametrize("name", ["nothing.json", "..%2f..%2f..%2f..%2fjobs.py", "pyodide"])
 def test_development_serves_only_files_of_the_runtime(developed: str, name: str) -> None:
     with pytest.raises(HTTPError, match="404"):

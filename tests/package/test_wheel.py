@@ -28,7 +28,8 @@ def test_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
         "spa_runtime",
     }
     assert {"spa_runtime/pyodide-requirements.txt", "durably_core/py.typed"} <= set(names)
-    assert {"spa_runtime/console/index.html", "spa_runtime/console/config.json"} <= set(names)
+    page = {"index.html", "config.json", "embed.js", "manifest.webmanifest", "icons/icon-512.png"}
+    assert {f"spa_runtime/console/{name}" for name in page} <= set(names)
     assert {"spa_runtime/pyodide/pyodide.asm.wasm", "spa_runtime/pyodide/package.json"} <= set(names)
     assert {"spa_runtime/templates/common/dot-gitignore", "spa_runtime/templates/server/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
@@ -60,3 +61,60 @@ def test_commands_but_serve_need_no_web_framework() -> None:
     program = "import sys, spa_runtime.__main__; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
     assert not {"starlette", "uvicorn"} & set(loaded.split())
+
+
+JOBS = """
+# /// script
+# dependencies = ["humanize", "colorama; sys_platform == 'win32'"]
+# ///
+import humanize
+from durably_core import StepContext, job
+from pydantic import BaseModel
+
+class Number(BaseModel):
+    number: int
+
+@job("tell")
+async def tell(step: StepContext, input: Number) -> None:
+    await step.run("tell", lambda: humanize.intcomma(input.number))
+"""
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh virtual environment with the wheel, as `pip install` makes it."""
+    folder = tmp_path_factory.mktemp("environment")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, str(wheel)], check=True)
+    return folder
+
+
+def test_site_is_built_where_there_is_no_node_and_then_without_a_network(
+    environment: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS)
+    cache = tmp_path / "cache"
+
+    def build(folder: str, **where: str) -> dict[str, bytes]:
+        # Nothing but the environment's own programs can be found.
+        variables = {"PATH": str(environment / "bin"), "HOME": str(tmp_path), "DURABLY_CACHE": str(cache)}
+        done = subprocess.run(
+            [environment / "bin/durably", "build", "jobs.py", "-o", folder],
+            cwd=tmp_path,
+            env={**variables, "PIP_CONFIG_FILE": os.devnull, **where},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        files = sorted(path for path in (tmp_path / folder).rglob("*") if path.is_file())
+        return {path.relative_to(tmp_path / folder).as_posix(): path.read_bytes() for path in files}
+
+    wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(ROOT / "build/test-wheels")}
+    first = build("first", **wheels)
+    manifest = json.loads(first["durably/manifest.json"])
+    names = {each["name"] for each in manifest["licenses"]}
+    assert {"humanize", "micropip", "pydantic", "react", "Pyodide"} <= names
+    assert not {"colorama", "typer", "The page around it"} & names
+    assert build("second", PIP_INDEX_URL="http://127.0.0.1:9/simple") == first

@@ -314,10 +314,10 @@ def test_folder_that_is_no_bundle_is_not_replaced(sources: Sources, tmp_path: Pa
 def test_runtime_alone_is_what_the_site_has_in_its_folder(sources: Sources) -> None:
     runtime = dict(bundle.plan_runtime(sources).files)
     site = bundle.plan(sources)
-    # It has to name the files of the page as well.
-    del runtime["manifest.json"]
+    # They have to name the files of the page as well, and what it is made of.
+    del runtime["manifest.json"], runtime["licenses.txt"]
     assert {f"durably/{name}": content for name, content in runtime.items()}.items() <= site.files.items()
-    assert len(site.files.keys() - hosts.FILES) == len(runtime) + 4
+    assert len(site.files.keys() - hosts.FILES) == len(runtime) + 5
 
 
 def test_page_of_another_builder_is_finished_as_ours_is(sources: Sources, tmp_path: Path) -> None:
@@ -373,3 +373,21 @@ def test_build_that_fails_leaves_nothing_behind(sources: Sources, tmp_path: Path
     with pytest.raises(FileNotFoundError):
         bundle.write(broken, tmp_path / "dist")
     assert not [path for path in tmp_path.iterdir() if "dist" in path.name]
+
+
+def test_licences_are_in_the_folder_and_in_the_manifest(sources: Sources) -> None:
+    plan = bundle.plan(sources)
+    text = plan.files["durably/licenses.txt"]
+    assert isinstance(text, bytes)
+    entries = manifest_of(plan)["licenses"]
+    assert isinstance(entries, list)
+    assert {"name": "dep", "version": "1", "license": "unknown"} in entries
+    assert {"Durably", "Pyodide", "CPython"} <= {entry["name"] for entry in entries}
+    assert all(f"{entry['name']} {entry['version']}".strip() in text.decode() for entry in entries)
+
+
+def test_wheels_that_cannot_lie_side_by_side_are_refused(sources: Sources) -> None:
+    with zipfile.ZipFile(sources.wheels / "twin-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("dep/__init__.py", "other = True")
+    with pytest.raises(ValidationError, match="both bring dep/__init__"):
+        bundle.plan(sources)

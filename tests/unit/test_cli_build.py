@@ -17,6 +17,7 @@ def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "installed/console").mkdir(parents=True)
     (folder / "installed/console/index.html").write_text("<h1>Console</h1>")
     (folder / "installed/console/config.json").write_text("{}")
+    (folder / "installed/console/embed.js").write_text("export {}")
     (folder / "installed/console/manifest.webmanifest").write_text('{"name": "Jobs", "scope": "."}')
     monkeypatch.setattr(assets, "PACKED", folder / "installed")
     return folder / "installed/console"
@@ -47,17 +48,19 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 15 files, " in answer.out
+    assert "dist: 17 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
 
-@pytest.mark.usefixtures("pyodide", "wheels")
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
 def test_page_of_ones_own_takes_the_place_of_the_console(run: Command, folder: Path) -> None:
     (folder / "mine").mkdir()
     (folder / "mine/index.html").write_text("<h1>Mine</h1>")
     run.ok("build", "jobs.py", "--wheels", "wheels", "--page", "mine", "-o", "site")
     assert (folder / "site/index.html").read_text() == "<h1>Mine</h1>"
+    there = {path.name for path in (folder / "site").iterdir()}
+    assert there - {".nojekyll", "_headers", "sw.js", "vercel.json"} == {"index.html", "embed.js", "durably"}
     assert run("build", "jobs.py", "--page", "none").err == (
         "durably: There is no page in none: it needs an index.html.\n"
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spa_runtime.headers import isolation_headers
+from spa_runtime.bundle.hosts import plan_host_files
+from spa_runtime.headers import Isolation, security_policy, site_headers
 from spa_runtime.new import PARTS, SENTENCES, TEMPLATES, Mode
 from tests.unit.conftest import Command
 from tests.unit.shell import ROOT
@@ -54,12 +55,19 @@ def test_versions_in_the_template_are_those_that_are_tested() -> None:
     assert wanted == {name: OURS["devDependencies"][name] for name in wanted}
 
 
-def test_hosts_of_the_template_send_the_isolation_headers() -> None:
-    netlify = tomllib.loads((TEMPLATES / "spa/netlify.toml").read_text("utf-8"))
-    assert [rule["values"] for rule in netlify["headers"] if rule["for"] == "/*"] == [isolation_headers()]
+def test_vercel_is_told_what_the_built_folder_tells_others() -> None:
+    sent = site_headers(Isolation.require_corp, security_policy())
+    names = ["index.html", "assets/index-CkB60dou.js"]
+    built = json.loads(plan_host_files(names, "durably/immutable", sent)["vercel.json"])
     vercel = json.loads((TEMPLATES / "spa/vercel.json").read_text("utf-8"))
-    [everything] = [rule["headers"] for rule in vercel["headers"] if rule["source"] == "/(.*)"]
-    assert {header["key"]: header["value"] for header in everything} == isolation_headers()
+    assert {"headers": vercel["headers"]} == built
+    netlify = tomllib.loads((TEMPLATES / "spa/netlify.toml").read_text("utf-8"))
+    assert netlify == {"build": {"command": vercel["buildCommand"], "publish": vercel["outputDirectory"]}}
+
+
+def test_project_has_a_workflow_for_github(run: Command, folder: Path) -> None:
+    run.ok("new", "my-jobs", "--mode", "spa")
+    assert "deploy-pages" in files(folder / "my-jobs")[".github/workflows/pages.yml"]
 
 
 def test_folder_with_something_in_it_is_left_alone(run: Command, folder: Path) -> None:

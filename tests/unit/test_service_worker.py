@@ -27,11 +27,14 @@ FILES: dict[str, Content] = {
 
 
 def site_of(
-    files: dict[str, Content], offline: Offline | None = None, isolation: Isolation = Isolation.none
+    files: dict[str, Content],
+    offline: Offline | None = None,
+    isolation: Isolation = Isolation.none,
+    policy: str = "",
 ) -> dict[str, Any]:
     """What the script has in the place of the placeholder."""
     before, _, after = assets.service_worker().read_text("utf-8").partition("__DURABLY_SITE__")
-    script = service_worker(files, offline or Offline(), isolation).decode()
+    script = service_worker(files, offline or Offline(), isolation, policy).decode()
     assert script.startswith(before)
     assert script.endswith(after)
     site: dict[str, Any] = json.loads(script[len(before) : len(script) - len(after)])
@@ -60,10 +63,19 @@ def test_version_is_of_files_and_options() -> None:
         site_of(FILES)["version"],
         site_of({**FILES, "index.html": b"other"})["version"],
         site_of(FILES, isolation=Isolation.require_corp)["version"],
+        site_of(FILES, policy="default-src 'self'")["version"],
         site_of(FILES, Offline(navigation_fallback="index.html"))["version"],
     }
-    assert len(versions) == 4
+    assert len(versions) == 5
     assert site_of(dict(reversed(FILES.items()))) == site_of(FILES)
+
+
+def test_page_is_downloaded_again_when_its_headers_change() -> None:
+    def revisions(isolation: Isolation) -> dict[str, str]:
+        return {file["url"]: file["revision"] for file in site_of(FILES, isolation=isolation)["files"]}
+
+    before, after = revisions(Isolation.none), revisions(Isolation.credentialless)
+    assert {url for url in before if before[url] != after[url]} == {"index.html"}
 
 
 def test_script_of_a_newer_release_alone_makes_no_new_version(
@@ -88,7 +100,7 @@ def test_fallback_that_is_not_there_is_refused() -> None:
 
 
 def test_site_without_one_has_the_kill_switch() -> None:
-    script = service_worker(FILES, Offline(enabled=False), Isolation.require_corp)
+    script = service_worker(FILES, Offline(enabled=False), Isolation.require_corp, "")
     assert script == assets.kill_switch().read_bytes()
     assert b"unregister" in script
 

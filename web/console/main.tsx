@@ -8,6 +8,7 @@ import { loadConfig, type Config } from './page/config'
 import { DevPanel } from './page/dev/dev-panel'
 import { Page } from './page/page'
 import './page/page.css'
+import { trustOwnScripts } from './page/trusted-types'
 import { sentenceOf } from './sentence-of'
 
 declare global {
@@ -17,6 +18,7 @@ declare global {
   }
 }
 
+trustOwnScripts()
 const element = document.getElementById('root')
 if (element === null) throw new Error('The page has no element with the id "root".')
 const root = createRoot(element)

@@ -26,6 +26,8 @@ export default defineConfig({
     cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
     // Every file is one that a content security policy of `'self'` allows.
     assetsInlineLimit: 0,
+    // Of the packages in it, for the list that a built site has.
+    license: { fileName: '.vite/license.json' },
     modulePreload: {
       polyfill: false,
       // Nothing is added to the pages of others.

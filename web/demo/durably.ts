@@ -1,4 +1,5 @@
 import { createDurably, type Durably } from '../src'
+import { createOffline } from '../src/offline'
 import { askedStorage } from './lib/asked-storage'
 
 declare global {
@@ -10,3 +11,5 @@ declare global {
 
 export const durably = createDurably({ spa: { storage: askedStorage() } })
 window.durably = durably
+
+export const offline = createOffline({ durably })

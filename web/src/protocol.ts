@@ -346,6 +346,8 @@ export interface Manifest {
   jobsModule: string
   /** Options of `create_durably`. */
   options: Record<string, unknown>
+  /** Of all that is packed. The texts are in `licenses.txt`. */
+  licenses: { name: string; version: string; license: string; page?: true }[]
   /** Every file that belongs together, by its path. */
   files: Record<string, { bytes: number; integrity: string }>
 }

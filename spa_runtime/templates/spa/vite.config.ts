@@ -3,5 +3,7 @@ import { durably } from 'durably/vite'
 import { defineConfig } from 'vite'
 
 export default defineConfig({
-  plugins: [react(), durably({ jobs: 'jobs.py', types: 'src/jobs.gen.ts' })],
+  // Relative addresses: the page works under any path, such as that of a project on GitHub Pages.
+  base: './',
+  plugins: [react(), durably({ jobs: 'jobs.py', types: 'src/jobs.gen.ts', csp: 'strict' })],
 })

@@ -1,4 +1,5 @@
 import type { Durably } from 'durably'
+import { sentenceOf } from '../sentence-of'
 import { createDurably } from './engines'
 import type { View } from './view'
 
@@ -29,9 +30,7 @@ export class DurablyConsole extends HTMLElement {
   disconnectedCallback(): void {
     // One that is moved is connected again by then: it keeps what was typed.
     queueMicrotask(() => {
-      if (this.isConnected) return
-      this.#view?.close()
-      this.#view = null
+      if (!this.isConnected) this.#close()
     })
   }
 
@@ -43,9 +42,14 @@ export class DurablyConsole extends HTMLElement {
       this.#view ??= new View(this.#shadow)
       this.#view.show(this.durably, this.getAttribute('job') ?? undefined)
     } catch (error) {
-      this.#view = null
-      this.#shadow.textContent = `The console can’t be shown. ${String(error)}`
+      this.#close()
+      this.#shadow.textContent = `The console can’t be shown. ${sentenceOf(error)}`
     }
+  }
+
+  #close(): void {
+    this.#view?.close()
+    this.#view = null
   }
 }
 

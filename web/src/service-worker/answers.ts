@@ -1,6 +1,6 @@
 import { createPartialResponse } from 'workbox-range-requests/createPartialResponse.js'
 import { findFile, findPage, isFolder, isInScope } from './files'
-import { isolated } from './isolation'
+import { withHeaders } from './headers'
 import { reload } from './pages'
 import { read } from './precache'
 import { SCOPE } from './scope'
@@ -36,7 +36,7 @@ function pageAt(url: URL, event: FetchEvent): Promise<Response> | null {
 /** A page that is lost in the cache and no longer on the server: better another version's than none. */
 async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
   const response = await read(file, event).catch(() => null)
-  if (response !== null) return isolated(response, event.request)
+  if (response !== null) return withHeaders(response, event.request)
   visitors.leaveToNetwork(event.resultingClientId)
   return await fetch(event.request, NOT_KEPT)
 }
@@ -53,7 +53,7 @@ async function answerClient(event: FetchEvent, file: SiteFile | undefined): Prom
   if (visitors.isForeign(clientId) || isForeign(client)) return await fetch(request, NOT_KEPT)
   const response = await read(file, event)
   if (request.headers.has('Range')) return await createPartialResponse(request, response)
-  return isolated(response, request)
+  return withHeaders(response, request)
 }
 
 /** Pages below this folder that the host has answered, and their workers, are of the version that it has now. */

@@ -56,16 +56,22 @@ export async function deleteOthers(event: ExtendableEvent): Promise<void> {
  * there is asked of the server again, which may have another version by now: then this rejects.
  */
 export async function read(file: SiteFile, event: ExtendableEvent): Promise<Response> {
-  return await ask(file, event, 'reload')
+  return await ask(file, event, 'no-store')
 }
 
-/** What the browser has already, for the page, is not downloaded twice, but may be of another version. */
+/** Pages are what they are with their headers, which the browser may have kept from before. */
+const isPage = ({ url }: SiteFile): boolean => url.endsWith('.html')
+
+/**
+ * What the browser has already, for the page, is not downloaded twice, but may be of another version: then the host is asked, and
+ * the browser keeps what it had, which a page of the version before may still be served with.
+ */
 async function downloadFile(file: SiteFile, event: ExtendableEvent): Promise<void> {
   try {
-    await ask(file, event, 'default')
+    await ask(file, event, isPage(file) ? 'no-store' : 'force-cache')
   } catch {
     try {
-      await ask(file, event, 'reload')
+      await ask(file, event, 'no-store')
     } catch (error) {
       throw new DownloadError(await explain(file, error))
     }

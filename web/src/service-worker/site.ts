@@ -7,6 +7,8 @@ export interface Site {
   files: readonly SiteFile[]
   /** What is added to pages and worker scripts where the host adds nothing. */
   isolation: Isolation
+  /** The Content-Security-Policy, likewise. Empty: none. */
+  policy: string
   /** What answers a navigation to an address that is no file. Null: the network. */
   navigationFallback: NavigationFallback | null
 }

@@ -7,6 +7,8 @@ import { asError, JobsError } from './errors'
 
 /** Editors save in several steps: one update for all of them. */
 const DEBOUNCE_MS = 100
+/** Files of the jobs, and those that declare which packages they need. */
+const DECISIVE = /\.py$|[\\/](requirements[^\\/]*\.txt|pyproject\.toml)$/
 
 const MANIFEST = 'manifest.json'
 const MIME_TYPES: Record<string, string> = {
@@ -54,7 +56,7 @@ export class DevRuntime {
     const { watcher, config } = this.#server
     if (relative(config.root, this.#project.folder).startsWith('..')) watcher.add(this.#project.folder)
     watcher.on('all', (_event, path) => {
-      if (!path.endsWith('.py')) return
+      if (!DECISIVE.test(path)) return
       clearTimeout(this.#timer)
       this.#timer = setTimeout(() => this.#takeTurn(), DEBOUNCE_MS)
     })

@@ -18,6 +18,10 @@ export interface DurablyPluginOptions extends HostOptions {
   python?: string
   /** A TypeScript file to keep up to date with the types of the jobs, such as `src/jobs.gen.ts`. */
   types?: string
+  /** A list of the packages that the jobs need, relative to Vite's root. Default: what the job file or its project declares. */
+  requirements?: string
+  /** Folders with wheels that no package index has, relative to Vite's root. */
+  findLinks?: string[]
   /** Options of the engine in the page. */
   options?: EngineOptions
   /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
@@ -75,6 +79,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
         python: options.python ?? findPython(dirname(jobs)),
         jobs,
         types: options.types === undefined ? null : resolve(config.root, options.types),
+        packages: packageOptions(options, config.root),
         engine: options.options ?? {},
         output: join(config.cacheDir, 'durably', config.command),
         onProgress: (line) => config.logger.info(line),
@@ -105,6 +110,11 @@ export function durably(options: DurablyPluginOptions): Plugin {
       },
     },
   }
+}
+
+function packageOptions({ requirements, findLinks = [] }: DurablyPluginOptions, root: string): string[] {
+  const list = requirements === undefined ? [] : ['--requirements', resolve(root, requirements)]
+  return [...list, ...findLinks.flatMap((folder) => ['--find-links', resolve(root, folder)])]
 }
 
 /** Where the page is, as far as that is known: a relative base is the document's own folder, but for a server. */

@@ -20,6 +20,8 @@ export interface JobProjectOptions {
   python: string
   /** The Python file that defines the jobs. */
   jobs: string
+  /** Options of the command that say something about packages. */
+  packages: string[]
   /** Options of the engine, for the manifest. */
   engine: object
   /** The TypeScript file for the types of the jobs, if there is to be one. */
@@ -93,8 +95,9 @@ export class JobProject {
   }
 
   async #describe(): Promise<Description> {
-    const { python, jobs } = this.#options
-    const { stdout, stderr } = await runDurably(python, ['describe', jobs])
+    const { python, jobs, packages, onProgress } = this.#options
+    const words = ['describe', jobs, '--resolve', ...packages]
+    const { stdout, stderr } = await runDurably(python, words, onProgress)
     const described = stdout === '' ? null : (JSON.parse(stdout) as Described)
     if (described === null) throw new PythonError(stderr.trim().replace(/^durably: /m, ''))
     if ('error' in described) throw await explained(described.error)
@@ -102,8 +105,8 @@ export class JobProject {
   }
 
   async #pack(): Promise<void> {
-    const { jobs, engine, output } = this.#options
-    await this.#run(['runtime', jobs, '--output', output, '--options', JSON.stringify(engine)])
+    const { jobs, packages, engine, output } = this.#options
+    await this.#run(['runtime', jobs, '--output', output, '--options', JSON.stringify(engine), ...packages])
   }
 
   async #run(words: string[]): Promise<void> {

@@ -21,9 +21,10 @@ export async function fetchListed(
   manifest: Manifest,
   runtimeUrl: string,
 ): Promise<ArrayBuffer> {
-  const response = await fetched(new URL(path, runtimeUrl), {
-    integrity: manifest.files[path]?.integrity ?? '',
-  })
+  const url = new URL(path, runtimeUrl)
+  const integrity = manifest.files[path]?.integrity ?? ''
+  // A host may have answered with something else before the file was there, and had the browser keep that for ever.
+  const response = await fetched(url, { integrity }).catch(() => fetched(url, { integrity, cache: 'reload' }))
   return await response.arrayBuffer()
 }
 

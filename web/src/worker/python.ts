@@ -15,6 +15,7 @@ export async function loadPython(
   const archives = Promise.all(manifest.archives.map((path) => fetchListed(path, manifest, runtimeUrl)))
   // Awaited only once Python is up; a failure until then is not unhandled.
   archives.catch(() => undefined)
+  refuseScripts()
   const python = await startPython(new URL(manifest.pyodide.url, runtimeUrl), {
     env: { HOME: '/home/pyodide', PYTHONPATH: APP_FOLDER, PYDANTIC_DISABLE_PLUGINS: '__all__' },
     // The worker ends, the page starts another.
@@ -30,4 +31,14 @@ export async function loadPython(
   importlib.invalidate_caches()
   progress(1)
   return python
+}
+
+/**
+ * A worker that is a module has this function, which always throws. Pyodide calls it with a script of text to learn
+ * where it is, and browsers with Trusted Types would report that.
+ */
+function refuseScripts(): void {
+  self.importScripts = () => {
+    throw new TypeError('A worker that is a module imports no classic scripts.')
+  }
 }

@@ -1,0 +1,55 @@
+"""Jobs that need packages: some that are packed, and some that they install when they run."""
+
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["humanize", "msgpack"]
+# ///
+
+import importlib
+from importlib.metadata import version
+
+import humanize  # type: ignore[import-not-found]
+from pydantic import BaseModel
+
+from durably_core import StepContext, job
+
+
+class Number(BaseModel):
+    number: int = 1_234_567
+
+
+class Told(BaseModel):
+    words: str
+    unpacked: list[int]
+    versions: dict[str, str]
+
+
+@job("tell")
+async def tell(step: StepContext, input: Number) -> Told:
+    # Compiled for the browser: whoever checks this file need not have it.
+    msgpack = importlib.import_module("msgpack")
+    packed: bytes = msgpack.packb([input.number, 2])
+    is_compiled = type(msgpack.Packer()).__module__ == "msgpack._cmsgpack"
+    assert is_compiled
+    return Told(
+        words=await step.run("words", lambda: humanize.intcomma(input.number)),
+        unpacked=msgpack.unpackb(packed),
+        versions={name: version(name) for name in ("humanize", "msgpack", "pydantic", "micropip")},
+    )
+
+
+class Installation(BaseModel):
+    package: str
+    index: str | None = None
+
+
+class Greeting(BaseModel):
+    greeting: str
+
+
+@job("greet")
+async def greet(step: StepContext, input: Installation) -> Greeting:
+    micropip = importlib.import_module("micropip")
+    await micropip.install(input.package, index_urls=input.index)
+    module = importlib.import_module("greeting")
+    return Greeting(greeting=await step.run("greet", module.greet))
