@@ -145,7 +145,7 @@ def test_version_that_is_not_whole_is_told_and_not_taken(folder: Path, chromium:
     with host_site(folder) as site:
         page = visit(chromium, site.url + "app/")
         write_site(folder, "Better bakery")
-        (folder / "embed.js").write_text("half of")
+        (folder / "config.json").write_text("half of")
         page.reload()
         expect(page.get_by_text("A new version could not be downloaded")).to_be_visible()
         expect(page.get_by_role("heading", level=1)).to_have_text("Bakery")

@@ -44,6 +44,7 @@ async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
 async function answerClient(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
   const { request, clientId } = event
   const client = await self.clients.get(clientId)
+  if (isAround(client)) return await answerAround(event, file)
   if (client instanceof WindowClient && visitors.isOutdated(clientId)) {
     // It gets nothing of this version.
     reload(client)
@@ -54,6 +55,23 @@ async function answerClient(event: FetchEvent, file: SiteFile | undefined): Prom
   const response = await read(file, event)
   if (request.headers.has('Range')) return await createPartialResponse(request, response)
   return withHeaders(response, request)
+}
+
+/** A page of the host around this folder, which has embedded something of it: a version of its own is kept for none. */
+function isAround(client: Client | undefined): boolean {
+  return client instanceof WindowClient && !isInScope(new URL(client.url))
+}
+
+/** As the host has it now, and what is kept only where there is no network. */
+async function answerAround(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
+  // A worker is what its page is.
+  if (event.resultingClientId !== '') visitors.leaveToNetwork(event.resultingClientId)
+  try {
+    return await fetch(event.request, NOT_KEPT)
+  } catch (error) {
+    if (file === undefined) throw error
+    return await read(file, event)
+  }
 }
 
 /** Pages below this folder that the host has answered, and their workers, are of the version that it has now. */
