@@ -48,7 +48,7 @@ coverage: .setup-python .setup-web build/pips/.downloaded build/service-worker/s
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
-test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
+test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/offline/v1/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
 test-package: package .setup-web build/test-wheels/.downloaded ## The npm package and the wheel, as an application has them
@@ -184,6 +184,11 @@ $(WEB_EXAMPLES:%=examples/%/node_modules/.installed): examples/%/node_modules/.i
 # The page that runs the conformance suite in the browser. No bundle has it.
 build/conformance/index.html: $(shell find web/conformance web/src/worker web/src/opfs -type f) web/package-lock.json | web/node_modules/.installed
 	cd web && npm run --silent build:conformance
+	@touch $@
+
+# A page in several versions, for tests of upgrades.
+build/offline/v1/index.html: $(shell find web/offline web/src -type f) web/package-lock.json | web/node_modules/.installed
+	cd web && npm run --silent build:offline
 	@touch $@
 
 # The examples of the hooks, with React 19 and with React 18.

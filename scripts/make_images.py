@@ -35,7 +35,7 @@ def main() -> None:
             ):
                 keep(draw(page, size, style), PUBLIC / "icons" / f"{name}.png")
         site = Path(folder, "site")
-        command = (DURABLY, "build", JOBS, "-o", site, "--title", "Bakery")
+        command = (DURABLY, "build", JOBS, "-o", site, "--title", "Bakery", "--no-service-worker")
         subprocess.run(command, check=True)
         with served(site) as served_site, browsing(playwright, Path(folder, "profile")) as page:
             page.goto(served_site.url)

@@ -50,7 +50,7 @@ def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation, 
     if offline.navigation_fallback not in (None, *kept):
         raise NotFoundError(f"The fallback {offline.navigation_fallback} is not among the files of the site.")
     return {
-        "files": [_entry(name, read(files[name])) for name in kept],
+        "files": [_entry(name, read(files[name]), f"{isolation} {policy}") for name in kept],
         "isolation": isolation.value,
         "policy": policy,
         "navigationFallback": _fallback(offline),
@@ -61,10 +61,12 @@ def _is_kept(name: str, offline: Offline) -> bool:
     return not any(fnmatchcase(name, pattern) for pattern in (*LEFT_OUT, *offline.exclude))
 
 
-def _entry(name: str, content: bytes) -> dict[str, Any]:
+def _entry(name: str, content: bytes, sent: str) -> dict[str, Any]:
+    # A page is kept with what came with it: it is downloaded again when that is another.
+    contents = [content, sent.encode()] if name.endswith(".html") else [content]
     return {
         "url": quote(name),
-        "revision": short_hash(content),
+        "revision": short_hash(*contents),
         "integrity": integrity(content),
         "bytes": len(content),
     }

@@ -22,6 +22,7 @@ from spa_runtime.packages.requirements import (
 
 METADATA = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 """A block of inline metadata, as PEP 723 has it."""
+BEGINNING = re.compile(r"(?m)^# /// script$")
 LIST = "requirements.txt"
 PROJECT = "pyproject.toml"
 OURSELVES = "durably"
@@ -84,6 +85,7 @@ def _in_job_file(file: Path) -> Declared | None:
     text = _text_of(file)
     blocks = [found for found in METADATA.finditer(text) if found["type"] == "script"]
     if not blocks:
+        _expect_no_beginning(file, text)
         return None
     first = text.count("\n", 0, blocks[0].start("content")) + 1
     if len(blocks) > 1:
@@ -92,6 +94,17 @@ def _in_job_file(file: Path) -> Declared | None:
     lines = [line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines()]
     table = _Toml(file, "\n".join(lines), first)
     return table.declared(table.content, f"{shown(file)} (inline metadata)")
+
+
+def _expect_no_beginning(file: Path, text: str) -> None:
+    """A block without an end is no block: what it declares would be left out without a word."""
+    found = BEGINNING.search(text)
+    if found is not None:
+        raise PackagesError(
+            "The inline metadata that begins here has no end: each line of it begins with `#`, and the last "
+            "is `# ///`.",
+            Place(file=file, line=text.count("\n", 0, found.start()) + 1),
+        )
 
 
 def _in_project(file: Path) -> Declared | None:

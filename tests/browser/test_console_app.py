@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from spa_runtime import bundle
 from tests.browser.browser import Chromium
+from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import ROOT, sources
 from tests.browser.host_site import HostSite, host_site
 
@@ -68,6 +69,105 @@ def test_same_title_makes_the_same_bytes(tmp_path: Path, built: Path) -> None:
     write_site(tmp_path / "again", "Bakery & Sons")
     for path in built.rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "again" / path.relative_to(built)).read_bytes()
+
+
+# ---------------------------------------------------------------- without a network, and new versions
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The first version of a site, which changes."""
+    write_site(tmp_path / "dist", "Bakery")
+    return tmp_path / "dist"
+
+
+def visit(chromium: Chromium, address: str) -> Page:
+    """The page, once it works offline. What looks at it counts as a person: it does not reload by itself."""
+    page = chromium.open(address)
+    expect(page.get_by_text("Works offline", exact=True)).to_be_visible()
+    expect(page.get_by_role("radio")).to_have_count(3)
+    return page
+
+
+def look_for_a_new_version(page: Page) -> None:
+    """As browsers do when a page is visited."""
+    page.evaluate("async () => void (await (await navigator.serviceWorker.getRegistration()).update())")
+
+
+def trigger(page: Page, job: str) -> Locator:
+    """The pane of the run."""
+    page.get_by_role("radio", name=job).check()
+    page.get_by_label(f"Input of {job}, as JSON").fill(
+        '{ "loaves": 2, "flour": "rye" }' if job == "bake" else "{}"
+    )
+    page.get_by_role("button", name="Trigger", exact=True).click()
+    return page.get_by_role("region", name=job, exact=True)
+
+
+def test_page_says_that_it_works_offline_and_does(folder: Path, chromium: Chromium) -> None:
+    with host_site(folder) as site:
+        page = visit(chromium, site.url + "app/")
+    # Nobody answers any more.
+    chromium.context.set_offline(offline=True)
+    page.reload()
+    expect(page.get_by_text("You are offline, and it works.")).to_be_visible()
+    expect(page).to_have_title("Bakery")
+    assert page.evaluate("document.images[0].naturalWidth") > 0
+    expect(trigger(page, "bake").get_by_label("Output")).to_contain_text('"baked": 2')
+
+
+def test_update_waits_for_the_person_and_runs_go_on(folder: Path, chromium: Chromium) -> None:
+    with host_site(folder) as site:
+        page = visit(chromium, site.url + "app/")
+        other = chromium.open(site.url + "app/")
+        expect(other.get_by_text("This page is open in another tab")).to_be_visible()
+        trigger(page, "rest")
+        expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+        write_site(folder, "Better bakery")
+        look_for_a_new_version(page)
+        update = page.get_by_role("button", name="Update")
+        expect(update).to_be_visible()
+        expect(other.get_by_role("button", name="Update")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Bakery")
+        expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+        # With the keyboard alone.
+        update.focus()
+        page.keyboard.press("Enter")
+        for each in (page, other):
+            expect(each.get_by_role("heading", level=1)).to_have_text("Better bakery")
+            expect(each.get_by_role("button", name="Update")).to_have_count(0)
+        # Either of them has the engine now.
+        other.close()
+        expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+
+
+def test_version_that_is_not_whole_is_told_and_not_taken(folder: Path, chromium: Chromium) -> None:
+    with host_site(folder) as site:
+        page = visit(chromium, site.url + "app/")
+        write_site(folder, "Better bakery")
+        (folder / "config.json").write_text("half of")
+        page.reload()
+        expect(page.get_by_text("A new version could not be downloaded")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Bakery")
+        write_site(folder, "Better bakery")
+        page.reload()
+        expect(page.get_by_role("button", name="Update")).to_be_visible()
+
+
+def test_browsers_offer_to_install_is_a_button(folder: Path, chromium: Chromium) -> None:
+    with host_site(folder) as site:
+        page = visit(chromium, site.url + "app/")
+        expect(page.get_by_role("button", name="Install")).to_be_visible()
+
+
+def test_console_of_a_server_says_nothing_of_it(tmp_path: Path, chromium: Chromium) -> None:
+    (tmp_path / "jobs.py").write_text(JOBS.read_text())
+    with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
+        page = chromium.open(server.wait_for(r"(http://\S+:\d+)"))
+        expect(page).to_have_title("Jobs")
+        expect(page.get_by_role("radio")).to_have_count(3)
+        expect(page.locator(".offline")).to_be_empty()
+        assert page.evaluate("navigator.serviceWorker.controller") is None
 
 
 def app_manifest(page: Page) -> dict[str, Any]:

@@ -34,9 +34,12 @@ def script(embed: str = "/app/embed.js") -> str:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The console over three jobs."""
-    folder = tmp_path_factory.mktemp("embedding") / "dist"
+    return write_site(tmp_path_factory.mktemp("embedding") / "dist", JOBS)
+
+
+def write_site(folder: Path, jobs: Path) -> Path:
     page = ROOT / "build" / "console"
-    bundle.write(bundle.plan(sources(JOBS, dict(bundle.SPA_OPTIONS), page=page)), folder)
+    bundle.write(bundle.plan(sources(jobs, dict(bundle.SPA_OPTIONS), page=page, title="Bakery")), folder)
     return folder
 
 
@@ -289,6 +292,25 @@ def test_service_worker_of_the_page_stays_in_charge(host: HostSite, chromium: Ch
         "async () => (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope)"
     )
     assert scopes == [host.url]
+
+
+def test_page_around_has_the_version_that_the_host_has(tmp_path: Path, chromium: Chromium) -> None:
+    jobs = tmp_path / "bakery" / "jobs.py"
+    jobs.parent.mkdir()
+    jobs.write_text(JOBS.read_text())
+    with host_site(write_site(tmp_path / "dist", jobs)) as site:
+        inside = chromium.open(site.url + "app/")
+        expect(inside.get_by_text("Works offline", exact=True)).to_be_visible()
+        expect(inside.get_by_role("radio")).to_have_count(3)
+        jobs.write_text(JOBS.read_text().replace("baked=order.loaves", "baked=order.loaves * 10"))
+        write_site(tmp_path / "dist", jobs)
+        # The service worker of the folder keeps the old version until the person wants the new one.
+        inside.reload()
+        expect(inside.get_by_role("button", name="Update")).to_be_visible()
+        expect(bake(inside.locator("body"))).to_contain_text('"baked": 2')
+        inside.close()
+        page = chromium.open(site.page(ELEMENT))
+        expect(bake(page.locator("durably-console"))).to_contain_text('"baked": 20')
 
 
 def test_site_of_another_origin_that_shares_is_embedded(

@@ -155,7 +155,11 @@ def test_types_work_with_the_registered_jobs(consumer: Consumer, resolution: str
 
 
 def test_options_of_the_plugin_are_documented(consumer: Consumer) -> None:
-    declared = consumer.read("vite.d.ts").split("interface DurablyPluginOptions {")[1].split("\n}")[0]
+    declared = "".join(
+        re.findall(
+            r"interface (?:DurablyPlugin|Host)Options[^{]*{(.*?)\n}", consumer.read("vite.d.ts"), re.DOTALL
+        )
+    )
     documented = (ROOT / "docs" / "vite.md").read_text("utf-8")
     options = re.findall(r"^  (\w+)\??:", declared, re.MULTILINE)
     assert len(options) >= 6

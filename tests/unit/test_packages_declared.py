@@ -44,6 +44,16 @@ def read(folder: Path, text: str) -> list[str]:
     return [line.text for line in read_requirements(folder / "list.txt").requirements]
 
 
+@pytest.mark.parametrize(
+    "text", ['# dependencies = ["humanize"]\n', '# dependencies = [\n"humanize"]\n# ///\n']
+)
+def test_inline_metadata_without_an_end_is_told_with_its_line(folder: Path, text: str) -> None:
+    (folder / "jobs/jobs.py").write_text(f'"""Jobs."""\n# /// script\n{text}import json\n')
+    with pytest.raises(PackagesError, match="has no end") as caught:
+        declared()
+    assert caught.value.place == Place(file=folder / "jobs/jobs.py", line=2)
+
+
 def test_first_place_that_there_is_counts(folder: Path) -> None:
     assert declared() == ("nothing", [])
     (folder / "pyproject.toml").write_text(PROJECT)

@@ -70,6 +70,14 @@ def test_version_is_of_files_and_options() -> None:
     assert site_of(dict(reversed(FILES.items()))) == site_of(FILES)
 
 
+def test_page_is_downloaded_again_when_its_headers_change() -> None:
+    def revisions(isolation: Isolation) -> dict[str, str]:
+        return {file["url"]: file["revision"] for file in site_of(FILES, isolation=isolation)["files"]}
+
+    before, after = revisions(Isolation.none), revisions(Isolation.credentialless)
+    assert {url for url in before if before[url] != after[url]} == {"index.html"}
+
+
 def test_script_of_a_newer_release_alone_makes_no_new_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

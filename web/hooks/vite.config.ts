@@ -14,6 +14,7 @@ export default defineConfig(({ mode }) => ({
     alias: [
       { find: /^durably$/, replacement: source('index.ts') },
       { find: /^durably\/react$/, replacement: source('react/index.ts') },
+      { find: /^durably\/offline$/, replacement: source('offline/index.ts') },
       ...(mode === 'react18' ? [{ find: /^(react|react-dom)(\/.*)?$/, replacement: '$1-18$2' }] : []),
     ],
   },

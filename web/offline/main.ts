@@ -33,7 +33,12 @@ window.parts = async () => {
 tell('version', __VERSION__)
 durably.onStatus(({ state }) => tell('engine', state))
 // Tests also want a page where nobody listens.
-if (!location.search.includes('silent')) offline.onStatus((status) => tell('offline', JSON.stringify(status)))
+if (!location.search.includes('silent')) {
+  offline.onStatus((status) => {
+    tell('offline', JSON.stringify(status))
+    console.log(`offline: ${JSON.stringify(status)}`)
+  })
+}
 
 function tell(id: string, text: string): void {
   const element = document.getElementById(`told-${id}`)

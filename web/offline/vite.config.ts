@@ -11,6 +11,7 @@ const unhashed = (version: string): Plugin => ({
       'data.json': JSON.stringify({ version }),
       'plain.js': `document.documentElement.dataset.plain = ${JSON.stringify(version)}\n`,
       'about.html': `<!doctype html><title>About ${version}</title>\n`,
+      'slow.js': '',
       'films/index.html': `<!doctype html><title>Films ${version}</title>\n`,
       'films/film.txt': '0123456789',
     }

@@ -20,7 +20,7 @@ export function Page({ title, offline }: PageProps): ReactNode {
   return (
     <>
       <header className="header">
-        <img src="icons/icon.svg" alt="" />
+        <img src="icons/icon.svg" alt="" width="28" height="28" />
         <h1>{title}</h1>
         <OfflineWords status={status} />
         {status.canInstall && (

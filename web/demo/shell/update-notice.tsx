@@ -24,7 +24,7 @@ export function UpdateNotice({ update }: Pick<OfflineStatus, 'update'>): ReactNo
             </button>
           }
         >
-          <p>What runs goes on in it, from its last finished step.</p>
+          <p>Updating reloads this page in all tabs. What runs goes on from its last finished step.</p>
         </Notice>
       )
   }

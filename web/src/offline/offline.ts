@@ -68,6 +68,8 @@ class ServiceWorkerOffline implements Offline {
   #origin: 'loaded' | 'claimed' | null = null
   #checkedAt = -Infinity
   #stopping: Promise<void> | null = null
+  /** By how it was loaded, this page is of another version than the service worker. */
+  #isOutdated = false
   #onListener: (() => void) | null = null
 
   constructor(options: OfflineOptions) {
@@ -132,7 +134,7 @@ class ServiceWorkerOffline implements Offline {
     serviceWorker.addEventListener('message', (event: MessageEvent<ToPage>) => this.#receive(event), {
       signal,
     })
-    serviceWorker.addEventListener('controllerchange', () => void this.#onController(), { signal })
+    serviceWorker.addEventListener('controllerchange', () => void this.#onController(true), { signal })
     serviceWorker.startMessages()
     addEventListener('pageshow', (event) => event.persisted && this.#wake(), { signal })
     document.addEventListener('visibilitychange', () => document.hidden || this.#wake(), { signal })
@@ -191,12 +193,17 @@ class ServiceWorkerOffline implements Offline {
     }
     if (current?.version === null) this.#set({ state: 'unsupported' })
     else this.#set({ state: 'ready' })
-    if (waiting === null || newer === null) return
-    if (newer.version === current?.version) post(waiting, { type: 'take-over' })
-    else if (this.#status.update === 'none') this.#set({ update: 'available', error: null })
+    this.#tellUpdate(waiting !== null && newer !== null && newer.version !== current?.version)
+    if (waiting !== null && newer?.version === current?.version) post(waiting, { type: 'take-over' })
   }
 
-  async #onController(): Promise<void> {
+  #tellUpdate(isWaiting: boolean): void {
+    if (this.#stopping !== null) this.#set({ update: 'applying' })
+    else if (isWaiting) this.#set({ update: 'available', error: null })
+    else this.#set({ update: this.#isOutdated ? 'available' : 'none' })
+  }
+
+  async #onController(isNew: boolean): Promise<void> {
     const controller = this.#controller
     if (controller === null) return
     if (this.#origin === null) {
@@ -206,17 +213,21 @@ class ServiceWorkerOffline implements Offline {
     }
     const hello = await this.#hello(controller)
     // One that only removes others reloads its pages itself.
-    if (hello === null || (hello.version !== null && hello.version !== this.#status.version))
-      await this.#reload()
+    if (hello?.version === null) return
+    const isAnother =
+      hello !== null && this.#status.version !== null && hello.version !== this.#status.version
+    const isUnknown = hello === null || this.#status.version === null
+    if (isAnother || (isNew && isUnknown)) await this.#reload()
   }
 
   /** This page was loaded from the service worker, or has come under it. */
   async #join(controller: ServiceWorker): Promise<void> {
     const hello = await this.#hello(controller)
     if (typeof hello?.version !== 'string') return
+    this.#isOutdated = hello.isOutdated
     this.#set({ version: hello.version })
+    await this.#read()
     if (hello.isOutdated && (this.#origin === 'loaded' || isUntouched())) await this.#reload()
-    else if (hello.isOutdated) this.#set({ update: 'available' })
     else if (this.#origin === 'claimed' && isWorthReloading(hello.isolation)) await this.#reload()
   }
 
@@ -234,7 +245,7 @@ class ServiceWorkerOffline implements Offline {
 
   /** The page is looked at again, or was frozen, perhaps while another version came. */
   #wake(): void {
-    void this.#onController()
+    void this.#onController(false)
     if (performance.now() - this.#checkedAt < LEAST_INTERVAL_MS) return
     this.check().catch(() => undefined)
   }
@@ -245,8 +256,8 @@ class ServiceWorkerOffline implements Offline {
   }
 
   #stop(): Promise<void> {
-    this.#set({ update: 'applying' })
     this.#stopping ??= this.#options.durably?.stop() ?? Promise.resolve()
+    this.#tellUpdate(true)
     return this.#stopping
   }
 
@@ -260,14 +271,22 @@ class ServiceWorkerOffline implements Offline {
         return
       case 'stop':
         void this.#stop().then(() => port?.postMessage('stopped'))
-        setTimeout(() => location.reload(), STOPPED_FOR_MS)
+        this.#reloadWithin(source)
         return
       case 'progress':
-        this.#set({ percent: data.percent, error: null })
+        // What is heard late is over.
+        if (this.#registration?.installing !== null) this.#set({ percent: data.percent, error: null })
         return
       case 'failed':
         this.#set({ percent: null, error: data.error })
+        void this.#read()
     }
+  }
+
+  /** Also where the page is not under the service worker, and hears of no other. */
+  #reloadWithin(taker: ServiceWorker): void {
+    taker.addEventListener('statechange', () => taker.state === 'activated' && location.reload())
+    setTimeout(() => location.reload(), STOPPED_FOR_MS)
   }
 
   async #isListenedTo(): Promise<boolean> {

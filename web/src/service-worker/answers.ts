@@ -9,10 +9,15 @@ import { visitors } from './visitors'
 
 declare const self: ServiceWorkerGlobalScope
 
+/** What the host has now: the browser may have kept the file of this version, or of one before. */
+const NOT_KEPT: RequestInit = { cache: 'no-cache' }
+
 /** The answer to a request of a page or worker; null: the network's. */
 export function answerTo(event: FetchEvent): Promise<Response> | null {
   const { request, clientId, resultingClientId } = event
   visitors.answer(resultingClientId)
+  // A worker is what its page is.
+  if (resultingClientId !== '' && visitors.isForeign(clientId)) visitors.leaveToNetwork(resultingClientId)
   if (request.method !== 'GET') return null
   const url = new URL(request.url)
   if (request.mode === 'navigate') return pageAt(url, event)
@@ -31,21 +36,42 @@ function pageAt(url: URL, event: FetchEvent): Promise<Response> | null {
 /** A page that is lost in the cache and no longer on the server: better another version's than none. */
 async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
   const response = await read(file, event).catch(() => null)
-  return response === null ? await fetch(event.request) : withHeaders(response, event.request)
+  if (response !== null) return withHeaders(response, event.request)
+  visitors.leaveToNetwork(event.resultingClientId)
+  return await fetch(event.request, NOT_KEPT)
 }
 
 async function answerClient(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
   const { request, clientId } = event
   const client = await self.clients.get(clientId)
+  if (isAround(client)) return await answerAround(event, file)
   if (client instanceof WindowClient && visitors.isOutdated(clientId)) {
     // It gets nothing of this version.
     reload(client)
     return Response.error()
   }
-  if (file === undefined || isForeign(client)) return await fetch(request)
+  if (file === undefined) return await fetch(request)
+  if (visitors.isForeign(clientId) || isForeign(client)) return await fetch(request, NOT_KEPT)
   const response = await read(file, event)
   if (request.headers.has('Range')) return await createPartialResponse(request, response)
   return withHeaders(response, request)
+}
+
+/** A page of the host around this folder, which has embedded something of it: a version of its own is kept for none. */
+function isAround(client: Client | undefined): boolean {
+  return client instanceof WindowClient && !isInScope(new URL(client.url))
+}
+
+/** As the host has it now, and what is kept only where there is no network. */
+async function answerAround(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
+  // A worker is what its page is.
+  if (event.resultingClientId !== '') visitors.leaveToNetwork(event.resultingClientId)
+  try {
+    return await fetch(event.request, NOT_KEPT)
+  } catch (error) {
+    if (file === undefined) throw error
+    return await read(file, event)
+  }
 }
 
 /** Pages below this folder that the host has answered, and their workers, are of the version that it has now. */

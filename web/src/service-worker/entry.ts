@@ -15,6 +15,8 @@ declare const self: ServiceWorkerGlobalScope
 
 /** No other version was there when this one was installed. Forgotten with the process: then pages wait for their next load. */
 let isFirst = false
+/** The version before is this one, too: a newer service worker alone, or an update that was taken back. */
+let isSame = false
 /** These reload by themselves when this version takes over. */
 let stopped: ReadonlySet<string> = new Set()
 let takingOver: Promise<void> | null = null
@@ -35,6 +37,7 @@ self.addEventListener('message', (event) => {
       event.waitUntil(openPages().then(takeOver))
       return
     case 'take-over':
+      isSame = true
       event.waitUntil(self.skipWaiting())
   }
 })
@@ -64,10 +67,8 @@ function takeOver(pages: readonly WindowClient[]): Promise<void> {
 
 async function activate(event: ExtendableEvent): Promise<void> {
   await deleteOthers(event)
-  if (isFirst) {
-    await self.clients.claim()
-    return
-  }
+  if (isFirst) await self.clients.claim()
+  if (isFirst || isSame) return
   visitors.beginAnew()
   await reloadPages(stopped)
 }

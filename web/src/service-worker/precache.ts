@@ -19,6 +19,13 @@ export class DownloadError extends Error {
  * half-way leaves behind is used by the next.
  */
 const precache = new PrecacheController({ cacheName: CACHE })
+const brought = new Set<string>()
+precache.strategy.plugins.push({
+  cacheDidUpdate: ({ request }) => {
+    brought.add(request.url)
+    return Promise.resolve()
+  },
+})
 precache.addToCacheList(site.files.map(({ url, ...rest }) => ({ ...rest, url: absolute(url) })))
 
 /** Downloads what is not there yet. Throws a `DownloadError`. */
@@ -33,6 +40,12 @@ export async function download(event: ExtendableEvent, onProgress: (part: number
   onProgress(1)
 }
 
+/** What this download has brought: where there is no room for all of it, the engine's database needs what there is. */
+async function giveBackRoom(): Promise<void> {
+  const cache = await caches.open(CACHE)
+  await Promise.all([...brought].map((key) => cache.delete(key)))
+}
+
 /** Deletes the files of other versions. */
 export async function deleteOthers(event: ExtendableEvent): Promise<void> {
   await precache.activate(event)
@@ -43,16 +56,22 @@ export async function deleteOthers(event: ExtendableEvent): Promise<void> {
  * there is asked of the server again, which may have another version by now: then this rejects.
  */
 export async function read(file: SiteFile, event: ExtendableEvent): Promise<Response> {
-  return await ask(file, event, 'reload')
+  return await ask(file, event, 'no-store')
 }
 
-/** What the browser has already, for the page, is not downloaded twice, but may be of another version. */
+/** Pages are what they are with their headers, which the browser may have kept from before. */
+const isPage = ({ url }: SiteFile): boolean => url.endsWith('.html')
+
+/**
+ * What the browser has already, for the page, is not downloaded twice, but may be of another version: then the host is asked, and
+ * the browser keeps what it had, which a page of the version before may still be served with.
+ */
 async function downloadFile(file: SiteFile, event: ExtendableEvent): Promise<void> {
   try {
-    await ask(file, event, 'default')
+    await ask(file, event, isPage(file) ? 'no-store' : 'force-cache')
   } catch {
     try {
-      await ask(file, event, 'reload')
+      await ask(file, event, 'no-store')
     } catch (error) {
       throw new DownloadError(await explain(file, error))
     }
@@ -72,6 +91,7 @@ async function ask(file: SiteFile, event: ExtendableEvent, cache: RequestCache):
 /** Browsers say of a network that failed and of a file that is another only that it could not be fetched. */
 async function explain({ url }: SiteFile, error: unknown): Promise<OfflineError> {
   if (error instanceof DOMException && error.name === 'QuotaExceededError') {
+    await giveBackRoom()
     return { code: 'quota', message: 'There is no room on this device to make the app available offline.' }
   }
   const response = await fetch(absolute(url), { cache: 'no-store' }).catch(() => null)

@@ -4,6 +4,7 @@
  */
 class Visitors {
   readonly #answered = new Set<string>()
+  readonly #foreign = new Set<string>()
   /** Since this version took over from another. A process that did not see that meets no page of before any more. */
   #isComplete = false
 
@@ -17,6 +18,15 @@ class Visitors {
 
   isOutdated(clientId: string): boolean {
     return this.#isComplete && !this.#answered.has(clientId)
+  }
+
+  /** This page came from the network although it should not have: so does all else that it needs. */
+  leaveToNetwork(clientId: string): void {
+    this.#foreign.add(clientId)
+  }
+
+  isForeign(clientId: string): boolean {
+    return this.#foreign.has(clientId)
   }
 }
 

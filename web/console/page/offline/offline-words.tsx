@@ -21,11 +21,12 @@ function useWords({ state, percent, error }: OfflineStatus): string | null {
     case 'installing':
       return 'Becoming available offline …'
     case 'failed':
-      return `Not available offline. ${error?.message ?? ''}`
+      return `Not available offline yet. ${error?.message ?? ''} It is tried again at the next visit.`
     case 'ready':
-      if (!isOnline) return 'You are offline. Everything here works all the same.'
+      if (!isOnline) return 'You are offline, and it works.'
       if (percent !== null) return 'Downloading a new version …'
-      return error === null ? 'Works offline' : `There is a new version, but not here yet. ${error.message}`
+      if (error === null) return 'Works offline'
+      return `Works offline. A new version could not be downloaded: ${error.message} It is tried again.`
     case 'starting':
     case 'unsupported':
       return null

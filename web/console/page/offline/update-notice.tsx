@@ -10,7 +10,10 @@ export function UpdateNotice({
     <div role="status">
       {update === 'available' && (
         <div className="notice">
-          <p>A new version is there. What runs goes on in it, from its last finished step, in all tabs.</p>
+          <p>
+            A new version is there. Updating reloads this page in all tabs; what runs goes on from its last
+            finished step.
+          </p>
           <button type="button" className="primary" onClick={() => void offline.update()}>
             Update
           </button>

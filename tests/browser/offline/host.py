@@ -53,6 +53,21 @@ def cut(_answer: Answer) -> None:
     """The connection ends without an answer."""
 
 
+class Held:
+    """A file for which there is no answer at the moment."""
+
+    def __init__(self, once: bool) -> None:
+        self._once = once
+        self.reached = threading.Event()
+        self.released = threading.Event()
+
+    def wait(self) -> None:
+        if self._once and self.reached.is_set():
+            return
+        self.reached.set()
+        self.released.wait()
+
+
 class Host:
     """Serves ``files``, whatever they are at the moment, below ``/app/``."""
 
@@ -68,8 +83,7 @@ class Host:
         """Each that was answered: the file, and its bytes."""
         self._port = 0
         self._server: ThreadingHTTPServer | None = None
-        self._held: dict[str, threading.Event] = {}
-        self._reached: dict[str, threading.Event] = {}
+        self._held: dict[str, Held] = {}
 
     @property
     def origin(self) -> str:
@@ -114,15 +128,14 @@ class Host:
         yield
         self.start()
 
-    def hold(self, name: str) -> threading.Event:
-        """No answer for this file until ``release``. Told when someone has asked for it."""
-        self._held[name] = threading.Event()
-        self._reached[name] = threading.Event()
-        return self._reached[name]
+    def hold(self, name: str, *, once: bool = False) -> threading.Event:
+        """No answer for this file until ``release``, or for the first who asks. Set when someone has asked."""
+        self._held[name] = Held(once)
+        return self._held[name].reached
 
     def release(self) -> None:
-        for event in self._held.values():
-            event.set()
+        for held in self._held.values():
+            held.released.set()
         self._held = {}
 
     # ---------------------------------------------------------------- what was asked for
@@ -136,9 +149,9 @@ class Host:
 
     def answer(self, path: str) -> Answer | None:
         name = self._name(path)
-        if name in self._held:
-            self._reached[name].set()
-            self._held[name].wait()
+        held = self._held.get(name)
+        if held is not None:
+            held.wait()
         answer: Answer | None = self._answer(name)
         for fault in (self.faults.get(name), self.faults.get("*")):
             if fault is not None and answer is not None:
