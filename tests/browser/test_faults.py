@@ -5,11 +5,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Playwright, expect
 
 from spa_runtime import bundle
 from spa_runtime.headers import isolation_headers
-from tests.browser.browser import Chromium, Site, get_run, served, trigger, wait_until_ended, wait_until_ready
+from tests.browser.browser import (
+    Chromium,
+    Site,
+    get_run,
+    launched,
+    served,
+    trigger,
+    wait_until_ended,
+    wait_until_ready,
+)
 from tests.browser.conftest import sources
 
 PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
@@ -140,13 +149,17 @@ def test_missing_runtime_is_told_with_a_way_out(chromium: Chromium, demo_site: S
         close(page)
 
 
-def test_form_that_cannot_be_loaded_leaves_the_page(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.context.new_page()
-    page.route("**/assets/job-form-*.js", lambda route: route.abort())
-    page.goto(demo_site.url)
-    expect(page.get_by_text("The form could not be shown.")).to_be_visible()
-    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
-    chromium.faults.clear()  # the browser reports the failed import, too
+def test_form_that_cannot_be_loaded_leaves_the_page(
+    playwright: Playwright, tmp_path: Path, demo_site: Site
+) -> None:
+    # A service worker would have it.
+    with launched(playwright, tmp_path, has_service_workers=False) as chromium:
+        page = chromium.context.new_page()
+        page.route("**/assets/job-form-*.js", lambda route: route.abort())
+        page.goto(demo_site.url)
+        expect(page.get_by_text("The form could not be shown.")).to_be_visible()
+        expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+        chromium.faults.clear()  # the browser reports the failed import, too
 
 
 DYING_WORKER = """
