@@ -19,8 +19,9 @@ from tests.browser.commands import DURABLY
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "web" / "console" / "public"
 JOBS = ROOT / "tests" / "browser" / "console" / "jobs.py"
-SIZES = {"wide": (1280, 800), "narrow": (390, 844)}
+SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 COLOURS = 64
+PATIENCE_MS = 120_000
 MASKABLE = "svg { background: #0b7a5c } svg > :not(rect) { transform: scale(0.85); transform-origin: center }"
 """What systems cut to a shape of theirs: the colour reaches to the edge, the sign is where nothing is cut."""
 
@@ -49,6 +50,7 @@ def main() -> None:
 @contextmanager
 def browsing(playwright: Playwright, profile: Path) -> Iterator[Page]:
     with launched(playwright, profile) as browser:
+        browser.context.set_default_timeout(PATIENCE_MS)
         yield browser.context.new_page()
 
 
@@ -60,7 +62,7 @@ def draw(page: Page, size: int, style: str) -> bytes:
 
 
 def bake(page: Page) -> None:
-    for job, text in (("burn", "{}"), ("bake", '{ "loaves": 12, "flour": "wheat" }')):
+    for job, text in (("burn", "{}"), ("bake", '{ "loaves": 10, "flour": "wheat" }')):
         page.get_by_role("radio", name=job).check()
         page.get_by_label(f"Input of {job}, as JSON").fill(text)
         page.get_by_role("button", name="Trigger", exact=True).click()

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium
+from tests.browser.browser import Chromium, wait_until_ready
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import ROOT, sources
 from tests.browser.host_site import HostSite, host_site
@@ -139,6 +139,26 @@ def test_update_waits_for_the_person_and_runs_go_on(folder: Path, chromium: Chro
         # Either of them has the engine now.
         other.close()
         expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+
+
+def test_page_of_the_demo_lets_the_person_choose_too(tmp_path: Path, chromium: Chromium) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "jobs.py").write_text(f"{JOBS.read_text()}\n# {name}\n")
+    folder = tmp_path / "dist"
+    bundle.write(bundle.plan(sources(tmp_path / "one" / "jobs.py", dict(bundle.SPA_OPTIONS))), folder)
+    with host_site(folder) as site:
+        page = chromium.open(site.url + "app/")
+        wait_until_ready(page)
+        page.evaluate("async () => void (await navigator.serviceWorker.ready)")
+        before = page.evaluate("durably.status.versions.build")
+        bundle.write(bundle.plan(sources(tmp_path / "two" / "jobs.py", dict(bundle.SPA_OPTIONS))), folder)
+        look_for_a_new_version(page)
+        page.get_by_role("button", name="Update").click()
+        page.wait_for_function(
+            "(before) => ![null, undefined, before].includes(window.durably?.status.versions.build)", arg=before
+        )
+        expect(page.get_by_text("A new version is there.")).to_have_count(0)
 
 
 def test_version_that_is_not_whole_is_told_and_not_taken(folder: Path, chromium: Chromium) -> None:
