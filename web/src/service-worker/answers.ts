@@ -44,9 +44,9 @@ async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
 async function answerClient(event: FetchEvent, file: SiteFile | undefined): Promise<Response> {
   const { request, clientId } = event
   const client = await self.clients.get(clientId)
-  if (client instanceof WindowClient && visitors.isOutdated(clientId)) {
-    // It gets nothing of this version.
-    reload(client)
+  // A page of another version gets nothing of this one, also while it is being left. Its workers end with it.
+  if (visitors.isOutdated(clientId) && client?.type !== 'worker') {
+    if (client instanceof WindowClient) reload(client)
     return Response.error()
   }
   if (file === undefined) return await fetch(request)
