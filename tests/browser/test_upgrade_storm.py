@@ -17,7 +17,17 @@ from tests.browser.offline.sites import Sites, check, expect_whole, marks, updat
 SEEDS = [int(seed) for seed in os.environ.get("DURABLY_SEEDS", "1 2").split()]
 TABS = 3
 ACTS = 60
-GONE = ("navigat", "context was destroyed", "closed", "crashed", "interrupted", "restarted")
+GONE = (
+    "navigat",
+    "Failed to fetch",
+    "ERR_ABORTED",
+    "detached",
+    "context was destroyed",
+    "closed",
+    "crashed",
+    "interrupted",
+    "restarted",
+)
 """What a page answers that is left in the middle of a question."""
 FINISHED = """
 async (runId) => {

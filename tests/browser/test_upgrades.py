@@ -36,6 +36,17 @@ from tests.browser.offline.sites import (
 )
 
 STEPS = 40
+ASK_ALL_THE_TIME = """
+() => {
+  const ask = async () => {
+    const { version } = await (await fetch('data.json')).json()
+    localStorage.setItem('asked', Number(localStorage.getItem('asked')) + 1)
+    if (version !== window.version) localStorage.setItem('mixed', `${version} in a page of ${window.version}`)
+  }
+  // With pauses: no version takes over while the one before it is being asked.
+  for (let each = 0; each < 4; each++) setInterval(() => void ask().catch(() => undefined), 20)
+}
+"""
 REGISTRATIONS = "async () => (await navigator.serviceWorker.getRegistrations()).length"
 
 
@@ -339,6 +350,20 @@ def test_tab_that_is_opened_during_the_switch_is_of_one_version(
     host.release()
     wait_for_version(late, "v2")
     expect_whole(late, "v2")
+
+
+def test_page_that_asks_all_the_time_never_gets_a_file_of_the_next_version(
+    chromium: Chromium, host: Host, sites: Sites
+) -> None:
+    page = visit(chromium, host)
+    for version in ("v2", "v3"):
+        host.deploy(sites(version))
+        wait_for_update(page)
+        page.evaluate(ASK_ALL_THE_TIME)
+        update(page)
+        wait_for_version(page, version)
+    assert page.evaluate("localStorage.getItem('mixed')") is None
+    assert page.evaluate("Number(localStorage.getItem('asked'))") > 20
 
 
 def test_first_visit_during_a_deploy_ends_in_one_version(chromium: Chromium, host: Host, sites: Sites) -> None:

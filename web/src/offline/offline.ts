@@ -17,7 +17,7 @@ const HELLO_MS = 10_000
 const LISTENER_MS = 5000
 
 /** A page whose engine was stopped for a new version that does not come goes on with what there is. */
-const STOPPED_FOR_MS = 20_000
+const STOPPED_FOR_MS = 10_000
 
 /** How often a page that stays open looks for a new version. */
 const CHECK_INTERVAL_MS = 3_600_000

@@ -45,9 +45,9 @@ async function answerClient(event: FetchEvent, file: SiteFile | undefined): Prom
   const { request, clientId } = event
   const client = await self.clients.get(clientId)
   if (isAround(client)) return await answerAround(event, file)
-  if (client instanceof WindowClient && visitors.isOutdated(clientId)) {
-    // It gets nothing of this version.
-    reload(client)
+  // A page of another version gets nothing of this one, also while it is being left. Its workers end with it.
+  if (visitors.isOutdated(clientId) && client?.type !== 'worker') {
+    if (client instanceof WindowClient) reload(client)
     return Response.error()
   }
   if (file === undefined) return await fetch(request)

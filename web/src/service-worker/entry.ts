@@ -60,6 +60,8 @@ async function install(event: ExtendableEvent): Promise<void> {
 function takeOver(pages: readonly WindowClient[]): Promise<void> {
   takingOver ??= (async () => {
     stopped = new Set(await stopPages(pages))
+    // Browsers may ask this version for files of their pages before they tell it that it is active.
+    visitors.beginAnew()
     await self.skipWaiting()
   })()
   return takingOver
@@ -68,9 +70,7 @@ function takeOver(pages: readonly WindowClient[]): Promise<void> {
 async function activate(event: ExtendableEvent): Promise<void> {
   await deleteOthers(event)
   if (isFirst) await self.clients.claim()
-  if (isFirst || isSame) return
-  visitors.beginAnew()
-  await reloadPages(stopped)
+  else if (!isSame) await reloadPages(stopped)
 }
 
 function hello(scripts: readonly string[], source: ExtendableMessageEvent['source']): Hello {

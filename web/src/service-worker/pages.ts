@@ -45,8 +45,12 @@ export async function reloadPages(except: ReadonlySet<string>): Promise<void> {
   for (const page of pages) if (!except.has(page.id)) reload(page)
 }
 
-/** It may be closed or gone elsewhere meanwhile. */
+const reloaded = new Set<string>()
+
+/** Once: a page that asks for many files would never get there. It may be closed or gone elsewhere meanwhile. */
 export function reload(page: WindowClient): void {
+  if (reloaded.has(page.id)) return
+  reloaded.add(page.id)
   page.navigate(page.url).catch(() => undefined)
 }
 

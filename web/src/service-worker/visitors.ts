@@ -17,7 +17,7 @@ class Visitors {
   }
 
   isOutdated(clientId: string): boolean {
-    return this.#isComplete && !this.#answered.has(clientId)
+    return this.#isComplete && clientId !== '' && !this.#answered.has(clientId)
   }
 
   /** This page came from the network although it should not have: so does all else that it needs. */
