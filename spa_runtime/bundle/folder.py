@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from durably_core.errors import ConflictError, NotFoundError
 
@@ -110,9 +110,10 @@ def read(content: Content) -> bytes:
     return content.read_bytes() if isinstance(content, Path) else content
 
 
-def integrity(content: Content) -> str:
-    """As browsers check it: ``sha256-`` and base64."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(read(content)).digest()).decode()
+def facts_of(content: bytes) -> dict[str, Any]:
+    """By which a file is known: its size, and its hash as browsers check it, ``sha256-`` and base64."""
+    digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
+    return {"bytes": len(content), "integrity": f"sha256-{digest}"}
 
 
 def short_hash(*contents: bytes) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from durably_core.errors import NotFoundError
 from spa_runtime import assets
-from spa_runtime.bundle.folder import Content, integrity, read, short_hash
+from spa_runtime.bundle.folder import Content, facts_of, read, short_hash
 from spa_runtime.headers import Isolation
 
 SERVICE_WORKER = "sw.js"
@@ -64,12 +64,7 @@ def _is_kept(name: str, offline: Offline) -> bool:
 def _entry(name: str, content: bytes, sent: str) -> dict[str, Any]:
     # A page is kept with what came with it: it is downloaded again when that is another.
     contents = [content, sent.encode()] if name.endswith(".html") else [content]
-    return {
-        "url": quote(name),
-        "revision": short_hash(*contents),
-        "integrity": integrity(content),
-        "bytes": len(content),
-    }
+    return {"url": quote(name), "revision": short_hash(*contents), **facts_of(content)}
 
 
 def _fallback(offline: Offline) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime.bundle.archive import pack_app, pack_wheels
-from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, integrity, read, short_hash
+from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, facts_of, read, short_hash
 from spa_runtime.bundle.licenses import FILE as LICENSES
 from spa_runtime.bundle.licenses import for_people, for_programs, page_licenses, runtime_licenses
 from spa_runtime.bundle.options import SPA_OPTIONS, expect_options
@@ -82,9 +82,7 @@ def runtime_of(sources: RuntimeSources) -> Runtime:
 
 def sealed(manifest: Mapping[str, Any], files: Mapping[str, Content]) -> tuple[bytes, str]:
     """The manifest with size and hash of each file, by its path from the manifest; and the build's name."""
-    listed = {
-        name: {"bytes": len(read(files[name])), "integrity": integrity(files[name])} for name in sorted(files)
-    }
+    listed = {name: facts_of(read(files[name])) for name in sorted(files)}
     content = {**{key: manifest[key] for key in manifest if key not in ("build", "files")}, "files": listed}
     build = short_hash(json.dumps(content, sort_keys=True).encode())
     return json.dumps({"build": build, **content}, indent=1).encode(), build

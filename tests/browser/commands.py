@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.browser.vite import ENVIRONMENT
@@ -62,6 +63,33 @@ class Serving:
         with self._more:
             self._is_over = True
             self._more.notify_all()
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder in which someone works, and what their shell has in its environment."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def run(self, *command: str | Path) -> str:
+        """What it prints, on either stream."""
+        done = subprocess.run(
+            [*command],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        text = (self.folder / name).read_text("utf-8")
+        assert old in text
+        (self.folder / name).write_text(text.replace(old, new), "utf-8")
 
 
 @contextmanager

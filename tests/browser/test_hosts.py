@@ -78,6 +78,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 RULED: list[type[StaticHost]] = [Netlify, CloudflarePages, Vercel]
 """They send what they are told to."""
+ALL: list[type[StaticHost]] = [*RULED, GitHubPages]
 
 
 def at_both_places(*hosts: type[StaticHost]) -> pytest.MarkDecorator:
@@ -90,7 +91,7 @@ def at_both_places(*hosts: type[StaticHost]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("published", params, indirect=True)
 
 
-EVERYWHERE = at_both_places(*RULED, GitHubPages)
+EVERYWHERE = at_both_places(*ALL)
 WHERE_RULES_ARE_READ = at_both_places(*RULED)
 
 
@@ -153,7 +154,7 @@ def test_github_keeps_everything_for_ten_minutes(published: Published) -> None:
 
 @pytest.mark.parametrize(
     "published",
-    [pytest.param((host, "app/"), id=host.__name__) for host in [*RULED, GitHubPages]],
+    [pytest.param((host, "app/"), id=host.__name__) for host in ALL],
     indirect=True,
 )
 def test_folder_is_found_without_its_slash(published: Published) -> None:

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.browser import Chromium
-from tests.browser.commands import DURABLY, path_without_environment, serving
+from tests.browser.commands import DURABLY, Workplace, path_without_environment, serving
 from tests.browser.vite import ENVIRONMENT, ROOT, Project, link
 
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
@@ -24,32 +23,11 @@ MYPY_CACHE = ROOT / "build" / "mypy-new"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Made(Workplace):
     """A project with all that it needs, but for what its page needs."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    def run(self, *command: str | Path) -> str:
-        done = subprocess.run(
-            [*command],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
 
     def python(self, name: str) -> Path:
         return self.folder / ".venv" / "bin" / name
-
-    def replace(self, name: str, old: str, new: str) -> None:
-        text = (self.folder / name).read_text("utf-8")
-        assert old in text
-        (self.folder / name).write_text(text.replace(old, new), "utf-8")
 
     def expect_typed(self, *files: str) -> None:
         self.run(TOOLS / "mypy", "--strict", "--no-error-summary", "--cache-dir", MYPY_CACHE, *files)

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import expect
 
 from spa_runtime.bundle import Offline
-from spa_runtime.headers import Isolation, isolation_headers
+from spa_runtime.headers import Isolation
 from tests.browser.browser import Chromium, wait_until_ended, wait_until_ready
-from tests.browser.offline.host import Answer, Fault, Host, cut, missing, truncated
+from tests.browser.offline.host import Answer, Fault, Host, cut, deployed, missing, truncated
 from tests.browser.offline.sites import (
     Sites,
     caches_of,
@@ -35,13 +35,8 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
 
 @pytest.fixture
 def host(sites: Sites) -> Iterator[Host]:
-    """A host that sends what isolates pages: none of them is reloaded for that."""
-    host = Host()
-    host.headers = isolation_headers()
-    host.deploy(sites("v1"))
-    host.start()
-    yield host
-    host.stop()
+    with deployed(sites("v1")) as host:
+        yield host
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Error, Page
 
-from spa_runtime.headers import isolation_headers
 from tests.browser.browser import Chromium, wait_for, wait_until_ended
-from tests.browser.offline.host import Host
+from tests.browser.offline.host import Host, deployed
 from tests.browser.offline.sites import Sites, check, expect_whole, marks, update, visit, wait_for_version, work
 
 SEEDS = [int(seed) for seed in os.environ.get("DURABLY_SEEDS", "1 2").split()]
@@ -169,11 +168,7 @@ def test_nothing_is_lost_whatever_happens_in_whatever_order(
     chromium: Chromium, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     sites = Sites(tmp_path_factory.mktemp(f"jobs-{seed}"))
-    host = Host()
-    host.headers = isolation_headers()
-    host.deploy(sites("v1"))
-    host.start()
-    try:
+    with deployed(sites("v1")) as host:
         storm = Storm(seed, chromium, host, sites)
         storm.begin()
         for number in range(ACTS):
@@ -188,5 +183,3 @@ def test_nothing_is_lost_whatever_happens_in_whatever_order(
             assert Counter(leader.evaluate(FINISHED, run_id)) == wanted
         left = {mark: times for mark, times in marks(leader).items() if mark in expected}
         assert left == expected
-    finally:
-        host.stop()

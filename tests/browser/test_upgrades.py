@@ -10,7 +10,6 @@ import pytest
 from playwright.sync_api import Page, Playwright, expect
 
 from spa_runtime.bundle import Offline
-from spa_runtime.headers import isolation_headers
 from tests.browser.browser import (
     Chromium,
     command,
@@ -20,7 +19,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.offline.host import Fault, Host, cut, missing, truncated
+from tests.browser.offline.host import Fault, Host, cut, deployed, missing, truncated
 from tests.browser.offline.sites import (
     Sites,
     caches_of,
@@ -57,12 +56,8 @@ def sites(tmp_path_factory: pytest.TempPathFactory) -> Sites:
 
 @pytest.fixture
 def host(sites: Sites) -> Iterator[Host]:
-    host = Host()
-    host.headers = isolation_headers()
-    host.deploy(sites("v1"))
-    host.start()
-    yield host
-    host.stop()
+    with deployed(sites("v1")) as host:
+        yield host
 
 
 def bodies(chromium: Chromium, what: str) -> Counter[str]:

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from ruamel.yaml import YAML
 
 from tests.browser.browser import Chromium, Site, app_served
-from tests.browser.commands import DURABLY, path_without_environment
+from tests.browser.commands import DURABLY, Workplace, path_without_environment
 from tests.browser.conftest import ROOT
 from tests.browser.hosts import GitHubPages
 from tests.browser.test_console import JOBS, Console
@@ -29,11 +29,8 @@ ACTION = re.compile(r"actions/[\w-]+@v\d+")
 
 
 @dataclass(frozen=True)
-class Runner:
+class Runner(Workplace):
     """A fresh checkout, and a Python that has nothing yet."""
-
-    folder: Path
-    environment: dict[str, str]
 
     @classmethod
     def at(cls, folder: Path) -> "Runner":
@@ -42,22 +39,9 @@ class Runner:
         path = os.pathsep.join([str(folder.parent / "python/bin"), path_without_environment()])
         return cls(folder, environment | {"PATH": path, "npm_config_prefer_offline": "true"})
 
-    def run(self, command: str) -> None:
-        done = subprocess.run(
-            ["bash", "-e", "-c", command],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
-
-    def replace(self, name: str, old: str, new: str) -> None:
-        text = (self.folder / name).read_text("utf-8")
-        assert old in text
-        (self.folder / name).write_text(text.replace(old, new), "utf-8")
+    def execute(self, command: str) -> None:
+        """As a host does it with a line of its configuration."""
+        self.run("bash", "-e", "-c", command)
 
 
 def workflow(folder: Path) -> dict[str, Any]:
@@ -88,7 +72,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Runner:
     runner = Runner.at(parent / "bakery")
     runner.replace("requirements.txt", f"=={VERSION}", f" @ {WHEEL.as_uri()}")
     runner.replace("package.json", f'"durably": "{VERSION}"', f'"durably": "file:{NPM_PACKAGE}"')
-    runner.run("npm install --package-lock-only --no-audit --no-fund --loglevel=error")
+    runner.execute("npm install --package-lock-only --no-audit --no-fund --loglevel=error")
     return runner
 
 
@@ -97,7 +81,7 @@ def built(project: Runner) -> Path:
     commands = [step["run"] for step in steps(project.folder) if "run" in step]
     assert len(commands) == 3
     for command in commands:
-        project.run(command)
+        project.execute(command)
     return published_folder(project.folder)
 
 
@@ -159,7 +143,7 @@ def test_netlify_and_vercel_build_and_send_the_same(project: Runner, built: Path
     netlify = tomllib.loads((project.folder / "netlify.toml").read_text("utf-8"))
     vercel = json.loads((project.folder / "vercel.json").read_text("utf-8"))
     assert netlify["build"] == {"command": vercel["buildCommand"], "publish": vercel["outputDirectory"]}
-    project.run(vercel["buildCommand"])
+    project.execute(vercel["buildCommand"])
     assert project.folder / vercel["outputDirectory"] == built
     # What is said to Netlify is in the folder.
     assert json.loads((built / "vercel.json").read_text("utf-8"))["headers"] == vercel["headers"]
@@ -170,7 +154,7 @@ def test_netlify_and_vercel_build_and_send_the_same(project: Runner, built: Path
 def test_console_of_a_job_file_works_on_github(documented: Runner, tmp_path: Path, chromium: Chromium) -> None:
     for step in steps(documented.folder):
         if "run" in step:
-            documented.run(step["run"])
+            documented.execute(step["run"])
     with on_github(published_folder(documented.folder), "jobs", tmp_path) as site:
         pane = Console(chromium.open(site.url + "jobs/")).trigger("bake", '{ "loaves": 2, "flour": "rye" }')
         expect(pane.get_by_label("Output")).to_have_text('{ "baked": 2 }')

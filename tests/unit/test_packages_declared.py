@@ -1,5 +1,7 @@
 """Where a job project says which packages it needs, and what is read there."""
 
+import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -220,5 +222,18 @@ def test_files_that_may_yet_come_are_watched(folder: Path) -> None:
 
 def test_example_of_the_docs_declares_what_it_imports(folder: Path) -> None:
     docs = (Path(__file__).parent.parent.parent / "docs/packages.md").read_text("utf-8")
-    (folder / "jobs/jobs.py").write_text(docs.partition("```python\n")[2].partition("```")[0])
-    assert declared() == ("jobs/jobs.py (inline metadata)", ["humanize", "msgpack"])
+    example = docs.partition("```python\n")[2].partition("```")[0]
+    (folder / "jobs/jobs.py").write_text(example)
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(example))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else [imported.name for imported in node.names]
+        )
+    }
+    foreign = imported - {"durably_core", "pydantic"} - sys.stdlib_module_names
+    assert foreign
+    assert declared() == ("jobs/jobs.py (inline metadata)", sorted(foreign))

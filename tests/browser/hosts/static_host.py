@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ class Asked:
 
 
 @dataclass
-class StaticHost:
+class StaticHost(ABC):
     """An ASGI app. What differs between hosts is in the methods that have no underscore."""
 
     published: Path
@@ -56,12 +57,13 @@ class StaticHost:
     """Those with rules know no others: worse than they are."""
     requests: list[Asked] = field(default_factory=list)
 
+    @abstractmethod
     def find(self, path: str) -> Found:
-        raise NotImplementedError
+        """What is at an address."""
 
+    @abstractmethod
     def headers(self, path: str, found: Found) -> dict[str, str]:
         """Beside those about the content, in the place of which they stand."""
-        raise NotImplementedError
 
     def is_published(self, name: str) -> bool:
         """Some files are for the host."""

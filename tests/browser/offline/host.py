@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from spa_runtime.bundle import Plan
 from spa_runtime.bundle.folder import read
+from spa_runtime.headers import isolation_headers
 
 TYPES = {
     "html": "text/html; charset=utf-8",
@@ -206,3 +207,16 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         """What was asked for is in ``Host.requests``."""
+
+
+@contextmanager
+def deployed(files: Files) -> Iterator[Host]:
+    """A host with that site, which sends what isolates pages: none of them is reloaded for that."""
+    host = Host()
+    host.headers = isolation_headers()
+    host.deploy(files)
+    host.start()
+    try:
+        yield host
+    finally:
+        host.stop()

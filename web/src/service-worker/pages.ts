@@ -24,7 +24,7 @@ export async function tellPages(message: ToPage): Promise<void> {
 export async function ask(): Promise<{ isAsked: boolean; silent: readonly WindowClient[] }> {
   const silent: WindowClient[] = []
   const asked = (await openPages()).map(async (page) => {
-    const answer = await tell<Asked>(page, { type: 'ask' }, ASK_MS)
+    const answer = await call<Asked>(page, { type: 'ask' } satisfies ToPage, ASK_MS)
     if (answer?.asks === false) silent.push(page)
     return answer?.asks === true
   })
@@ -34,7 +34,7 @@ export async function ask(): Promise<{ isAsked: boolean; silent: readonly Window
 /** Stops the engines of pages: what executes there is given back. Returns the pages that heard of it. */
 export async function stopPages(pages: readonly WindowClient[]): Promise<readonly string[]> {
   const stopped = pages.map(async (page) =>
-    (await tell<unknown>(page, { type: 'stop' }, STOP_MS)) === null ? [] : [page.id],
+    (await call<unknown>(page, { type: 'stop' } satisfies ToPage, STOP_MS)) === null ? [] : [page.id],
   )
   return (await Promise.all(stopped)).flat()
 }
@@ -52,10 +52,6 @@ export function reload(page: WindowClient): void {
   if (reloaded.has(page.id)) return
   reloaded.add(page.id)
   page.navigate(page.url).catch(() => undefined)
-}
-
-function tell<Answer>(page: Client, message: ToPage, ms: number): Promise<Answer | null> {
-  return call<Answer>(page, message, ms)
 }
 
 /** Without waiting for the others once one is true. */
