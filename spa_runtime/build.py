@@ -78,7 +78,7 @@ def _checked(jobs: Path, options: PackageOptions) -> Path:
     try:
         packages = wheels_for(jobs, options, tell_person)
     except PackagesError as error:
-        raise ValidationError(fault_of(error, jobs).text) from error
+        raise ValidationError(fault_of(error).text) from error
     typer.echo(f"checking {jobs}", err=True)
     names = check_jobs(jobs, packages)
     if isinstance(names, Fault):

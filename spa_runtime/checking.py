@@ -11,7 +11,7 @@ from pathlib import Path
 
 from durably_core.errors import DurablyError
 from durably_core.job_file import Place
-from spa_runtime.packages import PackagesError, modules_of, wheels_in
+from spa_runtime.packages import PackagesError, modules_of, shown, wheels_in
 
 LINES_AROUND = 2
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([^'.]+)[^']*'$")
@@ -23,7 +23,7 @@ class Fault:
 
     message: str
     place: str | None = None
-    """File and line, as ``jobs.py:12``."""
+    """File and line, as ``jobs/jobs.py:12`` seen from the current folder."""
     frame: str | None = None
     """The lines around it."""
 
@@ -55,26 +55,24 @@ def check_jobs(jobs: Path, wheels: Path) -> list[str] | Fault:
     if "error" in described:
         error = described["error"]
         place = Place(file=Path(error["file"]), line=error["line"], column=error["column"])
-        return fault_at(place, error["message"] + _advice(error["message"], wheels), jobs)
+        return fault_at(place, error["message"] + _advice(error["message"], wheels))
     return [job["name"] for job in described["jobs"]]
 
 
-def fault_of(error: DurablyError, jobs: Path) -> Fault:
+def fault_of(error: DurablyError) -> Fault:
     """What is wrong with what the jobs are packed from."""
     if isinstance(error, PackagesError) and error.place is not None:
-        return fault_at(error.place, error.reason, jobs)
+        return fault_at(error.place, error.reason)
     return Fault(message=error.message)
 
 
-def fault_at(place: Place, message: str, jobs: Path) -> Fault:
-    folder = jobs.resolve().parent
-    name = place.file.relative_to(folder) if place.file.is_relative_to(folder) else place.file
+def fault_at(place: Place, message: str) -> Fault:
     try:
         lines = place.file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return Fault(message=message)
     frame = "\n".join(_frame(lines, place.line, place.column))
-    return Fault(message=message, place=f"{name}:{place.line}", frame=frame)
+    return Fault(message=message, place=f"{shown(place.file)}:{place.line}", frame=frame)
 
 
 def _advice(message: str, wheels: Path) -> str:
@@ -87,7 +85,7 @@ def _advice(message: str, wheels: Path) -> str:
                 f". It is packed, but compiled for the browser. Import it in the function that needs it, or "
                 f"install it here, too, so that the jobs can be checked: `pip install {wheel.name}`."
             )
-    return ". A package that the jobs need must be declared: see docs/packages.md."
+    return ". Is it a package? Then the jobs must declare it, as in a requirements.txt beside the job file."
 
 
 def _frame(lines: list[str], line: int, column: int | None) -> Iterator[str]:

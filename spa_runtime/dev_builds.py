@@ -99,7 +99,7 @@ class Builds:
             if planned.build != self.newest.build:
                 bundle.write(planned, self.folder)
         except DurablyError as error:
-            return self._failed(fault_of(error, self.project.jobs))
+            return self._failed(fault_of(error))
         except OSError as error:
             # A file that was there a moment ago: its end is a change that is heard, too.
             return self._failed(Fault(message=f"The jobs could not be packed: {error}."))

@@ -41,7 +41,7 @@ Wheels = Annotated[
     typer.Option("--wheels", metavar="FOLDER", help="All wheels to pack, as they are: nothing is resolved."),
 ]
 IsolationOption = Annotated[
-    Isolation, typer.Option("--isolation", help="What the page may load from other sites; see docs/hosting.md.")
+    Isolation, typer.Option("--isolation", help="What the page may load from other sites.")
 ]
 Csp = Annotated[
     list[str] | None,

@@ -12,7 +12,7 @@ from spa_runtime.packages.job_packages import (
     wheels_for,
 )
 from spa_runtime.packages.progress import Tell, tell_person
-from spa_runtime.packages.requirements import PackagesError
+from spa_runtime.packages.requirements import PackagesError, shown
 from spa_runtime.packages.wheel import Wheel, merged, wheels_in
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "known_wheels",
     "merged",
     "modules_of",
+    "shown",
     "tell_person",
     "watched",
     "wheels_for",

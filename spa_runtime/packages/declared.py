@@ -7,13 +7,14 @@ A list that is given, the job file itself (PEP 723), ``requirements.txt`` beside
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from durably_core.job_file import Place
 from spa_runtime.packages.requirements import (
     PackagesError,
+    Requirement,
     Requirements,
     read_requirements,
     requirement,
@@ -36,6 +37,8 @@ class Declared:
     place: str
     """For people, as ``requirements.txt``."""
     wanted: Requirements
+    python: Requirement | None = None
+    """What a script's inline metadata says of its Python, as ``>=3.12``."""
 
 
 def find_declared(jobs: Path | None, given: Path | None) -> Declared:
@@ -93,7 +96,8 @@ def _in_job_file(file: Path) -> Declared | None:
         raise PackagesError("There are two blocks of inline metadata (`# /// script`): leave one.", again)
     lines = [line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines()]
     table = _Toml(file, "\n".join(lines), first)
-    return table.declared(table.content, f"{shown(file)} (inline metadata)")
+    declared = table.declared(table.content, f"{shown(file)} (inline metadata)")
+    return None if declared is None else replace(declared, python=table.python())
 
 
 def _expect_no_beginning(file: Path, text: str) -> None:
@@ -151,6 +155,18 @@ class _Toml:
             if number + self._first > after and text in line:
                 return number + self._first
         return self._first
+
+    def python(self) -> Requirement | None:
+        """What ``requires-python`` says; None if it is not there."""
+        if "requires-python" not in self.content:
+            return None
+        text, place = (
+            self.content["requires-python"],
+            Place(file=self._file, line=self.line_of("requires-python")),
+        )
+        if not isinstance(text, str) or "\n" in text:
+            raise PackagesError("`requires-python` must be a string.", place)
+        return Requirement(text=text, place=place)
 
     def declared(self, table: dict[str, Any], place: str) -> Declared | None:
         """What ``dependencies`` of the table says; None if it is not there."""

@@ -19,15 +19,17 @@ def pins() -> tuple[Requirement, ...]:
     return read_requirements(PINS).requirements
 
 
-def write_stand_in(folder: Path) -> Path:
+def write_stand_in(folder: Path, python: str | None) -> Path:
     """A wheel that stands for Durably while pip resolves: it needs what the engine needs in the browser.
 
-    So packages that need Durably find this version of it, and not what an index has.
+    So packages that need Durably find this version of it, and not what an index has. ``python``: versions of
+    Python that the jobs can run with.
     """
     release = f"{NAME}-{version(NAME)}"
     fields = ["Metadata-Version: 2.1", f"Name: {NAME}", f"Version: {version(NAME)}"]
     fields += [f"Requires-Dist: {need}" for need in NEEDS]
     fields += [f"Provides-Extra: {extra}" for extra in EXTRAS]
+    fields += [] if python is None else [f"Requires-Python: {python}"]
     wheel = folder / f"{release}-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr(f"{release}.dist-info/METADATA", "\n".join([*fields, ""]))

@@ -22,10 +22,7 @@ DEPENDS = re.compile(r"(?P<who>\S+ \S+) depends on (?P<what>.*)")
 LAST_WORDS = 15
 """Lines of pip."""
 MOST_VERSIONS = 6
-INSTEAD = (
-    "take another package; or, if only a server needs it, declare what the jobs need in the job file itself "
-    "(docs/packages.md)."
-)
+INSTEAD = "take another package; or, if only a server needs it, leave it out of what the jobs declare."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,8 @@ class Refusal:
     asked: Sequence[Requirement]
     """The lines of the list that it was given, in order."""
     constraints: Sequence[Requirement]
+    python: Requirement | None
+    """What the jobs say of their Python."""
 
     @property
     def is_about_pins(self) -> bool:
@@ -69,16 +68,18 @@ class Refusal:
         if known is not None:
             return known
         if self._wants and self.said.has_trouble:
-            return _unreachable(self._wants[0].name)
+            return _unreachable()
         # There is exactly one Durably: the one that asks.
         for want in (want for want in self._wants if want.name != engine.NAME):
+            if (error := self._other_engine(want)) is not None:
+                return error
             if (error := self._missing(want, offered(want.name))) is not None:
                 return error
         if self._conflict:
             lines = "".join(f"\n  {line}" for line in dict.fromkeys(map(self._told, self._conflict)))
             return PackagesError(f"These don't fit together:{lines}", self._place(*self._conflict))
         if self.said.has_trouble:
-            return _unreachable("The packages for the browser")
+            return _unreachable()
         words = "\n".join(self.said.text.strip().splitlines()[-LAST_WORDS:])
         return PackagesError(f"The packages for the browser could not be had. pip says:\n{words}")
 
@@ -103,6 +104,10 @@ class Refusal:
     def _other_python(self) -> PackagesError | None:
         if (found := OTHER_PYTHON.search(self.said.text)) is None:
             return None
+        if found[1] == engine.NAME and self.python is not None:
+            return PackagesError(
+                f"The jobs require Python {self.python.text}, and the browser has {PYTHON}.", self.python.place
+            )
         return PackagesError(
             f"{found[1]} needs Python {found[2]}, and the browser has {PYTHON}: {INSTEAD}",
             self._place(Want(found[1])),
@@ -122,7 +127,7 @@ class Refusal:
             return None
         name = f"{want.name}, which {want.who} needs," if want.who else want.name
         if offered.is_nothing and offered.has_trouble:
-            return _unreachable(name)
+            return _unreachable()
         if offered.is_nothing:
             reason = f"{name} is in no package index that pip asks. Is it spelled right?"
         elif offered.usable:
@@ -132,6 +137,14 @@ class Refusal:
         else:
             reason = f"{name} {_lacks(want.name, offered)}"
         return PackagesError(reason, self._place(want))
+
+    def _other_engine(self, want: Want) -> PackagesError | None:
+        """A version of what the engine needs, so old that what it needs itself is not there."""
+        line = next((line for line in self.asked if line.name == want.wanting), None)
+        need = next((need for need in engine.NEEDS if Want(need).name == want.wanting), None)
+        if line is None or need is None or self._conflict:
+            return None
+        return PackagesError(f"Durably needs {need} in the browser, and this wants {line.text}.", line.place)
 
     def _is_out_of_reach(self, want: Want, offered: Offered) -> bool:
         """Each that wants it wants one version, and none of them has a wheel."""
@@ -174,10 +187,11 @@ def _package(origin: str | None) -> str | None:
     return None if origin is None or origin.startswith("-r ") else origin
 
 
-def _unreachable(what: str) -> PackagesError:
+def _unreachable() -> PackagesError:
+    # Not of one package: pip names the first whose page it could not have, which may be downloaded already.
     return PackagesError(
-        f"{what} could not be downloaded: the package index does not answer. Is this machine connected to the "
-        "network? What was built before needs none (docs/packages.md)."
+        "The packages for the browser could not be downloaded: the package index does not answer. Is this "
+        "machine connected to the network? What was built before needs none."
     )
 
 

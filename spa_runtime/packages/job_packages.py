@@ -100,6 +100,7 @@ def _key(declared: Declared, find_links: Sequence[Path]) -> str:
         "version": KEY_VERSION,
         "durably": [version(engine.NAME), engine.NEEDS, engine.PINS.read_text("utf-8")],
         "pyodide": [pyodide.PLATFORM, pyodide.MARKERS],
+        "python": declared.python and declared.python.text,
         "requirements": [_said(line) for line in wanted.requirements],
         "constraints": [_said(line) for line in wanted.constraints],
         "options": [_said(line) for line in wanted.options],

@@ -36,6 +36,7 @@ def distributed(name: str) -> str | None:
         return None
     version = json.loads((folder / "package.json").read_text("utf-8"))["version"]
     return (
-        f"The distribution of Pyodide {version} has it: download {package['file_name']} from there, and give "
-        "its folder with --find-links."
+        f"Pyodide's own distribution has version {package['version']}: take {package['file_name']} out of "
+        f"pyodide-{version}.tar.bz2, which lies at Pyodide's releases on GitHub, and give its folder with "
+        "--find-links."
     )

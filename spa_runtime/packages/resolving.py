@@ -40,9 +40,9 @@ class Resolution:
         _verify(wheels_in(wheels), self.declared.wanted.requirements, pinned)
 
     def _try(self, wheels: Path, pins: Sequence[Requirement]) -> Refusal | None:
-        wanted = self.declared.wanted
+        wanted, python = self.declared.wanted, self.declared.python
         asked, constraints = [*wanted.options, *wanted.requirements], [*wanted.constraints, *pins]
-        stand_in = engine.write_stand_in(self.work)
+        stand_in = engine.write_stand_in(self.work, python.text if python else None)
         lists = [
             *("--requirement", _written(self.work / "requirements.txt", asked)),
             *("--constraint", _written(self.work / "constraints.txt", constraints)),
@@ -53,7 +53,7 @@ class Resolution:
             # Of what came before it failed, nothing may be left for the next try.
             for file in wheels.iterdir():
                 file.unlink()
-            return Refusal(said, asked, constraints)
+            return Refusal(said, asked, constraints, python)
         (wheels / stand_in.name).unlink()
         _expect_wheels(wheels)
         return None

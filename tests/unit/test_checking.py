@@ -43,7 +43,7 @@ def test_package_that_is_packed_need_not_be_installed(tmp_path: Path, wheels: Pa
 def test_compiled_package_that_is_not_installed_is_told_with_what_to_do(tmp_path: Path, wheels: Path) -> None:
     fault = check(tmp_path, wheels, "fast_one")
     assert isinstance(fault, Fault)
-    assert fault.place == "jobs.py:2"
+    assert fault.place == f"{tmp_path / 'jobs.py'}:2"
     assert fault.message == (
         "ModuleNotFoundError: No module named 'fast_one'. It is packed, but compiled for the browser. Import "
         "it in the function that needs it, or install it here, too, so that the jobs can be checked: "
@@ -55,6 +55,6 @@ def test_package_that_is_not_declared_is_told_with_what_to_do(tmp_path: Path, wh
     fault = check(tmp_path, wheels, "nowhere_to_be_found")
     assert isinstance(fault, Fault)
     assert fault.message == (
-        "ModuleNotFoundError: No module named 'nowhere_to_be_found'. A package that the jobs need must be "
-        "declared: see docs/packages.md."
+        "ModuleNotFoundError: No module named 'nowhere_to_be_found'. Is it a package? Then the jobs "
+        "must declare it, as in a requirements.txt beside the job file."
     )

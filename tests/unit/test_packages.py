@@ -146,6 +146,23 @@ class TestWithEachPip:
         assert "Durably 0.1.0 needs pydantic<3 and >=2.14 in the browser" in told
         assert project.refusal("pydantic<2.10").startswith("jobs.py:3: These don't fit together:\n")
 
+    def test_version_of_the_engine_whose_needs_are_gone_is_told(self, index: Index, project: Project) -> None:
+        make_wheel(index.folder, "pydantic", "2.10", "pydantic-core==2.27")
+        make_wheel(index.folder, "some", "1")
+        told = project.refusal("some", "pydantic==2.10")
+        # pip meets either first: the conflict, or that nobody has what this version needs.
+        assert told.startswith(
+            ("jobs.py:4: Durably needs pydantic>=2.14", "jobs.py:4: These don't fit together:")
+        )
+        assert "wants pydantic==2.10" in told
+
+    def test_python_that_the_jobs_require_is_the_browsers(self, index: Index, project: Project) -> None:
+        project.jobs.write_text('# /// script\n# requires-python = ">=3.15"\n# dependencies = []\n# ///\n')
+        with pytest.raises(PackagesError, match=r"^jobs.py:2: The jobs require Python >=3.15, and the browser"):
+            project.folder()
+        project.jobs.write_text(project.jobs.read_text().replace("3.15", "3.14.1"))
+        assert project.folder().is_dir()
+
     def test_source_code_alone_is_told_with_what_to_do(self, index: Index, project: Project) -> None:
         (index.folder / "source_only-1.0.tar.gz").write_bytes(b"")
         told = project.refusal("source-only")
@@ -164,8 +181,8 @@ class TestWithEachPip:
     def test_what_pyodide_distributes_is_told(self, index: Index, project: Project) -> None:
         make_wheel(index.folder, "numpy", "1", tag=ELSEWHERE)
         told = project.refusal("numpy")
-        assert "The distribution of Pyodide 314." in told
-        assert "wasm32.whl from there, and give its folder with --find-links." in told
+        assert "Pyodide's own distribution has version 2." in told
+        assert "wasm32.whl out of pyodide-314." in told
 
     def test_package_that_is_nowhere_is_told(self, index: Index, project: Project) -> None:
         make_wheel(index.folder, "outer", "1", "nowhere>1")
