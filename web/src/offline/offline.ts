@@ -193,7 +193,8 @@ class ServiceWorkerOffline implements Offline {
     }
     if (current?.version === null) this.#set({ state: 'unsupported' })
     else this.#set({ state: 'ready' })
-    this.#tellUpdate(waiting !== null && newer !== null && newer.version !== current?.version)
+    // One that only removes others asks nobody.
+    this.#tellUpdate(typeof newer?.version === 'string' && newer.version !== current?.version)
     if (waiting !== null && newer?.version === current?.version) post(waiting, { type: 'take-over' })
   }
 

@@ -14,7 +14,7 @@ export function UpdateNotice({
             A new version is there. Updating reloads this page in all tabs; what runs goes on from its last
             finished step.
           </p>
-          <button type="button" className="primary" onClick={() => void offline.update()}>
+          <button type="button" onClick={() => void offline.update()}>
             Update
           </button>
         </div>
