@@ -17,7 +17,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-downloads bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -80,6 +80,9 @@ bench: .browser build .setup-bench ## Steps per second in the browser, beside th
 
 bench-growth: .browser build ## How large the database in the browser gets over 10,000 runs
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.growth
+
+bench-downloads: .browser build build/service-worker/sw.js ## What visitors of a built site download
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.downloads
 
 bench-server: .setup-python ## 200 streams of events beside 1,000 triggers a second, for a minute
 	$(BIN)/python -m bench.server
