@@ -8,6 +8,8 @@ SEED ?= 1
 N ?= 200
 # How many processes test at a time.
 WORKERS ?= 2
+POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
+UNIT_NEEDS := .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js build/pyodide/python_stdlib.zip
 UNIT_TESTS := tests/unit tests/conformance tests/server tests/types tests/examples
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
@@ -40,11 +42,11 @@ check: .setup-python .setup-web ## Linters and type checkers
 	$(BIN)/mypy
 	cd web && npm run --silent check
 
-test-unit: .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js ## The engine on this machine, and the TypeScript logic
+test-unit: $(UNIT_NEEDS) ## The engine on this machine, and the TypeScript logic
 	cd web && npm run --silent test
 	$(BIN)/pytest -n $(WORKERS) $(UNIT_TESTS)
 
-coverage: .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js ## What of the engine those tests execute
+coverage: $(UNIT_NEEDS) ## What of the engine those tests execute
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
@@ -54,13 +56,13 @@ test-browser: .browser build package build/test-wheels/.downloaded build/conform
 test-package: package .setup-web build/test-wheels/.downloaded ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package
 
-test-power-sample: build/power/main.js build/wheels/.downloaded ## Simulated power cuts and failing files, a sample of them (SEED=1)
+test-power-sample: $(POWER_NEEDS) ## Simulated power cuts and failing files, a sample of them (SEED=1)
 	node --enable-source-maps build/power/main.js sample $(SEED)
 
-test-power: build/power/main.js build/wheels/.downloaded ## The same at every operation on a file: some minutes (SEED=1)
+test-power: $(POWER_NEEDS) ## The same at every operation on a file: some minutes (SEED=1)
 	node --enable-source-maps build/power/main.js all $(SEED)
 
-test-power-replay: build/power/main.js build/wheels/.downloaded ## One of them again, as it was reported (CUT=..., PLANTED=...)
+test-power-replay: $(POWER_NEEDS) ## One of them again, as it was reported (CUT=..., PLANTED=...)
 	node --enable-source-maps build/power/main.js replay $(CUT) $(PLANTED)
 
 test-crash: .browser build ## Kill the page again and again: about 20 minutes (N=200, SEED=1, PLANT=...)
@@ -150,6 +152,11 @@ build/pips/.downloaded: requirements/pip-oldest.txt requirements/pip-newest.txt 
 	@mkdir -p build
 	@$(BIN)/python scripts/ensure_browser.py build/.browser
 
+# The last file that is written there.
+build/pyodide/python_stdlib.zip: scripts/compile_pyodide.mjs web/package-lock.json | web/node_modules/.installed
+	node scripts/compile_pyodide.mjs web/node_modules/pyodide $(@D)
+	@touch $@
+
 PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
 ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')
 
@@ -165,7 +172,7 @@ build/service-worker/sw.js: $(shell find web/src/service-worker web/src/offline 
 	cd web && npm run --silent build:service-worker
 	@touch $@
 
-build/demo/index.html: build/page/index.html build/service-worker/sw.js build/wheels/.downloaded $(ENGINE_SOURCES)
+build/demo/index.html: build/page/index.html build/service-worker/sw.js build/pyodide/python_stdlib.zip build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
 	@touch $@
 
@@ -176,7 +183,7 @@ $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/
 	cd web && npm run --silent build:package && npm pack --silent --pack-destination ../build
 	@touch $@
 
-$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html build/service-worker/sw.js pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
+$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html build/service-worker/sw.js build/pyodide/python_stdlib.zip pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
 	@touch $@
 

@@ -8,17 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 WEB = {
     "build/console": "spa_runtime/console",
     "build/service-worker": "spa_runtime/service_worker",
-    **{
-        f"web/node_modules/pyodide/{name}": f"spa_runtime/pyodide/{name}"
-        for name in (
-            "package.json",
-            "pyodide.mjs",
-            "pyodide.asm.mjs",
-            "pyodide.asm.wasm",
-            "python_stdlib.zip",
-            "pyodide-lock.json",
-        )
-    },
+    "build/pyodide": "spa_runtime/pyodide",
 }
 """Where it is, and where ``spa_runtime.assets`` looks for it in a wheel."""
 

@@ -49,7 +49,7 @@ def main() -> None:
         sources = bundle.Sources(
             jobs=ROOT / "bench" / "spa" / "jobs" / "jobs.py",
             page=ROOT / "build" / "page",
-            pyodide=ROOT / "web" / "node_modules" / "pyodide",
+            pyodide=ROOT / "build" / "pyodide",
             wheels=ROOT / "build" / "wheels",
             options=OPTIONS,
         )

@@ -16,8 +16,8 @@ def console() -> Path:
 
 
 def pyodide() -> Path:
-    """The folder of Pyodide: Python for browsers. Raises ``NotFoundError``."""
-    return _folder("pyodide", "web/node_modules/pyodide", "pyodide.mjs")
+    """The folder of Pyodide: Python for browsers, its standard library compiled. Raises ``NotFoundError``."""
+    return _folder("pyodide", "build/pyodide", "python_stdlib.zip")
 
 
 def service_worker() -> Path:

@@ -59,7 +59,7 @@ def build() -> None:
     sources = bundle.Sources(
         jobs=ROOT / "bench" / "spa" / "jobs" / "jobs.py",
         page=BUILD / "page",
-        pyodide=ROOT / "web" / "node_modules" / "pyodide",
+        pyodide=ROOT / "build" / "pyodide",
         wheels=ROOT / "build" / "wheels",
     )
     bundle.write(bundle.plan(sources), BUILD / "site")

@@ -16,9 +16,20 @@ class Component(NamedTuple):
     """Names of files in ``license_texts``."""
 
 
+_VERSION = "314.0.7"
+_COMPILED = f"Changed: its Python files are compiled. Their sources are in the npm package pyodide {_VERSION}."
+
 PYODIDE = (
-    Component("Pyodide", "314.0.7", "MPL-2.0", "The Pyodide developers and Mozilla", ("MPL-2.0",)),
-    Component("CPython", "3.14.2", "PSF-2.0", "Copyright (c) 2001 Python Software Foundation", ("PSF-2.0",)),
+    Component(
+        "Pyodide", "314.0.7", "MPL-2.0", f"The Pyodide developers and Mozilla\n\n{_COMPILED}", ("MPL-2.0",)
+    ),
+    Component(
+        "CPython",
+        "3.14.2",
+        "PSF-2.0",
+        f"Copyright (c) 2001 Python Software Foundation\n\n{_COMPILED}",
+        ("PSF-2.0",),
+    ),
     Component("Emscripten", "5.0.3", "MIT OR NCSA", "Copyright (c) 2010 Emscripten authors", ("MIT",)),
     Component("musl", "", "MIT", "Copyright (c) 2005 Rich Felker, et al.", ("MIT",)),
     Component(

@@ -32,7 +32,7 @@ class RuntimeSources:
     jobs: Path
     """The Python file that defines the jobs."""
     pyodide: Path
-    """Folder of the npm package ``pyodide``."""
+    """Folder of Pyodide, as ``spa_runtime.assets`` knows it."""
     wheels: Path
     """Folder of the wheels that engine and jobs need inside Pyodide."""
     options: Mapping[str, Any] = field(default_factory=lambda: SPA_OPTIONS)
@@ -98,7 +98,7 @@ def _pyodide(folder: Path) -> tuple[str, dict[str, bytes]]:
 
 
 def _check(sources: RuntimeSources) -> None:
-    expect_files({"job file": sources.jobs, "npm package pyodide": sources.pyodide / "package.json"})
+    expect_files({"job file": sources.jobs, "Pyodide": sources.pyodide / "package.json"})
     if not any(sources.wheels.glob("*.whl")):
         raise NotFoundError(f"The wheels for Pyodide are missing: there are none in {sources.wheels}.")
     expect_options(sources.options)

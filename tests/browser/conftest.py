@@ -62,7 +62,7 @@ def sources(
         jobs=jobs,
         page=page,
         title=title,
-        pyodide=ROOT / "web" / "node_modules" / "pyodide",
+        pyodide=ROOT / "build" / "pyodide",
         wheels=ROOT / "build" / "wheels",
         options=options,
     )

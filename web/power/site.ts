@@ -56,7 +56,7 @@ export class Site {
 
   /** `root` is the folder of the repository. */
   static async open(root: string): Promise<Site> {
-    const python = await startPython(pathToFileURL(join(root, 'web/node_modules/pyodide/')), {
+    const python = await startPython(pathToFileURL(join(root, 'build/pyodide/')), {
       env: {
         HOME: '/home/pyodide',
         PYTHONPATH: '/repository:/wheels',
