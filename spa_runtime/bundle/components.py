@@ -21,7 +21,7 @@ _COMPILED = f"Changed: its Python files are compiled. Their sources are in the n
 
 PYODIDE = (
     Component(
-        "Pyodide", "314.0.7", "MPL-2.0", f"The Pyodide developers and Mozilla\n\n{_COMPILED}", ("MPL-2.0",)
+        "Pyodide", _VERSION, "MPL-2.0", f"The Pyodide developers and Mozilla\n\n{_COMPILED}", ("MPL-2.0",)
     ),
     Component(
         "CPython",
