@@ -24,6 +24,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--force-prefers-reduced-motion",
     # An address that is not this machine's, for what browsers allow only there.
     "--host-resolver-rules=MAP insecure.test 127.0.0.1",
 )
@@ -103,10 +104,7 @@ class Chromium:
             if f"--user-data-dir={self.profile}" in command(process)
         ]
         renderers = {
-            child
-            for browser in browsers
-            for child in browser.children(recursive=True)
-            if "--type=renderer" in command(child)
+            child for browser in browsers for child in children(browser) if "--type=renderer" in command(child)
         }
         assert renderers
         return renderers
@@ -139,6 +137,14 @@ def command(process: psutil.Process) -> list[str]:
     """The process's command line; nothing for one that has just died."""
     try:
         return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    """All below it; nothing for one that has just died."""
+    try:
+        return process.children(recursive=True)
     except psutil.Error:
         return []
 

@@ -1,6 +1,7 @@
 """A run goes on from its last finished step, however the tab ended."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page
@@ -51,7 +52,13 @@ def terminate_worker(_chromium: Chromium, page: Page) -> Page:
     # Nothing of ours is told: the page has to notice by itself.
     session = page.context.new_cdp_session(page)
     workers: list[str] = []
-    session.on("Target.attachedToTarget", lambda event: workers.append(event["sessionId"]))
+
+    def attached(event: Any) -> None:
+        # Not the service worker.
+        if event["targetInfo"]["type"] == "worker":
+            workers.append(event["sessionId"])
+
+    session.on("Target.attachedToTarget", attached)
     session.send(
         "Target.setAutoAttach", {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
     )

@@ -130,7 +130,7 @@ def test_dev_follows_what_is_declared(
         page = browser.open(server.wait_for(ADDRESS))
         error = page.get_by_role("alert", name="Error in the jobs")
         expect(error).to_contain_text(
-            "No module named 'humanize'. A package that the jobs need must be declared"
+            "No module named 'humanize'. Is it a package? Then the jobs must declare it"
         )
 
         (folder / "requirements.txt").write_text("humanize\nnowhere-to-be-found\n")

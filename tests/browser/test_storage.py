@@ -4,6 +4,7 @@ import base64
 import re
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,13 +206,15 @@ def test_database_can_be_had_when_the_jobs_are_broken(chromium: Chromium, tmp_pa
     jobs.parent.mkdir()
     jobs.write_text(original.read_text("utf-8"), "utf-8")
     folder = tmp_path / "site"
-    bundle.write(bundle.plan(sources(jobs, dict(bundle.SPA_OPTIONS))), folder)
+    # With a service worker, the page would stay with the version that it has.
+    site_sources = replace(sources(jobs, dict(bundle.SPA_OPTIONS)), offline=bundle.Offline(enabled=False))
+    bundle.write(bundle.plan(site_sources), folder)
     with served(folder) as site:
         page = chromium.open(site.url)
         wait_until_ready(page)
         wait_until_ended(page, trigger(page, "count", {"count": 3}))
         jobs.write_text("not_defined\n", "utf-8")
-        bundle.write(bundle.plan(sources(jobs, dict(bundle.SPA_OPTIONS))), folder)
+        bundle.write(bundle.plan(site_sources), folder)
         page.reload()
         assert "NameError" in wait_until_failed(page)["error"]["message"]
         path = export(page, tmp_path / "exported.db")

@@ -11,7 +11,7 @@ from playwright.sync_api import Error, Page
 
 from tests.browser.browser import Chromium, wait_for, wait_until_ended
 from tests.browser.offline.host import Host, deployed
-from tests.browser.offline.sites import Sites, check, expect_whole, marks, update, visit, wait_for_version, work
+from tests.browser.offline.sites import Sites, expect_whole, marks, update, visit, wait_for_version
 
 SEEDS = [int(seed) for seed in os.environ.get("DURABLY_SEEDS", "1 2").split()]
 TABS = 3
@@ -36,6 +36,14 @@ async (runId) => {
 """
 
 
+LIMIT = """
+(promise) => Promise.race([promise, new Promise((_, reject) => setTimeout(
+  () => reject(new Error('no answer for a minute')), 60_000))])
+"""
+CHECK = f"async () => await ({LIMIT})(window.offline?.check().catch(() => undefined))"
+TRIGGER = f"async (input) => await ({LIMIT})(window.durably.trigger('work', input))"
+
+
 class Storm:
     """What happens to the tabs of one person, and to the host."""
 
@@ -50,6 +58,7 @@ class Storm:
 
     def begin(self) -> None:
         self.tabs = [visit(self._chromium, self._host)]
+        self._trigger()
         while len(self.tabs) < TABS:
             self.tabs.append(self._chromium.open(self._host.url))
 
@@ -85,12 +94,14 @@ class Storm:
         if leader is None:
             return
         name, steps = f"run-{len(self.acknowledged)}", self._random.randint(2, 12)
-        with_run_id = patient(lambda: work(leader, name, steps, pause_ms=self._random.choice([0, 20, 100])))
-        if with_run_id is not None:
-            self.acknowledged[with_run_id] = (name, steps)
+        input = {"name": name, "count": steps, "pause_ms": self._random.choice([0, 20, 100])}
+        triggered = patient(lambda: leader.evaluate(TRIGGER, input))
+        if triggered is not None:
+            self.acknowledged[triggered["runId"]] = (name, steps)
 
     def _check(self) -> None:
-        patient(lambda: check(self._any_tab()))
+        tab = self._any_tab()
+        patient(lambda: tab.evaluate(CHECK))
 
     def _update(self) -> None:
         tab = self._any_tab()
