@@ -24,10 +24,15 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--force-prefers-reduced-motion",
     # An address that is not this machine's, for what browsers allow only there.
     "--host-resolver-rules=MAP insecure.test 127.0.0.1",
 )
+SPARING = (
+    # Nothing moves, and V8 optimises in the background no Python that is over before it would pay.
+    "--force-prefers-reduced-motion",
+    "--js-flags=--liftoff-only",
+)
+"""For tests, which are many: not for measurements."""
 LISTEN = """
 new BroadcastChannel('durably-test').onmessage = (event) => console.log('body: ' + event.data)
 """
@@ -123,7 +128,7 @@ def launched(
     context = playwright.chromium.launch_persistent_context(
         profile,
         executable_path=path,
-        args=FLAGS,
+        args=[*FLAGS, *SPARING],
         bypass_csp=not obeys_csp,
         service_workers="allow" if has_service_workers else "block",
     )
