@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PORT ?= 8000
 SEED ?= 1
 N ?= 200
+KILLS ?= 100
 # How many processes test at a time.
 WORKERS ?= 2
 POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
@@ -19,7 +20,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-downloads bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-downloads bench-takeover bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -85,6 +86,9 @@ bench-growth: .browser build ## How large the database in the browser gets over 
 
 bench-downloads: .browser build build/service-worker/sw.js ## What visitors of a built site download
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.downloads
+
+bench-takeover: .browser build ## How long a takeover takes when the tab with the engine is killed (KILLS=100)
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.takeover --kills $(KILLS)
 
 bench-server: .setup-python ## 200 streams of events beside 1,000 triggers a second, for a minute
 	$(BIN)/python -m bench.server

@@ -6,7 +6,7 @@ camelCase; each operation's model says what it takes.
 
 import re
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,12 +14,13 @@ import pydantic
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from durably_core.commands import Command, asked, once
 from durably_core.durably import Durably
 from durably_core.errors import DurablyError, NotFoundError
 from durably_core.events import to_wire
 from durably_core.handles import JobHandle
 from durably_core.job import explained
-from durably_core.models import Run, RunStatus
+from durably_core.models import Disposition, Run, RunStatus
 from durably_core.options import MAX_MS
 from durably_core.triggering import BatchItem
 
@@ -126,13 +127,17 @@ class Purge(Body):
 Operation = Callable[[Durably, Any], Awaitable[Any]]
 
 
-async def call(durably: Durably, operation: str, body: str | bytes) -> Any:
-    """The JSON value that an operation answers with. Raises ``DurablyError``, for which see ``to_wire``."""
+async def call(durably: Durably, operation: str, body: str | bytes, command: Command | None = None) -> Any:
+    """The JSON value that an operation answers with. Raises ``DurablyError``, for which see ``to_wire``.
+
+    ``command``: under which the sender may ask again.
+    """
     found = OPERATIONS.get(operation)
     if found is None:
         raise NotFoundError(f"There is no operation {operation!r}.")
     model, function = found
-    return await function(durably, parsed(model, body))
+    with asked(command):
+        return await function(durably, parsed(model, body))
 
 
 async def perform(durably: Durably, operation: str, body: Body) -> Any:
@@ -156,13 +161,31 @@ async def _jobs(durably: Durably, _body: Empty) -> Any:
 
 
 async def _trigger(durably: Durably, body: Trigger) -> Any:
-    [run] = await job_handle(durably, body.job_name).batch_trigger([batch_item(body)])
-    return {"runId": run.id, "disposition": run.disposition}
+    [run] = await _trigger_all(durably, body.job_name, [body])
+    return run
 
 
 async def _batch_trigger(durably: Durably, body: BatchTrigger) -> Any:
-    runs = await job_handle(durably, body.job_name).batch_trigger([batch_item(item) for item in body.items])
-    return [{"runId": run.id, "disposition": run.disposition} for run in runs]
+    return await _trigger_all(durably, body.job_name, body.items)
+
+
+async def _trigger_all(durably: Durably, job_name: str, items: Sequence[TriggerItem]) -> Any:
+    handle = job_handle(durably, job_name)
+
+    async def trigger() -> Any:
+        runs = await handle.batch_trigger([batch_item(item) for item in items])
+        return [_triggered(run.id, run.disposition) for run in runs]
+
+    return await once(
+        durably.store,
+        "trigger",
+        trigger,
+        lambda enqueued: [_triggered(each.run.id, each.disposition) for each in enqueued],
+    )
+
+
+def _triggered(run_id: str, disposition: Disposition) -> dict[str, Any]:
+    return {"runId": run_id, "disposition": disposition}
 
 
 async def _get_run(durably: Durably, body: OneRun) -> Any:
@@ -208,7 +231,7 @@ async def _cancel(durably: Durably, body: OneRun) -> Any:
 
 
 async def _retrigger(durably: Durably, body: OneRun) -> Any:
-    return {"success": True, "runId": (await durably.retrigger(body.run_id)).id}
+    return await _repeat(durably, body.run_id, "runId")
 
 
 async def _delete_run(durably: Durably, body: OneRun) -> Any:
@@ -237,18 +260,40 @@ async def _delete_runs(durably: Durably, body: SeveralRuns) -> Any:
 
 async def cancel_run(durably: Durably, run_id: str) -> dict[str, Any]:
     """What is answered of one run, alone or among several."""
-    await durably.cancel(run_id)
-    return {"success": True}
+    return await _done_once(durably, f"cancel/{run_id}", lambda: durably.cancel(run_id))
 
 
 async def retrigger_run(durably: Durably, run_id: str) -> dict[str, Any]:
     """The same among several: ``runId`` is that of the run which is repeated."""
-    return {"success": True, "newRunId": (await durably.retrigger(run_id)).id}
+    return await _repeat(durably, run_id, "newRunId")
+
+
+async def _repeat(durably: Durably, run_id: str, key: str) -> dict[str, Any]:
+    """``key``: under which the answer names the new run."""
+
+    async def retrigger() -> dict[str, Any]:
+        return {"success": True, key: (await durably.retrigger(run_id)).id}
+
+    answer: dict[str, Any] = await once(
+        durably.store,
+        f"retrigger/{run_id}",
+        retrigger,
+        lambda enqueued: {"success": True, key: enqueued[0].run.id},
+    )
+    return answer
 
 
 async def delete_run(durably: Durably, run_id: str) -> dict[str, Any]:
-    await durably.delete_run(run_id)
-    return {"success": True}
+    return await _done_once(durably, f"delete/{run_id}", lambda: durably.delete_run(run_id))
+
+
+async def _done_once(durably: Durably, part: str, work: Callable[[], Awaitable[None]]) -> dict[str, Any]:
+    async def done() -> dict[str, Any]:
+        await work()
+        return {"success": True}
+
+    answer: dict[str, Any] = await once(durably.store, part, done, lambda _event: {"success": True})
+    return answer
 
 
 async def each_run(body: SeveralRuns, work: Callable[[str], Awaitable[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -263,7 +308,10 @@ async def each_run(body: SeveralRuns, work: Callable[[str], Awaitable[dict[str, 
 
 
 async def _purge_runs(durably: Durably, body: Purge) -> Any:
-    return {"deleted": await durably.purge_runs(older_than=body.older_than, limit=body.limit)}
+    async def purge() -> dict[str, Any]:
+        return {"deleted": await durably.purge_runs(older_than=body.older_than, limit=body.limit)}
+
+    return await once(durably.store, "purge", purge, lambda events: {"deleted": len(events)})
 
 
 OPERATIONS: dict[str, tuple[type[Body], Operation]] = {

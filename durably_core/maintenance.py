@@ -9,6 +9,7 @@ from typing import Any
 from durably_core import events
 from durably_core.blocking import uninterrupted
 from durably_core.clock import Clock
+from durably_core.commands import RETAIN_COMMANDS_MS
 from durably_core.errors import StorageError
 from durably_core.events import EventBus
 from durably_core.store.base import Store
@@ -97,6 +98,7 @@ class Maintenance:
         await self._do("retention", self._purge)
         await self._do("event-retention", self._prune)
         await self._do("idempotency-keys", self._store.delete_expired_keys)
+        await self._do("commands", self._forget_commands)
         await self._do("unknown-jobs", self._tell_unknown_jobs)
         await self._do("free-pages", self._shrink)
         await self._do("wal-checkpoint", self._store.checkpoint)
@@ -147,6 +149,9 @@ class Maintenance:
         while pruned:
             pruned = await self._store.prune_events(keep=self._options.retain_events, limit=PRUNE_LIMIT)
             await asyncio.sleep(0)
+
+    async def _forget_commands(self) -> int:
+        return await self._store.delete_old_commands(before_ms=self._clock.now_ms() - RETAIN_COMMANDS_MS)
 
     async def _shrink(self) -> None:
         given_back = SHRINK_LIMIT

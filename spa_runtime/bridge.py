@@ -5,6 +5,7 @@ infinity: both arrive there as null.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 
 from durably_core import api, tasks
+from durably_core.commands import Command
 from durably_core.durably import Durably, create_durably
 from durably_core.errors import (
     DurablyError,
@@ -50,6 +52,12 @@ class Host(Protocol):
 
     def countFlushes(self) -> int:  # noqa: N802 - JavaScript
         """How often the database's WAL was flushed."""
+
+
+def prepare(jobs_module: str) -> None:
+    """Import the jobs beforehand. What is wrong with them is told by ``start``."""
+    with contextlib.suppress(Exception):
+        import_jobs(jobs_module, APP)
 
 
 async def start(database: str, jobs_module: str, options: str, host: Host) -> "Bridge":
@@ -131,16 +139,20 @@ class Bridge:
         """Stop the engine and close its database; what executes is given back."""
         await self._durably.close(timeout_ms=0)
 
-    def request(self, request_id: int, operation: str, body: str) -> None:
-        """Start an operation; its answer goes through ``Host.respond``."""
-        task = tasks.start(self._answer(request_id, operation, body))
+    def request(self, request_id: int, operation: str, body: str, command: str, is_repeated: bool) -> None:
+        """Start an operation; its answer goes through ``Host.respond``.
+
+        ``command``: the page's name for it, under which it may be sent again.
+        """
+        asked = Command(id=command, is_repeated=is_repeated)
+        task = tasks.start(self._answer(request_id, operation, body, asked))
         # The loop only holds tasks weakly.
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
-    async def _answer(self, request_id: int, operation: str, body: str) -> None:
+    async def _answer(self, request_id: int, operation: str, body: str, command: Command) -> None:
         try:
-            result = await api.call(self._durably, operation, body)
+            result = await api.call(self._durably, operation, body, command)
             text, ok = to_json(result, inf_nan_mode="null").decode(), True
         except DurablyError as error:
             text, ok = _wire(error), False

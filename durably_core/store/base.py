@@ -178,6 +178,14 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownCommand:
+    """A command that was carried out."""
+
+    answer: Any
+    """The JSON value that it was answered with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """None: any. An empty tuple: none."""
 
@@ -198,7 +206,10 @@ class Page:
 
 
 class Store(Protocol):
-    """Raises ``StorageError`` when the database can't be read or written; nothing is half done then."""
+    """Raises ``StorageError`` when the database can't be read or written; nothing is half done then.
+
+    What clients ask for commits its answer beside itself: see ``commands.current_recording``.
+    """
 
     async def migrate(self) -> None:
         """Bring the schema up to date. Raises ``StorageError`` for a database newer than this code."""
@@ -287,7 +298,13 @@ class Store(Protocol):
     async def query(self, sql: str, parameters: Any, *, limit: int, timeout_ms: int) -> QueryResult:
         """Raises ``ValidationError`` for a query that would write, fails, or takes too long."""
 
+    async def get_command(self, command_id: str) -> KnownCommand | None:
+        """None: nothing is known of it."""
+
     # ------------------------------------------------------------------ maintenance
+
+    async def delete_old_commands(self, *, before_ms: int) -> int:
+        """Forget commands that were carried out before a moment; returns how many."""
 
     async def prune_events(self, *, keep: int, limit: int) -> int:
         """Delete at most so many of the oldest events beyond the newest ``keep``; returns how many."""

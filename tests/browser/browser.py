@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +161,16 @@ def wait_until_ready(page: Page) -> None:
     page.wait_for_function("['ready', 'failed'].includes(window.durably?.status.state)")
     status = page.evaluate("window.durably.status")
     assert status["state"] == "ready", json.dumps(status)
+
+
+ROLE = "window.durably?.status.state === 'ready' && window.durably.status.role"
+
+
+def leader_among(pages: Sequence[Page]) -> Page:
+    """The tab that has the engine, once one is ready."""
+    wait_for(pages[0], lambda: any(page.evaluate(ROLE) == "leader" for page in pages))
+    [leader] = [page for page in pages if page.evaluate(ROLE) == "leader"]
+    return leader
 
 
 def trigger(page: Page, job: str, input: dict[str, Any]) -> str:

@@ -120,7 +120,7 @@ def test_update_waits_for_the_person_and_runs_go_on(folder: Path, chromium: Chro
     with host_site(folder) as site:
         page = visit(chromium, site.url + "app/")
         other = chromium.open(site.url + "app/")
-        expect(other.get_by_text("This page is open in another tab")).to_be_visible()
+        expect(other.get_by_text("engine in another tab")).to_be_visible()
         trigger(page, "rest")
         expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
         write_site(folder, "Better bakery")

@@ -14,6 +14,7 @@ from tests.browser.browser import (
     Chromium,
     command,
     launched,
+    leader_among,
     run_ids,
     wait_for,
     wait_until_ended,
@@ -100,7 +101,7 @@ def test_version_that_waits_changes_nothing(chromium: Chromium, host: Host, site
 def test_update_from_any_tab_reloads_all_and_runs_go_on(chromium: Chromium, host: Host, sites: Sites) -> None:
     tabs = [visit(chromium, host), *(chromium.open(host.url) for _ in range(2))]
     for tab in tabs[1:]:
-        tab.wait_for_function("window.durably?.status.state === 'waiting'")
+        tab.wait_for_function("window.durably?.status.role === 'follower'")
     run_id = work(tabs[0], "long", STEPS, pause_ms=100)
     for version, chosen in (("v2", 2), ("v3", 1)):
         seen = sum(bodies(chromium, "end").values())
@@ -111,8 +112,7 @@ def test_update_from_any_tab_reloads_all_and_runs_go_on(chromium: Chromium, host
         for tab in tabs:
             wait_for_version(tab, version)
             expect_whole(tab, version)
-    wait_for(tabs[0], lambda: any(tab.evaluate("window.durably.status.state") == "ready" for tab in tabs))
-    [leader] = [tab for tab in tabs if tab.evaluate("window.durably.status.state") == "ready"]
+    leader = leader_among(tabs)
     run = wait_until_ended(leader, run_id)
     assert run["status"] == "completed"
     assert set(run["output"]["versions"]) == {"v1", "v2", "v3"}
@@ -316,8 +316,7 @@ def test_broken_version_is_replaced_without_anyone_being_asked(
     for tab in tabs:
         wait_for_version(tab, mended)
         expect_whole(tab, mended)
-    wait_for(tabs[0], lambda: any(tab.evaluate("window.durably.status.state") == "ready" for tab in tabs))
-    [leader] = [tab for tab in tabs if tab.evaluate("window.durably.status.state") == "ready"]
+    leader = leader_among(tabs)
     assert run_ids(leader) == [run_id]
     assert {fault.rpartition(": ")[2] for fault in chromium.faults} == {"this version is broken"}
     chromium.faults.clear()
@@ -442,8 +441,7 @@ def test_site_that_gives_up_its_service_worker_leaves_nothing_behind(
         tab.wait_for_function("window.offline.status.state === 'unsupported'")
     assert tabs[0].evaluate(REGISTRATIONS) == 0
     assert caches_of(tabs[0]) == []
-    wait_for(tabs[0], lambda: any(tab.evaluate("window.durably.status.state") == "ready" for tab in tabs))
-    [leader] = [tab for tab in tabs if tab.evaluate("window.durably.status.state") == "ready"]
+    leader = leader_among(tabs)
     assert wait_until_ended(leader, run_id)["status"] == "completed"
     assert set(bodies(chromium, "end").values()) == {1}
     assert [len(each) for each in loads] == [1, 1]

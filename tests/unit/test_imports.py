@@ -16,6 +16,7 @@ LAYERS = [
     {"abort", "blocking", "models", "tasks"},
     {"events", "values"},
     {"instrumentation", "store.sql", "store.base"},
+    {"commands"},
     {"store.sqlite.guests", "store.sqlite.reserve", "store.sqlite.watch"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},

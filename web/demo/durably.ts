@@ -1,6 +1,6 @@
 import { createDurably, type Durably } from '../src'
 import { createOffline } from '../src/offline'
-import { askedStorage } from './lib/asked-storage'
+import { askedStandby, askedStorage, askedTabs } from './lib/asked-storage'
 
 declare global {
   interface Window {
@@ -9,7 +9,7 @@ declare global {
   }
 }
 
-export const durably = createDurably({ spa: { storage: askedStorage() } })
+export const durably = createDurably({ spa: { storage: askedStorage(), tabs: askedTabs(), standby: askedStandby() } })
 window.durably = durably
 
 export const offline = createOffline({ durably })

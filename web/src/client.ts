@@ -21,8 +21,8 @@ import type {
 } from './protocol'
 import { pause, retrying } from './retrying'
 import type { EventListener, Transport } from './transport'
+import { BrowserTransport, type BrowserOptions } from './transports/browser'
 import { HttpTransport, type HttpOptions } from './transports/http'
-import { WorkerPort, type WorkerPortOptions } from './transports/worker-port'
 import { triggerAndWait, waitForRun, type WaitOptions } from './waiting'
 
 /** How many runs the engine takes in one request. */
@@ -152,14 +152,14 @@ export interface DatabaseStorage {
 
 export interface SpaOptions {
   /** Run the engine in this browser. */
-  spa: WorkerPortOptions
+  spa: BrowserOptions
 }
 
 export type DurablyOptions = SpaOptions | HttpOptions
 
 /** Connects to an engine. The same client for every transport. */
 export function createDurably<Jobs extends object = RegisteredJobs>(options: DurablyOptions): Durably<Jobs> {
-  return new Client<Jobs>('spa' in options ? new WorkerPort(options.spa) : new HttpTransport(options))
+  return new Client<Jobs>('spa' in options ? new BrowserTransport(options.spa) : new HttpTransport(options))
 }
 
 class Client<Jobs extends object> implements Durably<Jobs> {

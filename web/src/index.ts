@@ -55,6 +55,6 @@ export type {
   TriggerResult,
   Versions,
 } from './protocol'
+export type { BrowserOptions } from './transports/browser'
 export type { HttpOptions } from './transports/http'
-export type { WorkerPortOptions } from './transports/worker-port'
 export type { RunCallbacks, WaitOptions } from './waiting'

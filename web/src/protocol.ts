@@ -8,7 +8,7 @@
 import { version } from '../package.json'
 
 /** Raised when a message changes its shape; a page never talks to a worker of another version. */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
@@ -166,8 +166,8 @@ export interface EngineStatus {
    * see `error`; `closed`: the client was closed.
    */
   state: 'starting' | 'waiting' | 'ready' | 'offline' | 'failed' | 'closed'
-  /** `leader`: this tab's worker is the engine; `remote`: a server is. Null until that is known. */
-  role: 'leader' | 'remote' | null
+  /** `leader`: this tab's worker is the engine; `follower`: another tab's is; `remote`: a server is. Null until that is known. */
+  role: 'leader' | 'follower' | 'remote' | null
   versions: Versions
   phase: BootPhase
   /** 0 to 100. */
@@ -177,6 +177,8 @@ export interface EngineStatus {
   error: WireError | null
   /** Why no run is begun at the moment, though the engine is ready: `storage_full` above all. It tries again by itself. */
   pause: WireError | null
+  /** While `waiting`: what keeps this tab from the engine, and what to do about it. */
+  blocker: WireError | null
   /** Null until the database is open. */
   storage: StorageStatus | null
   /** Counts the engine's starts: a higher number means that it was restarted. */
@@ -202,6 +204,7 @@ export const BOOTING: EngineStatus = {
   timings: {},
   error: null,
   pause: null,
+  blocker: null,
   storage: null,
   epoch: 0,
 }
@@ -370,6 +373,10 @@ export interface StartMessage {
 export interface RequestMessage {
   type: 'request'
   id: number
+  /** Names what is asked for, also when it is sent again to another engine: it is carried out once. */
+  command: string
+  /** An engine that is gone was asked before, and may have carried it out. */
+  isRepeated: boolean
   operation: OperationName
   /** JSON text. */
   body: string
@@ -377,12 +384,17 @@ export interface RequestMessage {
   file?: Blob | undefined
 }
 
+/** Start Python already, while another tab has the database: taking over is quick then. */
+export interface WarmUpMessage {
+  type: 'warm-up'
+}
+
 /** Give back what executes, and end. */
 export interface StopMessage {
   type: 'stop'
 }
 
-export type ToWorker = StartMessage | RequestMessage | StopMessage
+export type ToWorker = StartMessage | WarmUpMessage | RequestMessage | StopMessage
 
 export interface StatusMessage {
   type: 'status'

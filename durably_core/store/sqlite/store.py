@@ -5,9 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic_core import from_json, to_json
+
 from durably_core import events
 from durably_core.blocking import OwnThread
 from durably_core.clock import Clock, SystemClock
+from durably_core.commands import current_recording
 from durably_core.errors import EventsGoneError, StorageError, StorageFullError, ValidationError
 from durably_core.events import RunEvent
 from durably_core.models import LogEntry, Run, RunStatus, Step
@@ -17,6 +20,7 @@ from durably_core.store.base import (
     Ended,
     Ending,
     Enqueued,
+    KnownCommand,
     Lease,
     LeaseState,
     NewRun,
@@ -78,7 +82,7 @@ class SQLiteStore:
     # ------------------------------------------------------------------ transitions
 
     async def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
-        return await self._write(lambda: self._transitions.enqueue(runs))
+        return await self._write(self._recorded(lambda: self._transitions.enqueue(runs)))
 
     async def claim(self, request: ClaimRequest) -> Claim:
         return await self._write(lambda: self._transitions.claim(request))
@@ -119,13 +123,33 @@ class SQLiteStore:
         return await self._write_at_any_rate(lambda: end(then_claim), lambda: end(None))
 
     async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
-        return await self._write_at_any_rate(lambda: self._transitions.cancel_run(run_id, keep_steps))
+        return await self._write_at_any_rate(
+            self._recorded(lambda: self._transitions.cancel_run(run_id, keep_steps))
+        )
 
     async def delete_run(self, run_id: str) -> RunEvent:
-        return await self._write_at_any_rate(lambda: self._transitions.delete_run(run_id))
+        return await self._write_at_any_rate(self._recorded(lambda: self._transitions.delete_run(run_id)))
 
     async def purge_runs(self, *, before_ms: int, limit: int) -> tuple[RunEvent, ...]:
-        return await self._write_at_any_rate(lambda: self._transitions.purge_runs(before_ms, limit))
+        return await self._write_at_any_rate(
+            self._recorded(lambda: self._transitions.purge_runs(before_ms, limit))
+        )
+
+    def _recorded(self, work: Callable[[], T]) -> Callable[[], T]:
+        """The same in a transaction with the answer to the command that asks for it, if one does."""
+        recording = current_recording()
+        if recording is None:
+            return work
+
+        def recorded() -> T:
+            result = work()
+            answer = to_json(recording.answer(result)).decode()
+            row = {"id": recording.id, "answer": answer, "now": self._database.now_ms()}
+            self._database.execute("insert_command", row)
+            recording.is_written = True
+            return result
+
+        return recorded
 
     # ------------------------------------------------------------------ reading
 
@@ -197,7 +221,16 @@ class SQLiteStore:
     async def query(self, sql: str, parameters: Any, *, limit: int, timeout_ms: int) -> QueryResult:
         return await self._read(lambda: self._database.query(sql, parameters, limit, timeout_ms))
 
+    async def get_command(self, command_id: str) -> KnownCommand | None:
+        row = await self._read(lambda: self._database.one("get_command", {"id": command_id}))
+        return None if row is None else KnownCommand(answer=from_json(row["answer"]))
+
     # ------------------------------------------------------------------ maintenance
+
+    async def delete_old_commands(self, *, before_ms: int) -> int:
+        return await self._write_at_any_rate(
+            lambda: self._database.execute("delete_old_commands", {"before": before_ms}).rowcount
+        )
 
     async def prune_events(self, *, keep: int, limit: int) -> int:
         parameters = {"keep": keep, "limit": limit}

@@ -34,12 +34,12 @@ function faultOf({ state, error, pause }: EngineStatus): string | null {
   return pause === null ? null : `No run is begun at the moment. ${pause.message}`
 }
 
-function wordsFor({ state, role }: EngineStatus): string | null {
+function wordsFor({ state, role, blocker }: EngineStatus): string | null {
   switch (state) {
     case 'starting':
       return role === 'remote' ? 'Asking the server …' : 'Starting Python …'
     case 'waiting':
-      return 'This page is open in another tab, which has the engine. Close that tab to go on here.'
+      return blocker?.message ?? 'Waiting for the database …'
     case 'closed':
       return 'The engine was stopped. Reload the page to start it again.'
     case 'ready':

@@ -5,6 +5,16 @@ export function askedStorage(): StorageKind {
   return new URLSearchParams(window.location.search).get('storage') === 'memory' ? 'memory' : 'opfs'
 }
 
+/** Whether only one tab is to have the engine, and the others none: `?tabs=single`. */
+export function askedTabs(): 'many' | 'single' {
+  return new URLSearchParams(window.location.search).get('tabs') === 'single' ? 'single' : 'many'
+}
+
+/** Whether Python waits in tabs that follow: `?standby=warm`. */
+export function askedStandby(): 'cold' | 'warm' {
+  return new URLSearchParams(window.location.search).get('standby') === 'warm' ? 'warm' : 'cold'
+}
+
 /** This page with its database kept there. The run that the address names is not in that database. */
 export function hrefWithStorage(kind: StorageKind): string {
   const { searchParams, pathname } = new URL(window.location.href)

@@ -36,9 +36,9 @@ function wordsFor(status: EngineStatus): string {
     case 'starting':
       return PHASE_WORDS[status.phase]
     case 'waiting':
-      return status.phase === 'lock' ? 'Waiting for the other tab' : 'Waiting for the database’s files'
+      return status.blocker === null ? 'Waiting for the database’s files' : 'Waiting for the other tab'
     case 'ready':
-      return 'Ready'
+      return status.role === 'follower' ? 'Ready, in another tab' : 'Ready'
     case 'offline':
       return 'The server can’t be reached'
     case 'failed':

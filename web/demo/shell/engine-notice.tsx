@@ -8,7 +8,7 @@ import { ProblemNotice } from './problem-notice'
 export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
   switch (status.state) {
     case 'waiting':
-      return <WaitingNotice phase={status.phase} />
+      return <WaitingNotice status={status} />
     case 'failed':
     case 'closed':
       return <FailureNotice status={status} />
@@ -19,14 +19,11 @@ export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
   }
 }
 
-function WaitingNotice({ phase }: Pick<EngineStatus, 'phase'>): ReactNode {
-  if (phase === 'lock') {
+function WaitingNotice({ status: { blocker } }: { status: EngineStatus }): ReactNode {
+  if (blocker !== null) {
     return (
       <Notice title="Durably is open in another tab.">
-        <p>
-          Only one tab at a time can work on this browser’s database. This tab takes over by itself as soon as
-          the other one is closed.
-        </p>
+        <p>{blocker.message}</p>
       </Notice>
     )
   }

@@ -1,5 +1,5 @@
 import { DurablyError } from '../errors'
-import type { Manifest, WireError } from '../protocol'
+import type { Manifest, RequestMessage, WireError } from '../protocol'
 import type { Python } from './pyodide'
 
 /** What Python calls. All bodies are JSON text. */
@@ -16,7 +16,7 @@ export interface EngineHooks {
 
 export interface Engine {
   /** Answers through `respond`. */
-  request(id: number, operation: string, body: string): void
+  request(message: RequestMessage): void
   /** Brings the database's file up to date, for a copy. */
   pack(): Promise<void>
   /** What executes is given back, and the database is closed. */
@@ -24,6 +24,7 @@ export interface Engine {
 }
 
 interface BridgeModule {
+  prepare(jobsModule: string): void
   start(
     databasePath: string,
     jobsModule: string,
@@ -33,7 +34,7 @@ interface BridgeModule {
 }
 
 interface BridgeProxy {
-  request(id: number, operation: string, body: string): void
+  request(id: number, operation: string, body: string, command: string, isRepeated: boolean): void
   pack(): Promise<string>
   stop(): Promise<void>
 }
@@ -43,6 +44,12 @@ interface StorageModule {
   pack(path: string): string
   check(path: string): string
   verify(path: string): string
+}
+
+/** Imports engine and jobs, which takes a while. */
+export function prepareEngine(python: Python, manifest: Manifest): void {
+  const module = python.pyodide.pyimport('spa_runtime.bridge') as BridgeModule
+  module.prepare(manifest.jobsModule)
 }
 
 /** Starts the Python engine on the mounted database. */
@@ -65,7 +72,8 @@ export async function startEngine(
     }
   })()
   return {
-    request: (id, operation, body) => bridge.request(id, operation, body),
+    request: ({ id, operation, body, command, isRepeated }) =>
+      bridge.request(id, operation, body, command, isRepeated),
     pack: async () => expectNoError(await bridge.pack()),
     stop: () => bridge.stop(),
   }

@@ -20,7 +20,7 @@ import {
   type ToWorker,
   type WireError,
 } from '../protocol'
-import { DatabaseTools, startEngine, type Engine, type EngineHooks } from './engine'
+import { DatabaseTools, prepareEngine, startEngine, type Engine, type EngineHooks } from './engine'
 import { fetchManifest } from './manifest'
 import { loadPython, type Python } from './python'
 import { DatabaseStorage } from './storage'
@@ -50,6 +50,11 @@ interface Parts {
   tools: DatabaseTools
 }
 
+interface Loaded {
+  manifest: Manifest
+  python: Python
+}
+
 /** The answer to a storage operation. */
 interface Answer {
   result?: unknown
@@ -63,6 +68,9 @@ interface Answer {
  */
 export class EngineHost {
   readonly #post: (message: FromWorker) => void
+  #asked: StartMessage | null = null
+  /** Python, from when it was first wanted. */
+  #loading: Promise<Loaded> | null = null
   #status: EngineStatus = BOOTING
   #phaseBegan = performance.now()
   #parts: Parts | null = null
@@ -81,17 +89,19 @@ export class EngineHost {
 
   receive(message: ToWorker): void {
     if (message.type === 'start') void this.#start(message)
+    else if (message.type === 'warm-up') void this.#warmUp()
     else if (message.type === 'stop') void this.#stop()
     else if (isStorageOperation(message.operation)) void this.#answer(message, message.operation)
     else if (this.#status.error !== null) this.#refuse(message.id, new DurablyError(this.#status.error))
     else if (this.#engine === null) this.#held.push(message)
-    else this.#engine.request(message.id, message.operation, message.body)
+    else this.#engine.request(message)
   }
 
   // ---------------------------------------------------------------- boot
 
   async #start(message: StartMessage): Promise<void> {
     this.#status = { ...this.#status, epoch: message.epoch }
+    this.#asked = message
     try {
       await this.#boot(message)
     } catch (error) {
@@ -138,10 +148,19 @@ export class EngineHost {
     }
   }
 
-  async #load({
-    runtimeUrl,
-    manifest: known,
-  }: StartMessage): Promise<{ manifest: Manifest; python: Python }> {
+  /** A tab that follows does what it can beforehand. What fails is told when it takes over. */
+  async #warmUp(): Promise<void> {
+    if (this.#asked === null) return
+    const loaded = await this.#load(this.#asked).catch(() => null)
+    if (loaded !== null) prepareEngine(loaded.python, loaded.manifest)
+  }
+
+  #load(message: StartMessage): Promise<Loaded> {
+    this.#loading ??= this.#loadAnew(message)
+    return this.#loading
+  }
+
+  async #loadAnew({ runtimeUrl, manifest: known }: StartMessage): Promise<Loaded> {
     const manifest = known ?? (await fetchManifest(runtimeUrl))
     this.#post({ type: 'manifest', manifest } satisfies ManifestMessage)
     const python = await loadPython(runtimeUrl, manifest, (part) => this.#advance('python', part))
@@ -167,7 +186,7 @@ export class EngineHost {
       this.#engine = await this.#startOn(parts)
     }
     this.#enter('ready')
-    for (const { id, operation, body } of this.#held.splice(0)) this.#engine.request(id, operation, body)
+    for (const message of this.#held.splice(0)) this.#engine.request(message)
   }
 
   async #startOn({ storage, python, manifest }: Parts): Promise<Engine> {

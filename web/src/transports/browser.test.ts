@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { BOOTING, type FromWorker, type ToWorker } from '../protocol'
-import { WorkerPort, type WorkerPortOptions } from './worker-port'
+import { BrowserTransport, type BrowserOptions } from './browser'
 
 // What the port does by itself. With the real worker: tests/browser/test_faults.py.
 
@@ -22,14 +22,15 @@ class FakeWorker {
   }
 }
 
-function setup(options: WorkerPortOptions = {}) {
+function setup(options: BrowserOptions = {}) {
   vi.stubGlobal('Worker', FakeWorker)
   vi.stubGlobal('isSecureContext', true)
   vi.stubGlobal('addEventListener', () => undefined)
   vi.stubGlobal('removeEventListener', () => undefined)
-  vi.stubGlobal('document', { baseURI: 'http://localhost/' })
+  const listening = { addEventListener: () => undefined, removeEventListener: () => undefined }
+  vi.stubGlobal('document', { baseURI: 'http://localhost/', hidden: false, ...listening })
   vi.stubGlobal('navigator', { locks: { request: () => new Promise(() => undefined) } })
-  const port = new WorkerPort(options)
+  const port = new BrowserTransport(options)
   const worker = FakeWorker.newest
   if (worker === null) throw new Error('The port has made no worker.')
   const say = (data: FromWorker): void => worker.onmessage?.({ data })

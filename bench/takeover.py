@@ -1,0 +1,103 @@
+"""How long nothing is answered when the tab that has the engine is killed: with a cold and a warm follower.
+
+``make bench-takeover`` builds what is needed and runs this in real Chromium, on OPFS. A tab that follows triggers runs
+without a pause; the one that leads crashes. The gap between the last trigger that it acknowledged, which is on disk then, and
+the first that is acknowledged after it, is what the person's tab sees of a takeover. It is the tab that asks which
+takes over.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
+
+from spa_runtime import bundle
+from tests.browser.browser import FLAGS, ROLE, served
+
+ROOT = Path(__file__).parent.parent
+TRIGGER = """
+() => {
+  window.moments = []
+  window.stopped = false
+  window.done = (async () => {
+    while (!window.stopped) {
+      await window.durably.trigger('bench', { steps: 0 })
+      window.moments.push(performance.now())
+    }
+  })()
+}"""
+GAP = """
+async (before) => {
+  window.stopped = true
+  await window.done
+  const moments = window.moments.slice(before - 1)
+  return Math.max(...moments.slice(1).map((moment, index) => moment - moments[index]))
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench-takeover", description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    kills = parser.parse_args().kills
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        sources = bundle.Sources(
+            jobs=ROOT / "bench" / "spa" / "jobs" / "jobs.py",
+            page=ROOT / "build" / "page",
+            pyodide=ROOT / "build" / "pyodide",
+            wheels=ROOT / "build" / "wheels",
+        )
+        bundle.write(bundle.plan(sources), Path(folder) / "site")
+        with served(Path(folder) / "site") as site:
+            context = playwright.chromium.launch_persistent_context(
+                Path(folder) / "profile", executable_path=os.environ["DURABLY_BROWSER"], args=FLAGS
+            )
+            context.set_default_timeout(60_000)
+            print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
+            print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}")
+            for standby in ("cold", "warm"):
+                gaps = measure(context, f"{site.url}?standby={standby}", kills)
+                p95 = statistics.quantiles(gaps, n=20)[-1]
+                print(f"{standby:10} {statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}", flush=True)
+            context.close()
+
+
+def measure(context: BrowserContext, url: str, kills: int) -> list[float]:
+    leader = opened(context, url, "leader")
+    gaps = []
+    for _ in range(kills):
+        follower = opened(context, url, "follower")
+        gaps.append(gap(leader, follower))
+        leader.close()
+        leader = follower
+    leader.close()
+    return gaps
+
+
+def opened(context: BrowserContext, url: str, role: str) -> Page:
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_function(f"(role) => ({ROLE}) === role", arg=role)
+    # A warm one has its Python by then.
+    page.wait_for_timeout(3000)
+    return page
+
+
+def gap(leader: Page, follower: Page) -> float:
+    follower.evaluate(TRIGGER)
+    follower.wait_for_function("window.moments.length > 50")
+    with leader.expect_event("crash"), suppress(Error):
+        before: int = follower.evaluate("window.moments.length")
+        leader.goto("chrome://crash")
+    follower.wait_for_function(f"({ROLE}) === 'leader'")
+    seen: int = follower.evaluate("window.moments.length")
+    follower.wait_for_function("(seen) => window.moments.length > seen + 50", arg=seen)
+    found: float = follower.evaluate(GAP, before)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+import type { EngineStatus, RequestMessage, ResponseMessage } from '../protocol'
+import type { TabChannel } from './channel'
+import type { TabMessage } from './messages'
+
+export interface LeaderDeskHooks {
+  status: () => EngineStatus
+  /** The engine’s answer; null: this tab leads no more, and who asked asks elsewhere. */
+  serve: (request: RequestMessage) => Promise<ResponseMessage | null>
+  handOver: (to: string) => void
+}
+
+/** The tab that leads, towards those that follow. */
+export class LeaderDesk {
+  readonly #channel: TabChannel
+  readonly #hooks: LeaderDeskHooks
+  /** Who sends a command again, before it was answered, waits for the same answer. */
+  readonly #underWay = new Map<string, Promise<ResponseMessage | null>>()
+  #hasFollowers = false
+
+  constructor(channel: TabChannel, hooks: LeaderDeskHooks) {
+    this.#channel = channel
+    this.#hooks = hooks
+  }
+
+  /** Whether another tab has been heard of. */
+  get hasFollowers(): boolean {
+    return this.#hasFollowers
+  }
+
+  announce(): void {
+    this.#channel.tell({ type: 'leader', status: this.#hooks.status(), isVisible: !document.hidden })
+  }
+
+  happened(body: string): void {
+    if (this.#hasFollowers) this.#channel.tell({ type: 'events', body })
+  }
+
+  hear(from: string, message: TabMessage): void {
+    switch (message.type) {
+      case 'hello':
+        this.#hasFollowers = true
+        this.announce()
+        return
+      case 'request':
+        this.#hasFollowers = true
+        void this.#serve(from, message.request)
+        return
+      case 'hand-over':
+        this.#hooks.handOver(from)
+        return
+      default:
+      // What tabs that lead say, and this one says itself.
+    }
+  }
+
+  async #serve(from: string, request: RequestMessage): Promise<void> {
+    const answer = this.#underWay.get(request.command) ?? this.#hooks.serve(request)
+    this.#underWay.set(request.command, answer)
+    const response = await answer
+    this.#underWay.delete(request.command)
+    if (response === null) return
+    // Who asked knows it by a number of its own.
+    this.#channel.tellTab(from, { type: 'response', response: { ...response, id: request.id } })
+  }
+}

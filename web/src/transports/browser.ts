@@ -1,0 +1,435 @@
+import { abortable } from '../abort'
+import { CLOSED, DurablyError, notJson } from '../errors'
+import {
+  BOOTING,
+  STORAGE_OPERATIONS,
+  type EngineEvent,
+  type EngineStatus,
+  type EventFilter,
+  type OperationName,
+  type Operations,
+  type RequestMessage,
+  type ResponseMessage,
+  type StorageKind,
+  type WireError,
+} from '../protocol'
+import { Subscribers } from '../subscribers'
+import { TabChannel } from '../tabs/channel'
+import { Follower, type Leader } from '../tabs/follower'
+import { LeaderDesk } from '../tabs/leader-desk'
+import type { EventListener, RequestOptions, Transport } from '../transport'
+import { EngineWorker, type EngineMessage } from './engine-worker'
+import { Requests } from './requests'
+
+/** Where `durably/vite` put the runtime; nothing defines it elsewhere. */
+declare const __DURABLY_RUNTIME_URL__: string | undefined
+const RUNTIME_URL = typeof __DURABLY_RUNTIME_URL__ === 'string' ? __DURABLY_RUNTIME_URL__ : 'durably/'
+
+export interface BrowserOptions {
+  /** Folder that holds the Python runtime; relative to the document. Default: `durably/`, or where the Vite plugin put it. */
+  runtimeUrl?: string | undefined
+  /** Name of the database; letters, digits, `-` and `_`. Default: `main`. */
+  database?: string | undefined
+  /**
+   * Where the database is kept: `opfs`, on this device (the default), or `memory`, until the page is
+   * left or its worker ends. There is no falling back from the one to the other.
+   */
+  storage?: StorageKind | undefined
+  /** Ask the browser, after the first trigger, never to delete the data by itself. Default: true. */
+  persist?: boolean | undefined
+  /**
+   * `many` (the default): one tab has the engine, the others ask it, and one of them takes over when it goes. `single`: the
+   * others wait, and say so.
+   */
+  tabs?: 'many' | 'single' | undefined
+  /**
+   * What a tab does while another one has the engine. `cold` (the default): nothing. `warm`: Python is up already and waits, so that
+   * taking over takes a tenth of a second, for more than 100 MB of memory in each tab.
+   */
+  standby?: 'cold' | 'warm' | undefined
+  /** Starts the engine’s worker: for a page that has its script elsewhere than a bundler would put it. */
+  worker?: (() => Worker) | undefined
+}
+
+/** After these there is something worth keeping. */
+const TRIGGERS: ReadonlySet<OperationName> = new Set(['trigger', 'batchTrigger', 'importDatabase'])
+
+/** The tabs of the same database, as this one sees them. */
+interface Tabs {
+  channel: TabChannel
+  follower: Follower
+  desk: LeaderDesk
+}
+
+/** Talks to the engine in this browser: in a worker of this page, or in another tab that leads. */
+export class BrowserTransport implements Transport {
+  readonly #options: ReturnType<typeof checked>
+  readonly #worker: EngineWorker
+  readonly #requests = new Requests()
+  readonly #subscribers = new Subscribers()
+  #tabs: Tabs | null = null
+  #onStatus: ((status: EngineStatus) => void) | null = null
+  #status: EngineStatus = BOOTING
+  /** What this page's own worker said last; counted by its starts. */
+  #own = BOOTING
+  #start = 0
+  #isSilent = false
+  /** A tab of another version of this page has been heard. */
+  #hasForeign = false
+  /** Who is asked: a start of the own worker, or a tab. */
+  #peer = ''
+  /** The engine that is heard: another one has told things that were missed. */
+  #engine = ''
+  #hasAskedToPersist = false
+
+  constructor(options: BrowserOptions = {}) {
+    this.#options = checked(options)
+    this.#worker = new EngineWorker(this.#options, {
+      started: (start) => this.#onStart(start),
+      received: (message) => this.#receive(message),
+      failed: (error) => this.#fail(error),
+    })
+    // Rendered on a server: this client is replaced by the browser's own, and nobody asks it anything.
+    if (typeof Worker === 'undefined') return
+    if (!isSecureContext) {
+      this.#status = { ...this.#status, state: 'failed', error: INSECURE }
+      return
+    }
+    this.#open()
+    addEventListener('pagehide', this.#onPageHide)
+    addEventListener('pageshow', this.#onPageShow)
+    document.addEventListener('visibilitychange', this.#onVisibility)
+  }
+
+  get status(): EngineStatus {
+    return this.#status
+  }
+
+  connect(listener: (status: EngineStatus) => void): void {
+    this.#onStatus = listener
+  }
+
+  subscribe(filter: EventFilter, listener: EventListener): () => void {
+    const subscriber = this.#subscribers.add(filter, listener)
+    queueMicrotask(() => this.#subscribers.open('new'))
+    return () => this.#subscribers.delete(subscriber)
+  }
+
+  request<Name extends OperationName>(
+    operation: Name,
+    body: Operations[Name]['in'],
+    { file, signal }: RequestOptions = {},
+  ): Promise<Operations[Name]['out']> {
+    if (typeof Worker === 'undefined') return Promise.reject(new DurablyError(NO_BROWSER))
+    if (!this.#canAnswer(operation) && this.#status.error !== null) {
+      return Promise.reject(new DurablyError(this.#status.error))
+    }
+    let text: string
+    try {
+      text = JSON.stringify(body)
+    } catch (error) {
+      return Promise.reject(new DurablyError(notJson(error)))
+    }
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error)
+    const { id, answer } = this.#requests.add<Operations[Name]['out']>(operation, text, file)
+    this.#send()
+    // What waits for the engine is not sent at all then.
+    return abortable(answer, signal, () => this.#requests.forget(id))
+  }
+
+  close(): void {
+    if (typeof Worker === 'undefined' || this.#status.state === 'closed') return
+    removeEventListener('pagehide', this.#onPageHide)
+    removeEventListener('pageshow', this.#onPageShow)
+    document.removeEventListener('visibilitychange', this.#onVisibility)
+    this.#end({ ...this.#status, state: 'closed', error: CLOSED })
+    this.#subscribers.failed(new DurablyError(CLOSED), 'all')
+  }
+
+  async stop(): Promise<void> {
+    // One that is still booting has nothing to give back, and another tab's is not ours to stop.
+    const stopped = this.#isLeading && this.#status.state === 'ready' ? this.#worker.stop() : undefined
+    this.close()
+    await stopped
+  }
+
+  // ---------------------------------------------------------------- this page's life
+
+  #open(): void {
+    // What is in memory is this page's alone.
+    if (this.#options.storage === 'opfs') this.#tabs = this.#meetTabs()
+    this.#worker.start()
+    this.#tabs?.follower.look()
+  }
+
+  #leave(): void {
+    this.#worker.end()
+    this.#tabs?.follower.stop()
+    this.#tabs?.channel.close()
+    this.#tabs = null
+  }
+
+  // A page in the back/forward cache must hold neither lock nor file handles.
+  readonly #onPageHide = (event: PageTransitionEvent): void => {
+    if (event.persisted) this.#leave()
+  }
+
+  readonly #onPageShow = (event: PageTransitionEvent): void => {
+    if (event.persisted && !this.#worker.isThere && this.#status.error === null) this.#open()
+  }
+
+  readonly #onVisibility = (): void => {
+    if (this.#isLeading) this.#tabs?.desk.announce()
+  }
+
+  // ---------------------------------------------------------------- who has the engine
+
+  get #isLeading(): boolean {
+    return this.#own.role === 'leader'
+  }
+
+  /** The tab that is asked; null: this page's own worker is. */
+  get #leader(): Leader | null {
+    return this.#isLeading ? null : (this.#tabs?.follower.leader ?? null)
+  }
+
+  #meetTabs(): Tabs {
+    const channel = new TabChannel(
+      this.#options.database,
+      (from, message) => (this.#isLeading ? desk.hear(from, message) : follower.hear(from, message)),
+      () => this.#meetForeign(),
+    )
+    const follower = new Follower(channel, {
+      changed: () => this.#refresh(),
+      responded: (response) => this.#settle(response),
+      happened: (body) => this.#options.tabs === 'many' && this.#hear(body),
+      silent: (isSilent) => {
+        this.#isSilent = isSilent
+        this.#refresh()
+      },
+    })
+    const desk = new LeaderDesk(channel, {
+      status: () => this.#own,
+      serve: (request) => this.#serve(request),
+      handOver: () => undefined,
+    })
+    return { channel, follower, desk }
+  }
+
+  /** It looks for the one that leads, or leads itself: each learns of the other, and that is all they share. */
+  #meetForeign(): void {
+    this.#hasForeign = true
+    if (this.#isLeading) this.#tabs?.desk.announce()
+    else this.#refresh()
+  }
+
+  /** What keeps this page from an engine. */
+  get #blocker(): WireError | null {
+    if (this.#leader !== null && this.#options.tabs === 'single') return ANOTHER_TAB
+    if (!this.#isSilent) return null
+    if (this.#leader !== null) return SUSPENDED
+    // Nobody answers, and yet someone has the lock.
+    const isLocked = this.#own.state === 'waiting' && this.#own.phase === 'lock'
+    return isLocked ? (this.#hasForeign ? OTHER_VERSION : SUSPENDED) : null
+  }
+
+  #onStart(start: number): void {
+    this.#start = start
+    this.#own = { ...BOOTING, epoch: start }
+    this.#refresh()
+  }
+
+  /** The status is that of the engine that is asked. */
+  #refresh(): void {
+    if (this.#status.error !== null && this.#status.state !== 'ready' && !this.#worker.isThere) return
+    const leader = this.#leader
+    const peer = leader === null ? `own ${this.#start}` : leader.tab
+    const isFollowing = leader !== null && this.#options.tabs === 'many'
+    const blocker = this.#isLeading ? null : this.#blocker
+    const heard: EngineStatus = isFollowing ? { ...leader.status, role: 'follower' } : this.#own
+    const status = blocker === null ? heard : { ...heard, state: 'waiting' as const, blocker }
+    const engine = `${peer} ${isFollowing ? leader.status.epoch : this.#own.epoch}`
+    if (peer !== this.#peer) {
+      this.#requests.engineLost({ isLeading: leader === null })
+      this.#peer = peer
+    }
+    const isAnew = engine !== this.#engine
+    this.#engine = engine
+    this.#setStatus({ ...status, epoch: this.#status.epoch + (isAnew ? 1 : 0) }, isAnew)
+  }
+
+  // ---------------------------------------------------------------- messages
+
+  /** Whether there is someone to answer now. Storage is looked after also when the engine could not be started. */
+  #canAnswer(operation: OperationName): boolean {
+    const { state } = this.#status
+    if (!this.#worker.isThere) return false
+    return state === 'ready' || (state === 'failed' && isStorageOperation(operation))
+  }
+
+  #send(): void {
+    this.#requests.send(
+      (request) => {
+        if (this.#leader === null) this.#worker.post(request)
+        else this.#tabs?.follower.ask(request)
+      },
+      (operation) => this.#canAnswer(operation),
+    )
+  }
+
+  /** What another tab asks for. */
+  #serve(request: RequestMessage): Promise<ResponseMessage | null> {
+    const answer = this.#requests.forward(request)
+    this.#send()
+    return answer
+  }
+
+  #receive(message: EngineMessage): void {
+    switch (message.type) {
+      case 'status':
+        this.#follow(message.status)
+        return
+      case 'response':
+        this.#settle(message)
+        return
+      case 'events':
+        this.#tabs?.desk.happened(message.body)
+        this.#hear(message.body)
+    }
+  }
+
+  #hear(body: string): void {
+    const events = JSON.parse(body) as EngineEvent[]
+    if (events.some(({ type }) => type === 'step:complete' || type === 'run:complete'))
+      this.#worker.hasProgressed()
+    this.#subscribers.events(events)
+  }
+
+  #settle(response: ResponseMessage): void {
+    const done = this.#requests.settle(response)
+    if (done !== null && TRIGGERS.has(done)) this.#askToPersist().catch(() => undefined)
+  }
+
+  async #askToPersist(): Promise<void> {
+    const { storage } = this.#status
+    if (this.#hasAskedToPersist || !this.#options.persist || storage?.kind !== 'opfs') return
+    this.#hasAskedToPersist = true
+    if (storage.isPersisted) return
+    await navigator.storage.persist()
+    await this.request('storage', {})
+  }
+
+  /** Of the own worker. */
+  #follow(status: EngineStatus): void {
+    if (status.error !== null && status.phase !== 'engine') {
+      this.#fail(status.error)
+      return
+    }
+    if (status.error !== null && this.#own.error === null)
+      this.#requests.rejectAll(status.error, (operation) => !isStorageOperation(operation))
+    this.#own = status
+    if (this.#isLeading) {
+      this.#isSilent = false
+      this.#tabs?.follower.stop()
+      this.#tabs?.desk.announce()
+    }
+    this.#refresh()
+  }
+
+  #fail(error: WireError): void {
+    this.#end({ ...this.#status, state: 'failed', error })
+  }
+
+  #end(status: EngineStatus & { error: WireError }): void {
+    this.#leave()
+    this.#requests.rejectAll(status.error)
+    this.#setStatus(status, false)
+  }
+
+  #setStatus(status: EngineStatus, isAnew: boolean): void {
+    this.#status = status
+    // Before listeners hear of it: what they ask for is sent once, by `request`.
+    this.#send()
+    this.#onStatus?.(status)
+    // The engine that was there before may have told things that were lost with it.
+    if (isAnew) this.#subscribers.open('all')
+  }
+}
+
+/** What is given as `undefined` is not given. */
+function checked({
+  runtimeUrl = RUNTIME_URL,
+  database = 'main',
+  storage = 'opfs',
+  persist = true,
+  tabs = 'many',
+  standby = 'cold',
+  worker = startWorker,
+}: BrowserOptions) {
+  if (!/^[\w-]{1,64}$/.test(database)) {
+    const name = JSON.stringify(database)
+    throw invalid(`The database name ${name} must be 1 to 64 letters, digits, "-" or "_".`)
+  }
+  // Checked where types are not: what is neither must not be taken for memory, which forgets.
+  if (!['opfs', 'memory'].includes(storage)) {
+    throw invalid(`The storage ${JSON.stringify(storage)} must be "opfs" or "memory".`)
+  }
+  if (!['many', 'single'].includes(tabs)) {
+    throw invalid(`The option tabs ${JSON.stringify(tabs)} must be "many" or "single".`)
+  }
+  if (!['cold', 'warm'].includes(standby)) {
+    throw invalid(`The option standby ${JSON.stringify(standby)} must be "cold" or "warm".`)
+  }
+  return { runtimeUrl: absolute(runtimeUrl), database, storage, persist, tabs, standby, worker }
+}
+
+/** Of a folder, also where the slash is missing. */
+function absolute(url: string): string {
+  const folder = url.replace(/\/*$/, '/')
+  return typeof document === 'undefined' ? folder : new URL(folder, document.baseURI).href
+}
+
+function startWorker(): Worker {
+  return new Worker(new URL('../worker/entry.ts', import.meta.url), { type: 'module', name: 'durably' })
+}
+
+function invalid(message: string): DurablyError {
+  return new DurablyError({ code: 'validation', status: 400, message })
+}
+
+function isStorageOperation(operation: OperationName): boolean {
+  return STORAGE_OPERATIONS.some((each) => each === operation)
+}
+
+const INSECURE: WireError = {
+  code: 'storage_unavailable',
+  status: 503,
+  message:
+    'Browsers keep a database only for pages that come over https or from localhost. Open the page there.',
+}
+
+const NO_BROWSER: WireError = {
+  code: 'unsupported',
+  status: 501,
+  message: 'The engine runs in a browser. While a page is rendered on a server it can’t be asked anything.',
+}
+
+const ANOTHER_TAB: WireError = {
+  code: 'another_tab',
+  status: 503,
+  message: 'The engine runs in another tab. This one takes over when that is closed.',
+}
+
+const SUSPENDED: WireError = {
+  code: 'suspended_tab',
+  status: 503,
+  message:
+    'The engine is in another tab, which the browser has suspended. Switch to that tab, or close it: this one takes over then.',
+}
+
+const OTHER_VERSION: WireError = {
+  code: 'other_version',
+  status: 503,
+  message:
+    'The engine is in a tab with another version of this page. Reload that tab, or close it: this one takes over then.',
+}

@@ -1,0 +1,177 @@
+import {
+  PROTOCOL_VERSION,
+  type FromWorker,
+  type Manifest,
+  type ManifestMessage,
+  type RequestMessage,
+  type StartMessage,
+  type StorageKind,
+  type ToWorker,
+  type WireError,
+} from '../protocol'
+
+export interface EngineWorkerOptions {
+  /** Absolute address of the folder that holds the manifest. */
+  runtimeUrl: string
+  database: string
+  storage: StorageKind
+  /** `warm`: while another tab has the database, Python waits for it here. */
+  standby: 'cold' | 'warm'
+  worker: () => Worker
+}
+
+/** What the worker says of the engine. */
+export type EngineMessage = Exclude<FromWorker, ManifestMessage>
+
+export interface EngineWorkerHooks {
+  /** A worker begins to live; those before have died. The number is higher than those of their engines. */
+  started: (epoch: number) => void
+  received: (message: EngineMessage) => void
+  /** There is none, and there will be none. */
+  failed: (error: WireError) => void
+}
+
+/**
+ * A worker that dies this often in a row, with nothing finished in between, is not started again. More
+ * often than the engine's `max_attempts`: a run that kills its worker is given up by the engine before.
+ */
+const MOST_DEATHS = 12
+
+/** An engine that was ready for so long counts as healthy: its death begins a new row. */
+const HEALTHY_MS = 30_000
+
+/** How long a new worker may take to say its first word, while its script is fetched. */
+const FIRST_WORD_MS = 30_000
+
+/** How long an engine may take to give back what executes. Python that computes without a pause does not hear of it. */
+const STOP_MS = 5000
+
+/** The life of this page's worker: it is started, watched, and started anew when it dies. */
+export class EngineWorker {
+  readonly #options: EngineWorkerOptions
+  readonly #hooks: EngineWorkerHooks
+  #worker: Worker | null = null
+  /** Held by the worker as long as it lives. */
+  #aliveLock = ''
+  /** The runtime that the first worker found: the page stays with it. */
+  #manifest: Manifest | null = null
+  /** The highest number that an engine of this page has had: it counts their starts. */
+  #epoch = 0
+  #deaths = 0
+  #readyAt = Infinity
+
+  constructor(options: EngineWorkerOptions, hooks: EngineWorkerHooks) {
+    this.#options = options
+    this.#hooks = hooks
+  }
+
+  get isThere(): boolean {
+    return this.#worker !== null
+  }
+
+  post(message: RequestMessage): void {
+    this.#worker?.postMessage(message satisfies ToWorker)
+  }
+
+  start(): void {
+    const worker = this.#options.worker()
+    const aliveLock = `durably-alive:${crypto.randomUUID()}`
+    this.#aliveLock = aliveLock
+    this.#readyAt = Infinity
+    let hasSpoken = false
+    const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
+    worker.onmessage = (event: MessageEvent<FromWorker>) => {
+      // What a worker that was ended had still said counts no more.
+      if (this.#worker !== worker) return
+      // Its first message says that the worker holds the lock; from then on getting it means that it died.
+      if (!hasSpoken) void this.#watch(worker, aliveLock)
+      hasSpoken = true
+      clearTimeout(firstWord)
+      this.#receive(event.data)
+    }
+    worker.onerror = (event) => {
+      // Later errors are those of callbacks in job code: the browser logs them, the engine lives on.
+      if (hasSpoken) return
+      clearTimeout(firstWord)
+      event.preventDefault()
+      const reason = event.message || 'its script could not be loaded'
+      this.#hooks.failed({
+        code: 'worker',
+        status: 500,
+        message: `The engine’s worker stopped: ${reason}. Reload the page to start it again.`,
+      })
+    }
+    this.#worker = worker
+    this.#epoch += 1
+    this.#hooks.started(this.#epoch)
+    const { runtimeUrl, database, storage } = this.#options
+    worker.postMessage({
+      type: 'start',
+      protocol: PROTOCOL_VERSION,
+      manifest: this.#manifest,
+      runtimeUrl,
+      database,
+      storage,
+      epoch: this.#epoch,
+      aliveLock,
+    } satisfies StartMessage)
+    if (this.#options.standby === 'warm') worker.postMessage({ type: 'warm-up' } satisfies ToWorker)
+  }
+
+  /** Something was finished: it is not the same death again and again. */
+  hasProgressed(): void {
+    this.#deaths = 0
+  }
+
+  end(): void {
+    this.#worker?.terminate()
+    this.#worker = null
+  }
+
+  /** Lets the engine give back what executes. Settles when the worker is gone. */
+  async stop(): Promise<void> {
+    const worker = this.#worker
+    if (worker === null) return
+    // From here on its end is no death that calls for another one.
+    this.#worker = null
+    worker.postMessage({ type: 'stop' } satisfies ToWorker)
+    const timer = setTimeout(() => worker.terminate(), STOP_MS)
+    await navigator.locks.request(this.#aliveLock, () => undefined)
+    clearTimeout(timer)
+    worker.terminate()
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'manifest') {
+      this.#manifest = message.manifest
+      return
+    }
+    if (message.type === 'status') {
+      this.#epoch = Math.max(this.#epoch, message.status.epoch)
+      const isReady = message.status.state === 'ready'
+      this.#readyAt = isReady ? Math.min(this.#readyAt, performance.now()) : Infinity
+    }
+    this.#hooks.received(message)
+  }
+
+  async #watch(worker: Worker, aliveLock: string): Promise<void> {
+    await navigator.locks.request(aliveLock, () => undefined)
+    if (this.#worker === worker) this.#restart()
+  }
+
+  /** The worker died without a word: out of memory, lost file handles, or ended from outside. */
+  #restart(): void {
+    const wasHealthy = performance.now() - this.#readyAt > HEALTHY_MS
+    this.#deaths = wasHealthy ? 1 : this.#deaths + 1
+    this.end()
+    if (this.#deaths < MOST_DEATHS) this.start()
+    else this.#hooks.failed(DIES_AGAIN_AND_AGAIN)
+  }
+}
+
+const DIES_AGAIN_AND_AGAIN: WireError = {
+  code: 'worker',
+  status: 500,
+  message:
+    'The engine’s worker has died again and again. A job may have used up its memory. Reload the page to start it again.',
+}
