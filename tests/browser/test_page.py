@@ -1,6 +1,7 @@
 """The page, used as a person uses it."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -23,6 +24,11 @@ def choose(page: Page, name: str, content: bytes) -> None:
 
 def start_with(page: Page, name: str, content: bytes) -> None:
     choose(page, name, content)
+    page.get_by_role("button", name="Start import-csv").click()
+
+
+def start_with_file(page: Page, path: Path) -> None:
+    page.locator("input[type=file]").set_input_files(path)
     page.get_by_role("button", name="Start import-csv").click()
 
 
@@ -88,12 +94,13 @@ def test_rejected_rows_show_line_and_reason(chromium: Chromium, demo_site: Site)
     ],
 )
 def test_bad_file_gets_a_sentence_and_loses_nothing(
-    chromium: Chromium, demo_site: Site, name: str, content: bytes, sentence: str
+    chromium: Chromium, demo_site: Site, tmp_path: Path, name: str, content: bytes, sentence: str
 ) -> None:
     page = chromium.open(demo_site.url)
     start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
     expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
-    start_with(page, name, content)
+    (tmp_path / name).write_bytes(content)
+    start_with_file(page, tmp_path / name)
     expect(page.locator("form").get_by_text(sentence).first).to_be_visible()
     assert runs_on_disk(page) == 1
     expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()

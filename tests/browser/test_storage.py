@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Error, Page, Route
 
 from durably_core import StorageFullError
 from spa_runtime import bundle
@@ -95,7 +95,10 @@ def change_worker(chromium: Chromium, change: Callable[[str], str]) -> None:
     """Serve the worker's script with a change."""
 
     def fulfill(route: Route) -> None:
-        response = route.fetch()
+        try:
+            response = route.fetch()
+        except Error:
+            return  # the service worker still downloads while the browser is closed
         changed = change(response.text())
         assert changed != response.text()
         route.fulfill(response=response, body=changed)
