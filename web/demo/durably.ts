@@ -9,7 +9,9 @@ declare global {
   }
 }
 
-export const durably = createDurably({ spa: { storage: askedStorage(), tabs: askedTabs(), standby: askedStandby() } })
+export const durably = createDurably({
+  spa: { storage: askedStorage(), tabs: askedTabs(), standby: askedStandby() },
+})
 window.durably = durably
 
 export const offline = createOffline({ durably })
