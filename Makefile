@@ -84,7 +84,7 @@ bench: .browser build .setup-bench ## Steps per second in the browser, beside th
 bench-growth: .browser build ## How large the database in the browser gets over 10,000 runs
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.growth
 
-bench-downloads: .browser build build/service-worker/sw.js ## What visitors of a built site download
+bench-downloads: .browser build build/console/index.html ## What visitors of a built site download
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.downloads
 
 bench-takeover: .browser build ## How long a takeover takes when the tab with the engine is killed (KILLS=100)

@@ -160,10 +160,8 @@ class _Toml:
         """What ``requires-python`` says; None if it is not there."""
         if "requires-python" not in self.content:
             return None
-        text, place = (
-            self.content["requires-python"],
-            Place(file=self._file, line=self.line_of("requires-python")),
-        )
+        text = self.content["requires-python"]
+        place = Place(file=self._file, line=self.line_of("requires-python"))
         if not isinstance(text, str) or "\n" in text:
             raise PackagesError("`requires-python` must be a string.", place)
         return Requirement(text=text, place=place)
