@@ -19,8 +19,8 @@ from tests.browser.browser import (
     trigger,
     wait_for,
     wait_until_ended,
-    wait_until_ready,
 )
+
 
 def lead(chromium: Chromium, site: Site) -> Page:
     page = chromium.open(site.url)
@@ -45,7 +45,11 @@ def freeze(page: Page) -> Callable[[], None]:
     session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
     page.context.pages[-1].bring_to_front()
     session.send("Page.setWebLifecycleState", {"state": "frozen"})
-    return lambda: session.send("Page.setWebLifecycleState", {"state": "active"})
+
+    def thaw() -> None:
+        session.send("Page.setWebLifecycleState", {"state": "active"})
+
+    return thaw
 
 
 # ---------------------------------------------------------------------- following
