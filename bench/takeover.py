@@ -1,9 +1,9 @@
 """How long nothing is answered when the tab that has the engine is killed: with a cold and a warm follower.
 
 ``make bench-takeover`` builds what is needed and runs this in real Chromium, on OPFS. A tab that follows
-triggers runs without a pause; the one that leads crashes. The gap between the last trigger that it acknowledged,
-which is on disk then, and the first that is acknowledged after it, is what the person's tab sees of a takeover.
-It is the tab that asks which takes over.
+triggers runs without a pause; the one that leads crashes. What the person sees of a takeover is the gap between
+the last trigger that it acknowledged, which is on disk then, and the first that is acknowledged after it. It is
+the tab that asks which takes over.
 """
 
 import argparse
