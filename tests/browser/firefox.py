@@ -48,6 +48,8 @@ PREFERENCES: dict[str, Preference] = {
     "browser.sessionstore.resume_from_crash": False,
     "toolkit.startup.max_resumed_crashes": -1,
     "browser.shell.checkDefaultBrowser": False,
+    # As in Chromium: nothing moves while no one looks.
+    "ui.prefersReducedMotion": 1,
     # A process for each tab. As it comes, all tabs of an isolated site are in one.
     "dom.ipc.processCount.webCOOP+COEP": 8,
 }

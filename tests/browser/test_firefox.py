@@ -30,7 +30,7 @@ from tests.browser.hosts import GitHubPages
 from tests.browser.test_durability import flushes_of_a_run
 from tests.browser.test_storage import export
 
-KILLS = 5
+KILLS = 4
 
 
 @pytest.fixture(scope="session")
@@ -83,6 +83,9 @@ def test_each_committed_step_is_flushed_exactly_once(firefox: Firefox, site: Sit
     without_steps = flushes_of_a_run(page, 0)
     assert flushes_of_a_run(page, 50) == without_steps + 50
     assert page.evaluate("async () => (await window.durably.storage.getInfo()).kind") == "opfs"
+
+
+# ---------------------------------------------------------------------- stopping
 
 
 def test_run_that_awaits_is_cancelled(firefox: Firefox, site: Site, tmp_path: Path) -> None:
@@ -200,9 +203,6 @@ def test_service_worker_isolates_the_page_and_keeps_it_without_a_network(
         first = firefox.open(site.url)
         assert first.evaluate("async () => (await navigator.serviceWorker.ready).active !== null")
         first.close()
-        page = ready(firefox, site)
-        assert page.evaluate("crossOriginIsolated")
-        page.close()
     page = ready(firefox, site)
     assert page.evaluate("crossOriginIsolated")
     assert wait_until_ended(page, trigger(page, "count", {"count": 3}))["status"] == "completed"
