@@ -16,6 +16,10 @@ class RunStopped(asyncio.CancelledError):
         self.reason = reason
 
 
+class Interrupted(asyncio.CancelledError):
+    """Raised in the middle of code that does not wait, when it is to stop."""
+
+
 class AbortSignal:
     """Says whether a run was told to stop, and why. Safe to read from any thread."""
 
@@ -28,7 +32,8 @@ class AbortSignal:
 
     @property
     def reason(self) -> DurablyError | None:
-        """``CancelledError``, ``LeaseLostError`` or ``StorageError``; None while the run may go on."""
+        """``CancelledError``, ``RunTimeoutError``, ``LeaseLostError``, ``WorkerStoppedError`` or
+        ``StorageError``; None while the run may go on."""
         return self._reason
 
     def throw_if_aborted(self) -> None:

@@ -129,6 +129,26 @@ class WaitTimeoutError(DurablyError, TimeoutError):
     status = 504
 
 
+class StepTimeoutError(DurablyError, TimeoutError):
+    """The step took longer than it may. Its function was stopped."""
+
+    code = "step_timeout"
+    status = 504
+
+
+class RunTimeoutError(DurablyError):
+    """This attempt at the run took longer than it may. Its code was stopped."""
+
+    code = "run_timeout"
+    status = 504
+
+
+class NotStoppingError(DurablyError):
+    """Code that was told to stop still runs. Its slot and its concurrency key are free when it ends."""
+
+    code = "not_stopping"
+
+
 class StorageError(DurablyError):
     """The database could not be read or written."""
 

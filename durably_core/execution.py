@@ -4,6 +4,7 @@ Everything the holder of a lease writes goes through here.
 """
 
 import asyncio
+import math
 import traceback
 from collections import Counter
 from collections.abc import Callable
@@ -15,13 +16,15 @@ from typing import Any, TypeVar
 from pydantic_core import from_json, to_json
 
 from durably_core import events, tasks
-from durably_core.abort import AbortSignal, RunStopped
-from durably_core.blocking import uninterrupted
+from durably_core.abort import AbortSignal, Interrupted, RunStopped
+from durably_core.blocking import HAS_THREADS, Interruptible, uninterrupted
 from durably_core.clock import Clock, NewId, from_ms
 from durably_core.errors import (
     CancelledError,
     DurablyError,
     LeaseLostError,
+    NotStoppingError,
+    RunTimeoutError,
     StorageError,
     WorkerStoppedError,
 )
@@ -30,6 +33,7 @@ from durably_core.instrumentation import Instrumentations, Outcome
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
 from durably_core.step import Committed, StepContext, TransactionWork
+from durably_core.stopping import GRACE_S, Insistence, current_limit
 from durably_core.store.base import (
     Claimed,
     ClaimRequest,
@@ -43,6 +47,7 @@ from durably_core.store.base import (
     Store,
     Transaction,
 )
+from durably_core.user_code import calls_user_code
 from durably_core.values import storable
 
 E = TypeVar("E", bound=RunEvent)
@@ -112,7 +117,15 @@ class Execution:
         self._notes_timer: asyncio.TimerHandle | None = None
         self._notes_task: asyncio.Task[None] | None = None
         self._code: asyncio.Task[Ending] | None = None
+        self._context: StepContext | None = None
+        self._deadline = math.inf
+        self._timeout: RunTimeoutError | None = None
+        self._insistence = Insistence(self._tell_again, self._report_deaf)
+        self._is_reported = False
         self._failed_steps: dict[str, Exception] = {}
+        self._steps_executing = 0
+        self._may_begin_steps = asyncio.Event()
+        self._may_begin_steps.set()
         self._ending = False
 
     # ------------------------------------------------------------------ the main path
@@ -122,9 +135,10 @@ class Execution:
 
         None: the run must not be written to any more.
         """
-        context = StepContext(self.run, self._checkpoints, self.signal, self)
+        self._context = StepContext(self.run, self._checkpoints, self.signal, self)
+        timer = self._start_clock(job.timeout_ms)
         # ``stop`` cancels this task and never the worker's.
-        self._code = tasks.start(self._call(job, context))
+        self._code = tasks.start(self._call(job, self._context))
         try:
             ending = await self._code
         except asyncio.CancelledError as error:
@@ -132,10 +146,29 @@ class Execution:
                 raise  # the worker's own task: the run is given back before the next claim
             ending = self._failure(error)
         finally:
-            # A step whose sibling failed may still run: the key is free only when it has stopped too.
-            await _stop_all(context.tasks_in_flight)
+            self.reason_to_stop(self._loop.time())  # a loop that was blocked has not heard the timer yet
+            if timer is not None:
+                timer.cancel()
+            await self._stop_steps()
         # Code that returns or raises after its run was stopped has nothing to report.
         return self._ending_of_stopped() if self.signal.aborted else ending
+
+    def _start_clock(self, timeout_ms: int | None) -> asyncio.TimerHandle | None:
+        if timeout_ms is None:
+            return None
+        self._timeout = RunTimeoutError(f"This attempt at the run took longer than {timeout_ms} ms.")
+        self._deadline = self._loop.time() + timeout_ms / 1000
+        # Not call_at: the browser's loop refuses a moment that has passed.
+        return self._loop.call_later(timeout_ms / 1000, self.stop, self._timeout)
+
+    async def _stop_steps(self) -> None:
+        # A step whose sibling failed may still run: the key is free only when it has stopped too.
+        if self._context is not None and (steps := self._context.tasks_in_flight):
+            self._insistence.begin()
+            for task in steps:
+                task.cancel()
+            await asyncio.wait(steps)
+        self._insistence.end()
 
     def _ending_of_stopped(self) -> Ending | None:
         match self.signal.reason:
@@ -143,8 +176,11 @@ class Execution:
                 return Ending(status="cancelled", keep_steps=self._options.preserve_steps)
             case WorkerStoppedError():
                 return Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
+            case RunTimeoutError() as timeout:
+                return self._failure(timeout)
         return None  # the lease was lost, or storage failed
 
+    @calls_user_code
     async def _call(self, job: Job[Any, Any], context: StepContext) -> Ending:
         current_execution.set(self)
         try:
@@ -225,8 +261,57 @@ class Execution:
         if self.signal.aborted:
             return
         self.signal.abort(reason)
-        if self._code is not None and self._code is not asyncio.current_task():
+        if self._code is None or self._code.done():
+            return
+        if self._code is not asyncio.current_task():
             self._code.cancel()
+        self._insistence.begin()
+
+    def reason_to_stop(self, now: float) -> RunStopped | Interrupted | None:
+        """What to raise in this run's code, where that never waits, or None; ``now``: by the loop's clock.
+
+        To be asked in the context of that code: a step that has a limit has it there. A run whose time
+        is over is told to stop by being asked. What is raised takes the way of any other exception of
+        that code, and may be raised again in code that swallows it.
+        """
+        if now >= self._deadline and self._timeout is not None:
+            self.stop(self._timeout)
+        if self.signal.reason is not None:
+            return RunStopped(self.signal.reason)
+        limit = current_limit.get()
+        return Interrupted() if limit is not None and limit.is_over(now) else None
+
+    def _tell_again(self) -> None:
+        """To code that has swallowed it, or that left the telling to a task which did."""
+        if self._code is not None and self._context is not None:
+            for task in {self._code, *self._context.tasks_in_flight}:
+                task.cancel()
+
+    def _report_deaf(self, step_name: str | None = None) -> None:
+        """Once for each attempt, as most will never heed."""
+        if self._is_reported:
+            return
+        self._is_reported = True
+        names = [step_name] if step_name is not None else self._context.steps_in_flight if self._context else []
+        where = f"the step {', '.join(map(repr, names))}" if names else "the job's own code"
+        error = NotStoppingError(
+            f"{where[0].upper()}{where[1:]} still runs {GRACE_S:g} s after it was told to stop. The run's slot "
+            "and concurrency key are free when it ends."
+        )
+        self._tell_error(error, "stopping")
+
+    def stop_between_steps(self) -> None:
+        """Stop, to be given back, as soon as no step executes: nothing that is under way is lost then."""
+        self._may_begin_steps.clear()
+        self._stop_if_between_steps()
+
+    def go_on(self) -> None:
+        """Take ``stop_between_steps`` back, for an execution that has not stopped yet."""
+        self._may_begin_steps.set()
+
+    def _stop_if_between_steps(self) -> None:
+        if not self._may_begin_steps.is_set() and not self._steps_executing:
+            self.stop(WorkerStoppedError())
 
     def stop_at(self, moment: float) -> asyncio.TimerHandle:
         """Stop when the loop's clock shows that, to be given back."""
@@ -290,6 +375,15 @@ class Execution:
 
     # ------------------------------------------------------------------ recorder of the step context
 
+    async def begin_step(self) -> None:
+        # Beside a step that executes still: it must get its result to the disk first.
+        await self._may_begin_steps.wait()
+        self._steps_executing += 1
+
+    def end_step(self) -> None:
+        self._steps_executing -= 1
+        self._stop_if_between_steps()
+
     def step_scope(self, name: str, index: int) -> AbstractContextManager[object]:
         return self._instrumentations.step(self.run, name, index)
 
@@ -313,7 +407,13 @@ class Execution:
         await self._breath.take()
 
     async def step_in_transaction(
-        self, name: str, index: int, started_at: int, work: TransactionWork, committed: Committed
+        self,
+        name: str,
+        index: int,
+        started_at: int,
+        work: TransactionWork,
+        committed: Committed,
+        code: Interruptible[Any],
     ) -> Any:
         def checkpoint(transaction: Transaction) -> tuple[NewStep, RunEvent]:
             text, value = work(transaction)
@@ -322,7 +422,8 @@ class Execution:
             return step, event
 
         done: list[tuple[str | None, events.StepComplete]] = []
-        state = await uninterrupted(self._write_transaction(index, checkpoint, done, committed))
+        write = self._write_transaction(index, checkpoint, done, committed, code)
+        state = await uninterrupted(write, code.interrupt)
         if state is not None:
             self._learn(state)
         self.signal.throw_if_aborted()
@@ -335,10 +436,17 @@ class Execution:
         checkpoint: StepWork,
         done: list[tuple[str | None, events.StepComplete]],
         committed: Committed,
+        code: Interruptible[Any],
     ) -> LeaseState | None:
+        def is_to_stop() -> bool:
+            # Without threads it is asked on the loop's own; with them, ``code`` was told from there.
+            return code.was_told or (not HAS_THREADS and self.reason_to_stop(self._loop.time()) is not None)
+
         told, logs, progress = self._told, self._logs, self._progress
         try:
-            state = await self._store.run_transaction(self.lease, index, checkpoint, self._take_notes())
+            state = await self._store.run_transaction(
+                self.lease, index, checkpoint, self._take_notes(), is_to_stop
+            )
         except StorageError as error:
             self._storage_failed(error, "step-checkpoint")
             return None
@@ -368,8 +476,11 @@ class Execution:
         event = self._event(events.StepFail, step_name=name, step_index=index, error=failure.message)
         await self._save(step, event)
 
+    def step_not_stopping(self, name: str) -> None:
+        self._report_deaf(name)
+
     def step_stopped(self, name: str, index: int) -> None:
-        if isinstance(self.signal.reason, CancelledError):
+        if isinstance(self.signal.reason, CancelledError | RunTimeoutError):
             event = self._event(events.StepCancel, step_name=name, step_index=index)
             self._tell(event)
 
@@ -508,19 +619,13 @@ class Execution:
     def close(self) -> None:
         # Tasks that the job left behind may go on: they write nothing any more.
         self.signal.abort(LeaseLostError("The run has ended."))
+        self._insistence.end()
         if self._notes_timer is not None:
             self._notes_timer.cancel()
 
 
 def _is_being_cancelled(task: asyncio.Task[Any] | None) -> bool:
     return task is not None and task.cancelling() > 0
-
-
-async def _stop_all(tasks: set[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
 
 
 def _run_error(error: BaseException) -> RunError:

@@ -11,6 +11,7 @@ import pydantic_core
 from pydantic import BaseModel
 
 from durably_core.errors import ValidationError
+from durably_core.stopping import MAX_TIMEOUT_MS, is_timeout
 from durably_core.values import faults, one_line, refuse_lost_nan
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Job(Generic[In, Out]):
     input: type[In]
     output: type[BaseModel] | None
     run: JobFunction[In, Out]
+    timeout_ms: int | None = None
+    """How long one attempt at a run may execute; None: for ever."""
 
     def __call__(self, step: "StepContext", input: In) -> Awaitable[Out]:
         return self.run(step, input)
@@ -103,10 +106,11 @@ class Job(Generic[In, Out]):
         }
 
 
-def job(name: str) -> Callable[[JobFunction[In, Out]], Job[In, Out]]:
+def job(name: str, *, timeout_ms: int | None = None) -> Callable[[JobFunction[In, Out]], Job[In, Out]]:
     """Make a job of an async function ``(step: StepContext, input: Model) -> Model | None``.
 
-    The models come from the annotations.
+    The models come from the annotations. ``timeout_ms``: how long one attempt at a run may execute; then
+    its code is stopped, and the run has failed with ``RunTimeoutError``.
     """
 
     def decorate(function: JobFunction[In, Out]) -> Job[In, Out]:
@@ -120,13 +124,20 @@ def job(name: str) -> Callable[[JobFunction[In, Out]], Job[In, Out]]:
         output = hints.get("return")
         if output is type(None):
             output = None
-        return define_job(name=name, input=hints[parameters[1]], output=output, run=function)
+        return define_job(
+            name=name, input=hints[parameters[1]], output=output, run=function, timeout_ms=timeout_ms
+        )
 
     return decorate
 
 
 def define_job(
-    *, name: str, input: type[In], output: type[BaseModel] | None = None, run: JobFunction[In, Out]
+    *,
+    name: str,
+    input: type[In],
+    output: type[BaseModel] | None = None,
+    run: JobFunction[In, Out],
+    timeout_ms: int | None = None,
 ) -> Job[In, Out]:
     """Make a job without the decorator. Raises ``TypeError`` for what can't be a job."""
     if not name or not isinstance(name, str):
@@ -137,7 +148,12 @@ def define_job(
         optional = role == "output" and model is None
         if not optional and not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise TypeError(f"The {role} of the job {name!r} must be a pydantic model, not {model!r}.")
-    return Job(name=name, input=input, output=output, run=run)
+    if timeout_ms is not None and not is_timeout(timeout_ms):
+        raise TypeError(
+            f"timeout_ms of the job {name!r} must be a whole number of milliseconds from 1 to "
+            f"{MAX_TIMEOUT_MS}, not {timeout_ms!r}."
+        )
+    return Job(name=name, input=input, output=output, run=run, timeout_ms=timeout_ms)
 
 
 def collect_jobs(module: ModuleType) -> dict[str, Job[Any, Any]]:

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import copy
 import inspect
+import itertools
 import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
@@ -10,10 +12,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
-from durably_core.abort import AbortSignal
-from durably_core.blocking import call, called
+from durably_core.abort import AbortSignal, RunStopped
+from durably_core.blocking import Interruptible, call
 from durably_core.errors import ConflictError, ValidationError
 from durably_core.models import LogLevel, Progress, Run
+from durably_core.stopping import MAX_TIMEOUT_MS, Limit, is_timeout
 from durably_core.store.base import Transaction
 from durably_core.values import JSON_CODEC, Codec, codec_of, storable
 
@@ -28,6 +31,12 @@ _current_step: ContextVar[str | None] = ContextVar("durably_current_step", defau
 
 class Recorder(Protocol):
     """Where a step context sends what happens. The executor implements it."""
+
+    async def begin_step(self) -> None:
+        """Returns when a step may execute: at once, unless the run is about to be given back."""
+
+    def end_step(self) -> None:
+        """A step that ``begin_step`` let in executes no more, and is saved if it has a result."""
 
     def step_scope(self, name: str, index: int) -> AbstractContextManager[object]:
         """What is entered around a step that executes."""
@@ -45,11 +54,23 @@ class Recorder(Protocol):
     async def step_failed(self, name: str, index: int, started_at: int, error: Exception) -> None: ...
 
     async def step_in_transaction(
-        self, name: str, index: int, started_at: int, work: TransactionWork, committed: Committed
+        self,
+        name: str,
+        index: int,
+        started_at: int,
+        work: TransactionWork,
+        committed: Committed,
+        code: Interruptible[Any],
     ) -> Any:
-        """The value that ``work`` answers with beside its JSON text, once both are on disk."""
+        """The value that ``work`` answers with beside its JSON text, once both are on disk.
+
+        ``work`` calls ``code``, which is interrupted when the step is to stop.
+        """
 
     def step_stopped(self, name: str, index: int) -> None: ...
+
+    def step_not_stopping(self, name: str) -> None:
+        """Its time is over, it was told so, and goes on."""
 
     def progressed(self, progress: Progress) -> None: ...
 
@@ -68,7 +89,8 @@ class StepContext:
         self._run = run
         self._checkpoints = checkpoints
         self._recorder = recorder
-        self._next_index = 0
+        self._indexes = itertools.count()
+        self._timeout_ms: int | None = None
         self._in_flight: dict[str, asyncio.Task[Any] | None] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -84,6 +106,11 @@ class StepContext:
         return {task for task in self._in_flight.values() if task is not None}
 
     @property
+    def steps_in_flight(self) -> list[str]:
+        """The names of the steps that run at this moment."""
+        return list(self._in_flight)
+
+    @property
     def labels(self) -> dict[str, str]:
         return dict(self._run.labels)
 
@@ -93,6 +120,24 @@ class StepContext:
     def throw_if_aborted(self) -> None:
         """Raises ``RunStopped`` (an ``asyncio.CancelledError``) once the run was told to stop."""
         self.signal.throw_if_aborted()
+
+    def with_timeout(self, timeout_ms: int) -> "StepContext":
+        """The same context, whose ``run`` and ``transaction`` give each function only so long.
+
+        ``await step.with_timeout(5000).run("parse", parse, text)``: when the time is over, the function is
+        stopped as by a cancel; once it has stopped, ``StepTimeoutError`` (a ``TimeoutError``) is raised, and
+        the step has failed. A step that has a result takes no time.
+
+        Raises ``ValidationError`` for what is no count of milliseconds.
+        """
+        if not is_timeout(timeout_ms):
+            raise ValidationError(
+                f"timeout_ms must be a whole number of milliseconds from 1 to {MAX_TIMEOUT_MS}, "
+                f"not {timeout_ms!r}."
+            )
+        limited = copy.copy(self)
+        limited._timeout_ms = timeout_ms  # noqa: SLF001 - of this class
+        return limited
 
     @overload
     async def run(
@@ -149,15 +194,18 @@ class StepContext:
         self.signal.throw_if_aborted()
         if name in self._in_flight:
             raise ConflictError(f"The step {name!r} is already running: parallel steps need a name each.")
-        index = self._next_index
-        self._next_index += 1
+        index = next(self._indexes)
         codec = codec_of(function)
         if name in self._checkpoints:
             return self._replay(name, codec)
         self._in_flight[name] = asyncio.current_task()
         try:
-            with self._recorder.step_scope(name, index):
-                return await execute(index, codec)
+            await self._recorder.begin_step()
+            try:
+                with self._recorder.step_scope(name, index):
+                    return await execute(index, codec)
+            finally:
+                self._recorder.end_step()
         finally:
             del self._in_flight[name]
 
@@ -179,14 +227,14 @@ class StepContext:
         started_at = self._recorder.step_started(name, index)
         token = _current_step.set(name)
         try:
-            result = await call(function, *args, **kwargs)
+            result = await call(function, self._limit(name), *args, **kwargs)
             self.signal.throw_if_aborted()
             text, value = codec.store(result)
         except asyncio.CancelledError:
             self._recorder.step_stopped(name, index)
             raise
         except Exception as error:
-            await self._recorder.step_failed(name, index, started_at, error)
+            await self._failed(name, index, started_at, error)
             raise
         finally:
             _current_step.reset(token)
@@ -200,26 +248,39 @@ class StepContext:
         self, name: str, index: int, codec: Codec, function: Callable[..., Any], args: Any, kwargs: Any
     ) -> Any:
         started_at = self._recorder.step_started(name, index)
+        code = Interruptible(function, self._limit(name))
         token = _current_step.set(name)
         context = contextvars.copy_context()
         _current_step.reset(token)
 
         def work(transaction: Transaction) -> tuple[str | None, Any]:
-            return codec.store(context.run(called, function, transaction, *args, **kwargs))
+            return codec.store(context.run(code, transaction, *args, **kwargs))
 
         def committed(text: str | None) -> None:
             # Even when its caller is cancelled meanwhile: a saved step must not run again.
             self._checkpoints[name] = text
 
         try:
-            return await self._recorder.step_in_transaction(name, index, started_at, work, committed)
+            return await self._recorder.step_in_transaction(name, index, started_at, work, committed, code)
         except asyncio.CancelledError:
             if name not in self._checkpoints:
                 self._recorder.step_stopped(name, index)
             raise
         except Exception as error:
-            await self._recorder.step_failed(name, index, started_at, error)
+            await self._failed(name, index, started_at, error)
             raise
+
+    def _limit(self, name: str) -> Limit | None:
+        if self._timeout_ms is None:
+            return None
+        return Limit(name, self._timeout_ms, self.signal, self._recorder.step_not_stopping)
+
+    async def _failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
+        if self.signal.reason is not None:
+            # What goes wrong while code stops is no failure of the step.
+            self._recorder.step_stopped(name, index)
+            raise RunStopped(self.signal.reason) from error
+        await self._recorder.step_failed(name, index, started_at, error)
 
     def progress(self, current: float, total: float | None = None, message: str | None = None) -> None:
         """Say how far the run is. Shown at once; on disk with the next step or shortly after."""

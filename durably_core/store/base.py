@@ -243,10 +243,13 @@ class Store(Protocol):
 
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState: ...
 
-    async def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
+    async def run_transaction(
+        self, lease: Lease, index: int, work: StepWork, notes: Notes, is_to_stop: Callable[[], bool]
+    ) -> LeaseState:
         """Commit what ``work`` writes and the checkpoint of the step at ``index`` together, or neither.
 
-        ``work`` is called only while the lease is held. What it raises is raised.
+        ``work`` is called only while the lease is held. What it raises is raised. Its statements fail
+        once ``is_to_stop`` says so.
         """
 
     async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState: ...
@@ -296,7 +299,10 @@ class Store(Protocol):
         """The number of the newest event; 0 when there is none."""
 
     async def query(self, sql: str, parameters: Any, *, limit: int, timeout_ms: int) -> QueryResult:
-        """Raises ``ValidationError`` for a query that would write, fails, or takes too long."""
+        """Raises ``ValidationError`` for a query that would write, fails, or takes too long.
+
+        A query whose caller is cancelled is ended.
+        """
 
     async def get_command(self, command_id: str) -> KnownCommand | None:
         """None: nothing is known of it."""

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from durably_core import StepContext, create_durably, tasks
+from durably_core import CancelledError, StepContext, create_durably, tasks
 from durably_core.blocking import call
 from tests.conftest import PATIENCE_S, Heard, MakeEngine, Numbers, ended, make_job, nothing, turns, within
 
@@ -20,18 +20,23 @@ class Blocking:
     async def polling(self, step: StepContext, _input: Numbers) -> None:
         def look() -> None:
             self.started.set()
-            while not step.signal.aborted:
-                self.release.wait(0.001)
-            step.log.info("too late")
-            self.stopped.set()
+            try:
+                while True:
+                    self.release.wait(0.001)
+            finally:
+                step.log.info("too late")
+                assert isinstance(step.signal.reason, CancelledError)
+                self.stopped.set()
 
         await step.run("look", look)
 
     async def stubborn(self, step: StepContext, _input: Numbers) -> None:
         def block() -> None:
             self.started.set()
-            assert self.release.wait(PATIENCE_S)
-            self.stopped.set()
+            try:
+                assert self.release.wait(PATIENCE_S)
+            finally:
+                self.stopped.set()
 
         await step.run("block", block)
 
@@ -96,9 +101,9 @@ async def test_sync_step_leaves_the_loop_free(make_engine: MakeEngine) -> None:
 
 
 async def test_thread_raises_what_the_function_raises() -> None:
-    assert await call(int, "5") == 5
+    assert await call(int, None, "5") == 5
     with pytest.raises(ValueError, match="invalid literal"):
-        await call(int, "x")
+        await call(int, None, "x")
 
 
 async def test_stop_is_told_after_the_thread_has_ended(make_engine: MakeEngine) -> None:

@@ -12,8 +12,10 @@ ROOT = Path(__file__).parent.parent.parent
 BROWSER_ONLY = {"js", "pyodide", "pyodide_js"}
 
 LAYERS = [
-    {"errors", "clock"},
-    {"abort", "blocking", "models", "tasks"},
+    {"errors", "clock", "user_code"},
+    {"abort", "models", "tasks"},
+    {"stopping"},
+    {"blocking"},
     {"events", "values"},
     {"instrumentation", "store.sql", "store.base"},
     {"commands"},
@@ -24,7 +26,7 @@ LAYERS = [
     {"store.sqlite"},
     {"job", "step"},
     {"execution"},
-    {"executor"},
+    {"executor", "interrupts"},
     {"worker"},
     {"feed", "maintenance", "options", "waiting"},
     {"triggering"},

@@ -101,14 +101,16 @@ class Database:
             raise _storage_error(error) from error
         return result
 
-    def lent(self) -> AbstractContextManager[SQLiteTransaction]:
+    def lent(self, is_to_stop: Callable[[], bool]) -> AbstractContextManager[SQLiteTransaction]:
         """The open transaction in the hands of a step."""
         assert self.connection is not None
-        return lent(self.connection)
+        return lent(self.connection, is_to_stop)
 
-    def query(self, sql: str, parameters: Parameters, limit: int, timeout_ms: int) -> QueryResult:
+    def query(
+        self, sql: str, parameters: Parameters, limit: int, timeout_ms: int, is_given_up: Callable[[], bool]
+    ) -> QueryResult:
         """What a query of a guest finds."""
-        return query(self.connection or self._open(), sql, parameters, limit, timeout_ms)
+        return query(self.connection or self._open(), sql, parameters, limit, timeout_ms, is_given_up)
 
     # ------------------------------------------------------------------ the file
 

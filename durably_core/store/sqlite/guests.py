@@ -76,6 +76,7 @@ class SQLiteTransaction:
     def _allowed(self, work: Callable[[sqlite3.Connection], sqlite3.Cursor]) -> sqlite3.Cursor:
         if self._connection is None:
             raise ValidationError("The transaction of this step has ended: use it in the step's function only.")
+        expect_open(self._connection)
         try:
             return work(self._connection)
         except sqlite3.DatabaseError as error:
@@ -88,12 +89,18 @@ class SQLiteTransaction:
 
 
 @contextmanager
-def lent(connection: sqlite3.Connection) -> Iterator[SQLiteTransaction]:
-    """The open transaction in the hands of a guest. Raises ``GuestError`` for what the guest raises."""
+def lent(connection: sqlite3.Connection, is_to_stop: Callable[[], bool]) -> Iterator[SQLiteTransaction]:
+    """The open transaction in the hands of a guest. Raises ``GuestError`` for what the guest raises.
+
+    Statements fail once ``is_to_stop`` says so.
+    """
     transaction = SQLiteTransaction(connection)
     connection.set_authorizer(_for_transactions)
+    # In the thread that executes, and gone with the guest: ``interrupt`` may hit what comes after a statement.
+    connection.set_progress_handler(is_to_stop, STEPS_BETWEEN_LOOKS)
     try:
         yield transaction
+        expect_open(connection)
     except sqlite3.Error as error:
         if is_fault_of_storage(error):
             raise
@@ -102,16 +109,31 @@ def lent(connection: sqlite3.Connection) -> Iterator[SQLiteTransaction]:
         raise GuestError(error) from error
     finally:
         transaction.end()
+        connection.set_progress_handler(None, 0)
         connection.set_authorizer(None)
 
 
+def expect_open(connection: sqlite3.Connection) -> None:
+    """Raises ``ValidationError`` when SQLite has rolled the transaction back, as it does at some errors.
+
+    What a guest that has not heeded the error does next would be written at once, and for good.
+    """
+    if not connection.in_transaction:
+        raise ValidationError("The transaction of this step was rolled back: let the database's error pass.")
+
+
 def query(
-    connection: sqlite3.Connection, sql: str, parameters: Parameters, limit: int, timeout_ms: int
+    connection: sqlite3.Connection,
+    sql: str,
+    parameters: Parameters,
+    limit: int,
+    timeout_ms: int,
+    is_given_up: Callable[[], bool],
 ) -> QueryResult:
     """What a query finds. Raises ``ValidationError`` for one that would write, fails, or takes too long."""
     until = time.monotonic() + timeout_ms / 1000
     connection.set_authorizer(_for_queries)
-    connection.set_progress_handler(lambda: time.monotonic() > until, STEPS_BETWEEN_LOOKS)
+    connection.set_progress_handler(lambda: is_given_up() or time.monotonic() > until, STEPS_BETWEEN_LOOKS)
     try:
         cursor = connection.execute(sql, parameters)
         try:

@@ -1,6 +1,7 @@
 """The SQLite store, for servers and for the browser."""
 
 import json
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -99,14 +100,15 @@ class SQLiteStore:
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
         return await self._write(lambda: self._transitions.save(lease, step, notes))
 
-    async def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
+    async def run_transaction(
+        self, lease: Lease, index: int, work: StepWork, notes: Notes, is_to_stop: Callable[[], bool]
+    ) -> LeaseState:
+        def run() -> LeaseState:
+            return self._transitions.run_transaction(lease, index, work, notes, is_to_stop)
+
         try:
             # Not a second time: what a step did in a transaction that was rolled back, it has seen as done.
-            return await self._call(
-                lambda: self._commit(
-                    lambda: self._transitions.run_transaction(lease, index, work, notes), when_full=None
-                )
-            )
+            return await self._call(lambda: self._commit(run, when_full=None))
         except GuestError as raised:
             raise raised.error from None
 
@@ -219,7 +221,12 @@ class SQLiteStore:
         return int(row["newest"])
 
     async def query(self, sql: str, parameters: Any, *, limit: int, timeout_ms: int) -> QueryResult:
-        return await self._read(lambda: self._database.query(sql, parameters, limit, timeout_ms))
+        given_up = threading.Event()
+
+        def work() -> QueryResult:
+            return self._database.query(sql, parameters, limit, timeout_ms, given_up.is_set)
+
+        return await self._call(lambda: self._database.read(work), given_up.set)
 
     async def get_command(self, command_id: str) -> KnownCommand | None:
         row = await self._read(lambda: self._database.one("get_command", {"id": command_id}))
@@ -293,10 +300,11 @@ class SQLiteStore:
                 raise
             return self._transitions.commit(when_full, from_reserve=from_reserve)
 
-    async def _call(self, work: Callable[[], T]) -> T:
+    async def _call(self, work: Callable[[], T], told: Callable[[], object] | None = None) -> T:
+        """``told`` is called when who waits for it is cancelled."""
         if self._thread.closed:
             raise StorageError("The store is closed.")
-        return await self._thread.call(work)
+        return await self._thread.call(work, told)
 
 
 def _parameters(filter: RunFilter) -> dict[str, str | None]:

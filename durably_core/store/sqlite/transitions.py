@@ -242,12 +242,14 @@ class Transitions:
         self._write_notes(lease, notes)
         return "held"
 
-    def run_transaction(self, lease: Lease, index: int, work: StepWork, notes: Notes) -> LeaseState:
+    def run_transaction(
+        self, lease: Lease, index: int, work: StepWork, notes: Notes, is_to_stop: Callable[[], bool]
+    ) -> LeaseState:
         guard = self._guard(lease) | {"step_index": index + 1, "completed_steps": 1, "progress": notes.progress}
         # Before the work: whoever has lost the run does not even begin.
         if self._execute("save_notes", guard).rowcount == 0:
             return self.lease_state(lease)
-        with self._database.lent() as transaction:
+        with self._database.lent(is_to_stop) as transaction:
             step, event = work(transaction)
         self._insert_step(lease.run_id, step, guard["now"])
         self._write_notes(lease, replace(notes, events=(*notes.events, event)))
