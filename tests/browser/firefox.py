@@ -97,6 +97,10 @@ class Tab:
     def go_back(self) -> None:
         self._bidi("browsingContext.traverseHistory", context=self._context, delta=-1)
 
+    def look(self) -> None:
+        """Switch to this tab: it is the one that is looked at."""
+        self._bidi("browsingContext.activate", context=self._context)
+
     def close(self) -> None:
         self._bidi("browsingContext.close", context=self._context)
 
@@ -192,8 +196,9 @@ class Firefox:
         """What step bodies told, in order: ``begin 0``, ``end 0``, …"""
         return [line.removeprefix("body: ") for line in self.lines if line.startswith("body: ")]
 
-    def open(self, url: str) -> Tab:
-        tab = Tab(self._bidi, self._bidi("browsingContext.create", type="tab")["context"])
+    def open(self, url: str, *, is_looked_at: bool = True) -> Tab:
+        created = self._bidi("browsingContext.create", type="tab", background=not is_looked_at)
+        tab = Tab(self._bidi, created["context"])
         tab.goto(url)
         return tab
 

@@ -63,10 +63,14 @@ def site(test_site: Site) -> Iterator[Site]:
         yield site
 
 
-def ready(firefox: Firefox, site: Site) -> Tab:
-    tab = firefox.open(site.url)
+def ready(firefox: Firefox, site: Site, *, is_looked_at: bool = True) -> Tab:
+    tab = firefox.open(site.url, is_looked_at=is_looked_at)
     wait_until_ready(tab)
     return tab
+
+
+def wait_for_role(tab: Tab, role: str) -> None:
+    tab.wait_for_function(f"({ROLE}) === {role!r}")
 
 
 def integrity(database: Path) -> str:
@@ -159,7 +163,7 @@ WAIT = "(id) => { window.waiting = window.durably.waitForRun(id).then((run) => r
 
 def test_another_tab_takes_over_from_one_that_is_closed_or_dies(firefox: Firefox, site: Site) -> None:
     first = ready(firefox, site)
-    others = [ready(firefox, site) for _ in range(2)]
+    others = [ready(firefox, site, is_looked_at=False) for _ in range(2)]
     assert [get_status(tab)["role"] for tab in (first, *others)] == ["leader", "follower", "follower"]
     run_id = trigger(others[0], "gate", {"count": 3, "closed_at": 1})
     for tab in others:
@@ -173,7 +177,7 @@ def test_another_tab_takes_over_from_one_that_is_closed_or_dies(firefox: Firefox
     [last] = [tab for tab in others if tab is not leader]
 
     firefox.kill_holder()
-    last.wait_for_function(f"({ROLE}) === 'leader'")
+    wait_for_role(last, "leader")
     wait_for(last, lambda: firefox.bodies.count("begin 1") == 3 + 2 + 1)
     open_gate(last)
     assert last.evaluate("window.waiting") == {"total": 3}
@@ -181,16 +185,21 @@ def test_another_tab_takes_over_from_one_that_is_closed_or_dies(firefox: Firefox
     assert firefox.bodies.count("begin 0") == 3, "a finished step runs once"
 
 
-def test_tab_that_is_left_gives_up_the_database_and_follows_when_it_is_back(
-    firefox: Firefox, site: Site
-) -> None:
+def test_engine_is_in_the_tab_that_is_looked_at(firefox: Firefox, site: Site) -> None:
     first = ready(firefox, site)
     second = ready(firefox, site)
-    first.goto("about:blank")
-    second.wait_for_function(f"({ROLE}) === 'leader'")
-    first.go_back()
-    first.wait_for_function(f"({ROLE}) === 'follower'")
+    wait_for_role(second, "leader")
+    wait_for_role(first, "follower")
     assert wait_until_ended(first, trigger(first, "count", {"count": 3}))["status"] == "completed"
+    first.look()
+    wait_for_role(first, "leader")
+    wait_for_role(second, "follower")
+
+    first.goto("about:blank")
+    wait_for_role(second, "leader")
+    first.go_back()
+    wait_for_role(first, "leader")
+    assert wait_until_ended(second, trigger(second, "count", {"count": 3}))["status"] == "completed"
 
 
 # ---------------------------------------------------------------------- where something is missing
