@@ -1,4 +1,4 @@
-"""The same page and the same jobs in Firefox: runs, kills, tabs, windows without storage."""
+"""The same page and the same jobs in Firefox: runs, cancelling, kills, tabs, windows without storage."""
 
 import os
 import random
@@ -132,23 +132,28 @@ TRIGGER_AND_TELL = """
 }"""
 
 
+def acknowledged(firefox: Firefox) -> set[str]:
+    return {line.split()[1] for line in firefox.lines if line.startswith("acknowledged ")}
+
+
+def kill_after(triggers: int, firefox: Firefox, page: Tab) -> None:
+    """Triggers runs as fast as it goes, until so many more are acknowledged."""
+    enough = len(acknowledged(firefox)) + triggers
+    page.evaluate(TRIGGER_AND_TELL)
+    wait_for(page, lambda: len(acknowledged(firefox)) >= enough)
+    firefox.restart()
+
+
 def test_nothing_is_lost_when_the_browser_is_killed_again_and_again(
     firefox: Firefox, site: Site, tmp_path: Path
 ) -> None:
     moments = random.Random(1)
-
-    def acknowledged() -> set[str]:
-        return {line.split()[1] for line in firefox.lines if line.startswith("acknowledged ")}
-
     page = ready(firefox, site)
     for _ in range(KILLS):
-        enough = len(acknowledged()) + moments.randrange(1, 40)
-        page.evaluate(TRIGGER_AND_TELL)
-        wait_for(page, lambda enough=enough: len(acknowledged()) >= enough)  # type: ignore[misc]
-        firefox.restart()
+        kill_after(moments.randrange(1, 40), firefox, page)
         page = ready(firefox, site)
     listed = run_ids(page)
-    assert acknowledged() <= set(listed)
+    assert acknowledged(firefox) <= set(listed)
     for run_id in listed:
         run = wait_until_ended(page, run_id)
         assert (run["status"], run["output"]) == ("completed", {"total": 3})
