@@ -1,30 +1,23 @@
-"""A real Firefox over WebDriver BiDi, with tabs that are asked as Playwright's pages are.
-
-Firefox itself speaks the protocol: JSON over a WebSocket, one answer for each command, and events between them.
-"""
+"""A real Firefox over WebDriver BiDi, which it speaks itself."""
 
 import json
 import os
-import re
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import psutil
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
 
 from tests.browser.browser import LISTEN, children
+from tests.browser.remote import Remote, RemoteTab, address
 
 Preference = str | int | bool
 
-PATIENCE_S = 60
-"""For an answer; a bound for hung tests, on machines that may be slow."""
-ADDRESS = re.compile(r"WebDriver BiDi listening on (\S+)\n")
 PREFERENCES: dict[str, Preference] = {
     # What this browser would like to fetch from elsewhere, a proxy that is not there refuses: not even a
     # name is looked up.
@@ -65,28 +58,16 @@ class BidiError(Exception):
     """A command that the browser refused, or a script that threw."""
 
 
-class Bidi:
-    """Commands that are answered one after the other; ``hear`` is given the events between."""
-
-    def __init__(self, socket: ClientConnection, hear: Callable[[dict[str, Any]], None]) -> None:
-        self._socket = socket
-        self._hear = hear
-        self._sent = 0
-
+class Bidi(Remote):
     def __call__(self, method: str, **params: Any) -> Any:
         """The result of a command. Raises `BidiError` where there is none."""
-        self._sent += 1
-        self._socket.send(json.dumps({"id": self._sent, "method": method, "params": params}))
-        while (message := json.loads(self._socket.recv(PATIENCE_S))).get("id") != self._sent:
-            self._hear(message)
-        if message["type"] == "error":
-            raise BidiError(f"{method}: {message['error']}: {message['message']}")
-        return message["result"]
+        answer = self.send(method=method, params=params)
+        if answer["type"] == "error":
+            raise BidiError(f"{method}: {answer['error']}: {answer['message']}")
+        return answer["result"]
 
 
-class Tab:
-    """A tab, with the methods of Playwright's `Page` that tests of both browsers use."""
-
+class Tab(RemoteTab):
     def __init__(self, bidi: Bidi, context: str) -> None:
         self._bidi = bidi
         self._context = context
@@ -104,31 +85,13 @@ class Tab:
     def close(self) -> None:
         self._bidi("browsingContext.close", context=self._context)
 
-    def evaluate(self, expression: str, arg: Any = None) -> Any:
-        """The value of the expression, or what it returns if it is a function; a promise's when it settles."""
-        answer = self._bidi(
-            "script.evaluate",
-            expression=EVALUATE % (expression, json.dumps(arg)),
-            target={"context": self._context},
-            awaitPromise=True,
-        )
+    def run(self, script: str) -> str | None:
+        target = {"context": self._context}
+        answer = self._bidi("script.evaluate", expression=script, target=target, awaitPromise=True)
         if answer["type"] == "exception":
             raise BidiError(answer["exceptionDetails"]["text"])
-        value = answer["result"].get("value")
-        return None if value is None else json.loads(value)
-
-    def wait_for_function(self, expression: str, *, arg: Any = None) -> None:
-        """Lets events in until that is true."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not self.evaluate(expression, arg):
-            assert time.monotonic() < deadline, f"This did not come true within a minute: {expression}"
-            self.evaluate("() => new Promise((resolve) => setTimeout(resolve, 10))")
-
-
-EVALUATE = """(async () => {
-  const value = (%s)
-  return JSON.stringify(await (typeof value === 'function' ? value(%s) : value))
-})()"""
+        value: str | None = answer["result"].get("value")
+        return value
 
 
 class Firefox:
@@ -160,7 +123,7 @@ class Firefox:
                 start_new_session=True,
             )
         self._life.callback(self._process.wait)
-        socket = connect(self._address(log), max_size=None, ping_interval=None)
+        socket = connect(f"{address(self._process, log)}/session", max_size=None, ping_interval=None)
         self._bidi = Bidi(self._life.enter_context(socket), self._hear)
         self._bidi("session.new", capabilities={})
         self._bidi("session.subscribe", events=["log.entryAdded"])
@@ -175,14 +138,6 @@ class Firefox:
         """The same after a SIGKILL, with no tab of before."""
         self.kill()
         self.start()
-
-    def _address(self, log: Path) -> str:
-        deadline = time.monotonic() + PATIENCE_S
-        while (found := ADDRESS.search(log.read_text())) is None:
-            assert self._process.poll() is None, f"Firefox did not start:\n{log.read_text()}"
-            assert time.monotonic() < deadline, f"Firefox gave no address within a minute:\n{log.read_text()}"
-            time.sleep(0.02)
-        return f"{found[1]}/session"
 
     def _hear(self, event: dict[str, Any]) -> None:
         entry = event["params"]
