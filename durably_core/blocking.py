@@ -122,12 +122,16 @@ class OwnThread:
 
     def __init__(self, name: str) -> None:
         self._pool = ThreadPoolExecutor(1, name) if HAS_THREADS else None
+        self._turn = asyncio.Lock()
         self.closed = False
 
     async def call(self, function: Callable[[], T], told: Callable[[], object] | None = None) -> T:
         """``told``: as for ``to_its_end``."""
         if self._pool is None:
-            return function()
+            # The browser can switch stacks: ``time.sleep`` in a step's transaction lets the loop turn. What
+            # others write meanwhile would be part of that transaction.
+            async with self._turn:
+                return function()
         return await to_its_end(asyncio.get_running_loop().run_in_executor(self._pool, function), told)
 
     def close(self) -> None:

@@ -30,10 +30,12 @@ from durably_core.job import Job, by_name
 from durably_core.maintenance import Chore, Maintenance, MaintenanceOptions
 from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.options import Options, check_count, check_jobs, check_ms
+from durably_core.stopping import overdue
 from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, QueryResult, RunFilter, Store
 from durably_core.store.sqlite import SQLiteStore
 from durably_core.triggering import BatchItem, check_labels, new_run
 from durably_core.waiting import OnLog, OnProgress, Waiting
+from durably_core.watching import Watcher
 from durably_core.worker import Worker
 
 EVENTS_PAGE = 1000
@@ -262,6 +264,22 @@ class Durably:
     def persist_logs(self) -> None:
         """Keep what jobs log for as long as their runs. See ``with_log_persistence``."""
         self._executor.persist_logs = True
+
+    def watch(self, watcher: Watcher) -> None:
+        """Let ``watcher`` end, together with this process, code that nothing else ends."""
+        self._executor.watcher = watcher
+
+    async def fail_overdue(self, run_id: str, step_name: str | None, timeout_ms: int) -> None:
+        """Fail a run that took longer than it, or its step, may, and whose process was ended for it.
+
+        To be called before ``start()``. Nothing happens to a run that has ended.
+        """
+        claim = await self.store.claim(
+            replace(self._claim_request(self._worker_id), run_ids=frozenset([run_id]))
+        )
+        self._bus.emit_all(claim.events)
+        if claim.claimed is not None:
+            await self._executor.fail(claim.claimed, overdue(step_name, timeout_ms), step_name)
 
     def instrument(self, instrumentation: Instrumentation) -> None:
         """Let ``instrumentation`` watch runs, steps and events: see ``durably_core.instrumentation``."""

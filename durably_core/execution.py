@@ -49,11 +49,15 @@ from durably_core.store.base import (
 )
 from durably_core.user_code import calls_user_code
 from durably_core.values import storable
+from durably_core.watching import LimitState, Watcher
 
 E = TypeVar("E", bound=RunEvent)
 
 NOTES_DELAY_MS = 100
 """How long progress and logs wait for a write to ride along with, before they get one of their own."""
+
+CANCEL_ON_ITS_WAY_S = 5.0
+"""How long interrupted code waits for the cancel that it was interrupted for. Then the run goes on."""
 
 current_execution: ContextVar["Execution | None"] = ContextVar("durably_current_execution", default=None)
 """The execution whose job code is asking."""
@@ -79,6 +83,7 @@ class Execution:
         *,
         persist_logs: bool,
         instrumentations: Instrumentations,
+        watcher: Watcher,
     ) -> None:
         self.run = claimed.run
         self.outcome: Outcome = "interrupted"
@@ -97,6 +102,7 @@ class Execution:
         """Runs whose end the job's code awaits, and how often."""
         self._persist_logs = persist_logs
         self._instrumentations = instrumentations
+        self._watcher = watcher
         self._checkpoints = claimed.checkpoints
         self._loop = asyncio.get_running_loop()
         self._began_at = clock.now_ms()
@@ -122,6 +128,7 @@ class Execution:
         self._timeout: RunTimeoutError | None = None
         self._insistence = Insistence(self._tell_again, self._report_deaf)
         self._is_reported = False
+        self._cancel_stored = asyncio.Event()
         self._failed_steps: dict[str, Exception] = {}
         self._steps_executing = 0
         self._may_begin_steps = asyncio.Event()
@@ -150,16 +157,23 @@ class Execution:
             if timer is not None:
                 timer.cancel()
             await self._stop_steps()
+            self.limited(None, job.timeout_ms, "ended")
         # Code that returns or raises after its run was stopped has nothing to report.
-        return self._ending_of_stopped() if self.signal.aborted else ending
+        return await self._ending_of_stopped() if self.signal.aborted else ending
 
     def _start_clock(self, timeout_ms: int | None) -> asyncio.TimerHandle | None:
         if timeout_ms is None:
             return None
         self._timeout = RunTimeoutError(f"This attempt at the run took longer than {timeout_ms} ms.")
         self._deadline = self._loop.time() + timeout_ms / 1000
+        self.limited(None, timeout_ms, "begun")
         # Not call_at: the browser's loop refuses a moment that has passed.
-        return self._loop.call_later(timeout_ms / 1000, self.stop, self._timeout)
+        return self._loop.call_later(timeout_ms / 1000, self._on_deadline, timeout_ms)
+
+    def _on_deadline(self, timeout_ms: int) -> None:
+        self.limited(None, timeout_ms, "heard")
+        assert self._timeout is not None
+        self.stop(self._timeout)
 
     async def _stop_steps(self) -> None:
         # A step whose sibling failed may still run: the key is free only when it has stopped too.
@@ -170,12 +184,16 @@ class Execution:
             await asyncio.wait(steps)
         self._insistence.end()
 
-    def _ending_of_stopped(self) -> Ending | None:
+    async def _ending_of_stopped(self) -> Ending | None:
         match self.signal.reason:
             case CancelledError():
+                # Interrupted code has stopped before the cancel that it kept from being heard is stored.
+                await tasks.set_within(self._cancel_stored, CANCEL_ON_ITS_WAY_S)
+                if not self._cancel_stored.is_set():
+                    return self._released()
                 return Ending(status="cancelled", keep_steps=self._options.preserve_steps)
             case WorkerStoppedError():
-                return Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
+                return self._released()
             case RunTimeoutError() as timeout:
                 return self._failure(timeout)
         return None  # the lease was lost, or storage failed
@@ -183,6 +201,8 @@ class Execution:
     @calls_user_code
     async def _call(self, job: Job[Any, Any], context: StepContext) -> Ending:
         current_execution.set(self)
+        # Known here before who has started it knows: it may run, and be stopped, up to its first wait.
+        self._code = asyncio.current_task()
         try:
             input = job.load_input(self.run.input)
             text = job.dump_output(await job.run(context, input))
@@ -206,8 +226,16 @@ class Execution:
     async def give_back(self) -> None:
         """Free the lease without having ended the run."""
         self._ending = True
-        ending = Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
-        await uninterrupted(self._write_end(ending, None))
+        await uninterrupted(self._write_end(self._released(), None))
+
+    async def fail(self, error: DurablyError, step_name: str | None) -> None:
+        """End a run whose code does not execute: it had to be ended from outside, with all around it."""
+        if step_name is not None:
+            self._failed_steps[step_name] = error
+        await self.end(self._failure(error), lambda: None)
+
+    def _released(self) -> Ending:
+        return Ending(status="released", keep_steps=self._options.preserve_steps, forgiven=True)
 
     async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Claimed | None:
         event = self._event_of(ending)
@@ -257,7 +285,15 @@ class Execution:
     # ------------------------------------------------------------------ stopping
 
     def stop(self, reason: DurablyError) -> None:
-        """Abort the signal and, where the code awaits something, cancel it."""
+        """Abort the signal and, where the code awaits something, cancel it.
+
+        Told of a cancel when that is in the store.
+        """
+        if isinstance(reason, CancelledError):
+            self._cancel_stored.set()
+        self._stop(reason)
+
+    def _stop(self, reason: DurablyError) -> None:
         if self.signal.aborted:
             return
         self.signal.abort(reason)
@@ -276,6 +312,8 @@ class Execution:
         """
         if now >= self._deadline and self._timeout is not None:
             self.stop(self._timeout)
+        if self._watcher.is_cancel_asked(self.run.id):
+            self._stop(CancelledError())
         if self.signal.reason is not None:
             return RunStopped(self.signal.reason)
         limit = current_limit.get()
@@ -374,6 +412,10 @@ class Execution:
         self._bus.emit(told)
 
     # ------------------------------------------------------------------ recorder of the step context
+
+    def limited(self, step_name: str | None, timeout_ms: int | None, state: LimitState) -> None:
+        if timeout_ms is not None:
+            self._watcher.limit(self.run.id, step_name, timeout_ms, state)
 
     async def begin_step(self) -> None:
         # Beside a step that executes still: it must get its result to the disk first.

@@ -10,6 +10,7 @@ from durably_core.execution import Execution, ExecutionOptions
 from durably_core.instrumentation import Instrumentations
 from durably_core.job import Job
 from durably_core.store.base import Claimed, ClaimRequest, Lease, Store
+from durably_core.watching import NoWatcher, Watcher
 
 
 class Executor:
@@ -25,6 +26,7 @@ class Executor:
     ) -> None:
         self.persist_logs = False
         self.instrumentations = Instrumentations()
+        self.watcher: Watcher = NoWatcher()
         self._store = store
         self._bus = bus
         self._jobs = jobs
@@ -87,6 +89,14 @@ class Executor:
         await self.keep_overdue_leases(but=execution)
         return await execution.end(ending, then_claim)
 
+    async def fail(self, claimed: Claimed, error: DurablyError, step_name: str | None) -> None:
+        """End a claimed run as failed, without executing it."""
+        execution = self._begin(claimed)
+        try:
+            await execution.fail(error, step_name)
+        finally:
+            self._close(execution)
+
     def leave(self, claimed: Claimed) -> None:
         """Give back, at the next opportunity, a run whose execution never began."""
         self._close(self._begin(claimed))
@@ -107,6 +117,7 @@ class Executor:
             claimed,
             persist_logs=self.persist_logs,
             instrumentations=self.instrumentations,
+            watcher=self.watcher,
         )
         self._executing[execution.lease] = execution
         return execution

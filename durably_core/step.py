@@ -19,6 +19,7 @@ from durably_core.models import LogLevel, Progress, Run
 from durably_core.stopping import MAX_TIMEOUT_MS, Limit, is_timeout
 from durably_core.store.base import Transaction
 from durably_core.values import JSON_CODEC, Codec, codec_of, storable
+from durably_core.watching import LimitState
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,6 +69,9 @@ class Recorder(Protocol):
         """
 
     def step_stopped(self, name: str, index: int) -> None: ...
+
+    def limited(self, name: str, timeout_ms: int, state: LimitState) -> None:
+        """The time that the step's function has begins or ends."""
 
     def step_not_stopping(self, name: str) -> None:
         """Its time is over, it was told so, and goes on."""
@@ -273,7 +277,8 @@ class StepContext:
     def _limit(self, name: str) -> Limit | None:
         if self._timeout_ms is None:
             return None
-        return Limit(name, self._timeout_ms, self.signal, self._recorder.step_not_stopping)
+        recorder = self._recorder
+        return Limit(name, self._timeout_ms, self.signal, recorder.step_not_stopping, recorder.limited)
 
     async def _failed(self, name: str, index: int, started_at: int, error: Exception) -> None:
         if self.signal.reason is not None:

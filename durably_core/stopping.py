@@ -9,8 +9,9 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from durably_core.abort import AbortSignal
-from durably_core.errors import StepTimeoutError
+from durably_core.errors import RunTimeoutError, StepTimeoutError
 from durably_core.user_code import calls_user_code
+from durably_core.watching import LimitState
 
 T = TypeVar("T")
 
@@ -30,6 +31,14 @@ current_limit: ContextVar["Limit | None"] = ContextVar("durably_current_limit", 
 def is_timeout(value: Any) -> bool:
     """Whether it is a count of milliseconds for which a timer can wait."""
     return type(value) is int and 1 <= value <= MAX_TIMEOUT_MS
+
+
+def overdue(step_name: str | None, timeout_ms: int) -> StepTimeoutError | RunTimeoutError:
+    """What becomes of a run whose process had to be ended, because nothing else stopped its code."""
+    why = "Its code did not stop when it was interrupted, so the engine was started anew without it."
+    if step_name is None:
+        return RunTimeoutError(f"This attempt at the run took longer than {timeout_ms} ms. {why}")
+    return StepTimeoutError(f"The step {step_name!r} took longer than {timeout_ms} ms. {why}")
 
 
 class Insistence:
@@ -64,12 +73,18 @@ class Limit:
     """
 
     def __init__(
-        self, step_name: str, timeout_ms: int, signal: AbortSignal, report: Callable[[str], object]
+        self,
+        step_name: str,
+        timeout_ms: int,
+        signal: AbortSignal,
+        report: Callable[[str], object],
+        tell: Callable[[str, int, LimitState], object],
     ) -> None:
         self._step_name = step_name
         self._timeout_ms = timeout_ms
         self._signal = signal
         self._report = report
+        self._tell_state = tell
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
         self._timer: asyncio.TimerHandle | None = None
@@ -138,16 +153,19 @@ class Limit:
             self._loop.call_soon_threadsafe(work, *args)
 
     def _arm(self, at: float, tell: Callable[[], object]) -> None:
+        self._tell_state(self._step_name, self._timeout_ms, "begun")
         # Not call_at: the browser's loop refuses a moment that has passed.
         self._timer = self._loop.call_later(max(0, at - self._loop.time()), self._on_time, tell)
 
     def _on_time(self, tell: Callable[[], object]) -> None:
         self._at = min(self._at, self._loop.time())  # timers may be early
+        self._tell_state(self._step_name, self._timeout_ms, "heard")
         self._insistence = Insistence(tell, lambda: self._report(self._step_name))
         self._insistence.begin()
         tell()
 
     def _disarm(self) -> None:
+        self._tell_state(self._step_name, self._timeout_ms, "ended")
         if self._timer is not None:
             self._timer.cancel()
         if self._insistence is not None:

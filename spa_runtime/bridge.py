@@ -28,6 +28,7 @@ from durably_core.job import Job
 from durably_core.job_file import JobFileError, import_jobs
 from durably_core.plugins import with_log_persistence
 from durably_core.store.sqlite import SQLiteStore
+from durably_core.watching import LimitState
 from spa_runtime.storage import RESERVE_BYTES
 
 APP = Path("/app")
@@ -53,6 +54,12 @@ class Host(Protocol):
     def countFlushes(self) -> int:  # noqa: N802 - JavaScript
         """How often the database's WAL was flushed."""
 
+    def cancelsAsked(self) -> str:  # noqa: N802 - JavaScript
+        """Ids of runs, one in each line, that are to be cancelled, as soon as the page is heard."""
+
+    def limit(self, body: str) -> None:
+        """A run or a step of it may take so long, was told that this is over, or has ended."""
+
 
 def prepare(jobs_module: str) -> None:
     """Import the jobs beforehand. What is wrong with them is told by ``start``."""
@@ -60,10 +67,14 @@ def prepare(jobs_module: str) -> None:
         import_jobs(jobs_module, APP)
 
 
-async def start(database: str, jobs_module: str, options: str, host: Host) -> "Bridge":
+async def start(
+    database: str, jobs_module: str, options: str, host: Host, first: str, overdue: str
+) -> "Bridge":
     """Import the jobs, open the database and start the engine.
 
-    ``options``: JSON object of ``create_durably``'s options. ``host.failed`` hears of it before this raises.
+    ``options``: JSON object of ``create_durably``'s options. Before any run is begun, ``overdue`` runs are
+    failed, a JSON array of the arguments of ``Durably.fail_overdue``, and the requests in ``first`` are
+    answered, a JSON array of the arguments of ``Bridge.request``. ``host.failed`` hears before this raises.
     """
     durably: Durably | None = None
     try:
@@ -76,6 +87,9 @@ async def start(database: str, jobs_module: str, options: str, host: Host) -> "B
         bridge = Bridge(durably, store, host)
         await durably.migrate()
         await _expect_durable(store, host.countFlushes)
+        for arguments in json.loads(overdue):
+            await durably.fail_overdue(*arguments)
+        await bridge.answer_all(json.loads(first))
         durably.start()
     except BaseException as error:
         if durably is not None:
@@ -121,6 +135,7 @@ class Bridge:
         self._events: list[dict[str, Any]] = []
         self._turn_awaited = False
         self._requests: set[asyncio.Task[None]] = set()
+        durably.watch(self)
         durably.on("*", self._collect)
         durably.on("worker:error", self._on_error)
         durably.on("worker:pause", self._on_pause)
@@ -158,6 +173,11 @@ class Bridge:
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
 
+    async def answer_all(self, requests: list[Any]) -> None:
+        """The same for several, one after the other."""
+        for request_id, operation, body, command, is_repeated in requests:
+            await self._answer(request_id, operation, body, Command(id=command, is_repeated=is_repeated))
+
     async def _answer(self, request_id: int, operation: str, body: str, command: Command) -> None:
         try:
             result = await api.call(self._durably, operation, body, command)
@@ -171,6 +191,18 @@ class Bridge:
         # Events that led to this answer are heard before it.
         self._send_events()
         self._host.respond(request_id, ok, text)
+
+    # ---------------------------------------------------------------- watcher of the engine's code
+
+    def is_cancel_asked(self, run_id: str) -> bool:
+        asked = self._host.cancelsAsked()
+        return bool(asked) and run_id in asked.split("\n")
+
+    def limit(self, run_id: str, step_name: str | None, timeout_ms: int, state: LimitState) -> None:
+        body = {"runId": run_id, "stepName": step_name, "timeoutMs": timeout_ms, "state": state}
+        self._host.limit(to_json(body).decode())
+
+    # ---------------------------------------------------------------- what the engine tells
 
     def _on_pause(self, event: WorkerPause) -> None:
         error = next(
@@ -192,6 +224,9 @@ class Bridge:
             self._turn_awaited = True
             asyncio.get_running_loop().call_soon(self._on_turn)
         self._events.append(to_wire(event, payload=False))
+        if event.type == "run:leased":
+            # Its code may keep this thread for itself from here on: the page has to know whose it is.
+            self._send_events()
 
     def _on_turn(self) -> None:
         self._turn_awaited = False

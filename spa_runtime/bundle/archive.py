@@ -16,6 +16,7 @@ ENGINE_PACKAGES = (
     "durably_core",
     "spa_runtime/__init__.py",
     "spa_runtime/bridge.py",
+    "spa_runtime/interrupting.py",
     "spa_runtime/storage.py",
 )
 SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")

@@ -6,8 +6,9 @@ protocol without it.
 
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ import psutil
 from websockets.sync.client import connect
 
 from tests.browser.browser import FLAGS, LISTEN, SPARING, command
-from tests.browser.remote import Remote, RemoteTab, address
+from tests.browser.remote import PATIENCE_S, Remote, RemoteTab, address
 
 BODY = "body: "
 
@@ -61,6 +62,12 @@ class Tab(RemoteTab):
 
     def wake(self) -> None:
         self.command("Page.setWebLifecycleState", state="active")
+
+    def crash(self) -> None:
+        """Its process dies, and what it held with it."""
+        with suppress(DevtoolsError):
+            self.command("Page.crash")
+        self.close()
 
     def close(self) -> None:
         self._devtools("Target.closeTarget", targetId=self._target)
@@ -138,7 +145,12 @@ class Chromium:
         """A tab, and the process that shows it and no other."""
         others = self._renderers()
         tab = self.open(url)
-        [renderer] = self._renderers() - others
+        # What showed the blank page before may take a moment to end.
+        deadline = time.monotonic() + PATIENCE_S
+        while len(new := self._renderers() - others) > 1:
+            assert time.monotonic() < deadline, new
+            time.sleep(0.02)
+        [renderer] = new
         return tab, renderer
 
     def _renderers(self) -> set[psutil.Process]:

@@ -314,6 +314,9 @@ export interface Operations {
 }
 export type OperationName = keyof Operations
 
+/** Carried out before any run is begun, should they be asked for while the engine starts. */
+export const CANCELS: ReadonlySet<OperationName> = new Set(['cancel', 'cancelRuns'])
+
 /** Those that are about the database as a whole: they work also when the engine could not be started. */
 export const STORAGE_OPERATIONS = [
   'storage',
@@ -368,6 +371,18 @@ export interface StartMessage {
   epoch: number
   /** The worker holds a Web Lock of this name for life: the page notices by it that the worker has died. */
   aliveLock: string
+  /** See `Cancels`. Null: the page is not isolated. */
+  cancels: SharedArrayBuffer | null
+  /** The worker before this one was ended because their code did not stop: they fail. */
+  overdue: Overdue[]
+}
+
+/** A run, or a step of it, that took longer than it may. */
+export interface Overdue {
+  runId: string
+  /** Null: the run itself. */
+  stepName: string | null
+  timeoutMs: number
 }
 
 export interface RequestMessage {
@@ -429,6 +444,14 @@ export interface EventsMessage {
   body: string
 }
 
+/** A run, or a step of it, may take so long (`begun`), was told that the time is over (`heard`), has ended. */
+export interface LimitMessage {
+  type: 'limit'
+  /** JSON text: a `Limit`. */
+  body: string
+}
+export type Limit = Overdue & { state: 'begun' | 'heard' | 'ended' }
+
 /** Which runtime this page has from now on. */
 export interface ManifestMessage {
   type: 'manifest'
@@ -446,4 +469,4 @@ export interface KeptMessage {
 }
 
 export type FromWorker =
-  StatusMessage | ResponseMessage | EventsMessage | ManifestMessage | WarmMessage | KeptMessage
+  StatusMessage | ResponseMessage | EventsMessage | LimitMessage | ManifestMessage | WarmMessage | KeptMessage

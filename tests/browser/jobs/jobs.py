@@ -23,6 +23,11 @@ class Gate(BaseModel):
     """The step that waits for the test's word; later ones find the gate open."""
 
 
+class Pause(BaseModel):
+    count: int
+    pause_ms: int
+
+
 class Total(BaseModel):
     total: int
 
@@ -60,6 +65,16 @@ async def body(number: int, closed: bool) -> int:
         await opened()
     tell(f"end {number}")
     return number
+
+
+@job("pause")
+async def pause(step: StepContext, input: Pause) -> Total:
+    """Steps that take a while, and each a row in a table of the job's own."""
+    await step.transaction("create", create_table)
+    for number in range(input.count):
+        await step.run(f"pause-{number}", asyncio.sleep, input.pause_ms / 1000)
+        await step.transaction(f"add-{number}", add_row, number)
+    return Total(total=input.count)
 
 
 @job("fill")

@@ -32,6 +32,11 @@ export class LeaderDesk {
     if (this.#hasFollowers) this.#channel.tell({ type: 'events', body })
   }
 
+  /** This tab’s worker ends, and the next one is to have the engine. */
+  reserve(): void {
+    this.#channel.tell({ type: 'reserved', to: this.#channel.tab })
+  }
+
   /** The engine was not handed over. */
   kept(): void {
     if (this.#heir !== null) this.#channel.tellTab(this.#heir, { type: 'kept' })

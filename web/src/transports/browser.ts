@@ -2,10 +2,12 @@ import { abortable } from '../abort'
 import { CLOSED, DurablyError, notJson } from '../errors'
 import {
   BOOTING,
+  CANCELS,
   STORAGE_OPERATIONS,
   type EngineEvent,
   type EngineStatus,
   type EventFilter,
+  type Limit,
   type OperationName,
   type Operations,
   type RequestMessage,
@@ -21,6 +23,7 @@ import { Succession } from '../tabs/succession'
 import type { EventListener, RequestOptions, Transport } from '../transport'
 import { EngineWorker, type EngineMessage } from './engine-worker'
 import { Requests } from './requests'
+import { Stopper } from './stopper'
 
 /** Where `durably/vite` put the runtime; nothing defines it elsewhere. */
 declare const __DURABLY_RUNTIME_URL__: string | undefined
@@ -77,6 +80,15 @@ export class BrowserTransport implements Transport {
   readonly #succession = new Succession({
     ask: (how) => this.#tabs?.follower.askToLead(how),
     warmUp: () => this.#worker.warmUp(),
+  })
+  readonly #stopper = new Stopper({
+    interrupt: (runIds) => this.#worker.interrupt(runIds),
+    replace: (overdue) => {
+      // What is in memory would be lost with the worker.
+      if (this.#options.storage === 'memory') return
+      this.#tabs?.desk.reserve()
+      this.#worker.replace(overdue)
+    },
   })
   #isSilent = false
   /** A tab of another version of this page has been heard. */
@@ -141,7 +153,10 @@ export class BrowserTransport implements Transport {
     const { id, answer } = this.#requests.add<Operations[Name]['out']>(operation, text, file)
     this.#send()
     // What waits for the engine is not sent at all then.
-    return abortable(answer, signal, () => this.#requests.forget(id))
+    return abortable(answer, signal, () => {
+      this.#requests.forget(id)
+      this.#stopper.answered(id)
+    })
   }
 
   close(): void {
@@ -263,6 +278,7 @@ export class BrowserTransport implements Transport {
     this.#start = start
     this.#own = { ...BOOTING, epoch: start }
     this.#succession.cold()
+    this.#stopper.reset()
     this.#tabs?.follower.look()
     this.#refresh()
   }
@@ -303,17 +319,24 @@ export class BrowserTransport implements Transport {
   #canAnswer(operation: OperationName): boolean {
     const { state } = this.#status
     if (!this.#worker.isThere) return false
+    // An engine that starts is told before it begins a run.
+    if (state === 'starting' && CANCELS.has(operation)) return this.#isLeading || this.#leader !== null
     return state === 'ready' || (state === 'failed' && isStorageOperation(operation))
   }
 
   #send(): void {
     this.#requests.send(
       (request) => {
-        if (this.#leader === null) this.#worker.post(request)
+        if (this.#leader === null) this.#ask(request)
         else this.#tabs?.follower.ask(request)
       },
       (operation) => this.#canAnswer(operation),
     )
+  }
+
+  #ask(request: RequestMessage): void {
+    this.#worker.post(request)
+    this.#stopper.asked(request)
   }
 
   /** What another tab asks for. */
@@ -329,7 +352,11 @@ export class BrowserTransport implements Transport {
         this.#follow(message.status)
         return
       case 'response':
+        this.#stopper.answered(message.id)
         this.#settle(message)
+        return
+      case 'limit':
+        this.#stopper.limit(JSON.parse(message.body) as Limit)
         return
       case 'warm':
         this.#succession.warm()
@@ -339,15 +366,16 @@ export class BrowserTransport implements Transport {
         return
       case 'events':
         this.#tabs?.desk.happened(message.body)
-        this.#hear(message.body)
+        this.#stopper.happened(this.#hear(message.body))
     }
   }
 
-  #hear(body: string): void {
+  #hear(body: string): readonly EngineEvent[] {
     const events = JSON.parse(body) as EngineEvent[]
     if (events.some(({ type }) => type === 'step:complete' || type === 'run:complete'))
       this.#worker.hasProgressed()
     this.#subscribers.events(events)
+    return events
   }
 
   #settle(response: ResponseMessage): void {

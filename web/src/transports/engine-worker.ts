@@ -1,8 +1,10 @@
+import { Cancels } from '../cancels'
 import {
   PROTOCOL_VERSION,
   type FromWorker,
   type Manifest,
   type ManifestMessage,
+  type Overdue,
   type RequestMessage,
   type StartMessage,
   type StorageKind,
@@ -62,8 +64,11 @@ export class EngineWorker {
   #epoch = 0
   #deaths = 0
   #readyAt = Infinity
-  /** It was told to end: no death that counts. */
-  #isLeaving = false
+  /** Why it will end, where that is no death that counts: it was told to leave, or is ended with what it executes. */
+  #end: 'leaving' | 'ended' | null = null
+  #cancels = Cancels.create()
+  /** For the next worker. */
+  #overdue: Overdue[] = []
 
   constructor(options: EngineWorkerOptions, hooks: EngineWorkerHooks) {
     this.#options = options
@@ -83,7 +88,8 @@ export class EngineWorker {
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
     this.#aliveLock = aliveLock
     this.#readyAt = Infinity
-    this.#isLeaving = false
+    this.#end = null
+    this.#cancels.write([])
     let hasSpoken = false
     const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
@@ -120,6 +126,8 @@ export class EngineWorker {
       storage,
       epoch: this.#epoch,
       aliveLock,
+      cancels: this.#cancels.memory,
+      overdue: this.#overdue.splice(0),
     } satisfies StartMessage)
     if (this.#options.standby === 'warm') this.warmUp()
   }
@@ -136,10 +144,22 @@ export class EngineWorker {
 
   /** Gives the database away; the worker after this one waits for it again. `politely`: unless a step takes long. */
   leave(how: 'politely' | 'now'): void {
-    this.#isLeaving = true
+    this.#end = 'leaving'
     this.#tell({ type: how === 'now' ? 'stop' : 'hand-over' })
     const worker = this.#worker
     if (how === 'now') setTimeout(() => worker?.terminate(), STOP_MS)
+  }
+
+  /** Has the code of these runs stop, and of no others, in the middle of what it computes, where that can be. */
+  interrupt(runIds: readonly string[]): void {
+    this.#cancels.write(runIds)
+  }
+
+  /** Ends the worker and what it executes; the next one goes on without what is overdue. */
+  replace(overdue: readonly Overdue[]): void {
+    this.#end = 'ended'
+    this.#overdue.push(...overdue)
+    this.#worker?.terminate()
   }
 
   #tell(message: ToWorker): void {
@@ -174,7 +194,7 @@ export class EngineWorker {
       this.#manifest = message.manifest
       return
     }
-    if (message.type === 'kept') this.#isLeaving = false
+    if (message.type === 'kept') this.#end = null
     if (message.type === 'status') {
       this.#epoch = Math.max(this.#epoch, message.status.epoch)
       const isReady = message.status.state === 'ready'
@@ -190,10 +210,11 @@ export class EngineWorker {
 
   /** The worker died without a word: out of memory, lost file handles, or ended from outside. */
   #restart(): void {
-    if (this.#isLeaving) {
+    const end = this.#end
+    if (end !== null) {
       this.end()
       this.start()
-      this.standAside()
+      if (end === 'leaving') this.standAside()
       return
     }
     const wasHealthy = performance.now() - this.#readyAt > HEALTHY_MS

@@ -1,5 +1,5 @@
 import { DurablyError } from '../errors'
-import type { Manifest, RequestMessage, WireError } from '../protocol'
+import type { Manifest, Overdue, RequestMessage, WireError } from '../protocol'
 import type { Python } from './pyodide'
 
 /** What Python calls. All bodies are JSON text. */
@@ -12,6 +12,16 @@ export interface EngineHooks {
   damaged: (body: string) => void
   /** How often the WAL was flushed. */
   countFlushes: () => number
+  /** Ids of runs, one in each line: their code is to stop in the middle of what it does. */
+  cancelsAsked: () => string
+  /** The body is a `Limit`. */
+  limit: (body: string) => void
+}
+
+/** What is done before any run is begun. */
+export interface Beforehand {
+  first: readonly RequestMessage[]
+  overdue: readonly Overdue[]
 }
 
 export interface Engine {
@@ -35,6 +45,8 @@ interface BridgeModule {
     jobsModule: string,
     options: string,
     hooks: EngineHooks & { failed: (body: string) => void },
+    first: string,
+    overdue: string,
   ): Promise<BridgeProxy>
 }
 
@@ -64,6 +76,7 @@ export async function startEngine(
   manifest: Manifest,
   databasePath: string,
   hooks: EngineHooks,
+  { first, overdue }: Beforehand,
 ): Promise<Engine> {
   let failure = ''
   const bridge = await (async () => {
@@ -71,19 +84,29 @@ export async function startEngine(
       const module = python.pyodide.pyimport('spa_runtime.bridge') as BridgeModule
       const options = JSON.stringify(manifest.options)
       const failed = (body: string) => (failure = body)
-      return await module.start(databasePath, manifest.jobsModule, options, { ...hooks, failed })
+      return await module.start(
+        databasePath,
+        manifest.jobsModule,
+        options,
+        { ...hooks, failed },
+        JSON.stringify(first.map(argumentsOf)),
+        JSON.stringify(overdue.map(({ runId, stepName, timeoutMs }) => [runId, stepName, timeoutMs])),
+      )
     } catch (error) {
       expectNoError(failure)
       throw error
     }
   })()
   return {
-    request: ({ id, operation, body, command, isRepeated }) =>
-      bridge.request(id, operation, body, command, isRepeated),
+    request: (message) => bridge.request(...argumentsOf(message)),
     pack: async () => expectNoError(await bridge.pack()),
     stop: () => bridge.stop(),
     handOver: () => bridge.hand_over(HAND_OVER_MS),
   }
+}
+
+function argumentsOf({ id, operation, body, command, isRepeated }: RequestMessage) {
+  return [id, operation, body, command, isRepeated] as const
 }
 
 /** What is done with a database that no engine has open. */

@@ -5,13 +5,16 @@ import {
   BOOTING,
   BOOT_PHASES,
   PROTOCOL_VERSION,
+  CANCELS,
   STORAGE_OPERATIONS,
   type BootPhase,
   type EngineStatus,
   type EventsMessage,
   type FromWorker,
   type KeptMessage,
+  type LimitMessage,
   type Manifest,
+  type Overdue,
   type ManifestMessage,
   type RequestMessage,
   type ResponseMessage,
@@ -22,7 +25,16 @@ import {
   type WarmMessage,
   type WireError,
 } from '../protocol'
-import { DatabaseTools, prepareEngine, startEngine, type Engine, type EngineHooks } from './engine'
+import { Cancels } from '../cancels'
+import {
+  DatabaseTools,
+  prepareEngine,
+  startEngine,
+  type Beforehand,
+  type Engine,
+  type EngineHooks,
+} from './engine'
+import { interruptRegularly } from './interrupts'
 import { fetchManifest } from './manifest'
 import { loadPython, type Python } from './python'
 import { DatabaseStorage } from './storage'
@@ -84,6 +96,8 @@ export class EngineHost {
   #wasChecked = false
   /** Counts engines: what one that was stopped still tells counts no more. */
   #starts = 0
+  #cancels = new Cancels(null)
+  #overdue: readonly Overdue[] = []
   /** Until then the lock is left to others. */
   #asideUntil = 0
 
@@ -108,6 +122,8 @@ export class EngineHost {
   async #start(message: StartMessage): Promise<void> {
     this.#status = { ...this.#status, epoch: message.epoch }
     this.#asked = message
+    this.#cancels = new Cancels(message.cancels)
+    this.#overdue = message.overdue
     try {
       await this.#boot(message)
     } catch (error) {
@@ -192,6 +208,7 @@ export class EngineHost {
     const manifest = known ?? (await fetchManifest(runtimeUrl))
     this.#post({ type: 'manifest', manifest } satisfies ManifestMessage)
     const python = await loadPython(runtimeUrl, manifest, (part) => this.#advance('python', part))
+    interruptRegularly(python, this.#cancels)
     return { manifest, python }
   }
 
@@ -231,8 +248,19 @@ export class EngineHost {
       paused: (body) => ifCurrent(() => this.#pause(body === '' ? null : (JSON.parse(body) as WireError))),
       damaged: () => ifCurrent(() => void this.#inTurn(() => this.#lookForDamage())),
       countFlushes: () => storage.walFlushes,
+      cancelsAsked: () => this.#cancels.read(),
+      limit: (body) => this.#post({ type: 'limit', body } satisfies LimitMessage),
     }
-    return await startEngine(python, manifest, storage.path, hooks)
+    return await startEngine(python, manifest, storage.path, hooks, this.#takeBeforehand())
+  }
+
+  /** A run that is to be cancelled must not be begun again before. */
+  #takeBeforehand(): Beforehand {
+    const first = this.#held.filter(({ operation }) => CANCELS.has(operation))
+    this.#held = this.#held.filter((message) => !first.includes(message))
+    const overdue = this.#overdue
+    this.#overdue = []
+    return { first, overdue }
   }
 
   // ---------------------------------------------------------------- the database as a whole

@@ -1,0 +1,200 @@
+"""Code that does not want to stop is stopped: by a cancel, by the time of its step, by the time of its run.
+
+Where the page is isolated it is interrupted first. Where that does not help, or the page is not isolated, the
+worker is ended and started anew.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Playwright
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from spa_runtime import bundle, serve
+from spa_runtime.headers import Isolation
+from tests.browser.browser import Chromium, Site, app_served, get_status, launched, open_gate, wait_for
+from tests.browser.conftest import PATIENCE_MS, sources
+
+JOBS = Path(__file__).parent / "hostile" / "jobs.py"
+HOSTILE = {
+    "loops": "while True: pass",
+    "matches": "a huge regular expression",
+    "sums": "sum(range(10**12))",
+    "sleeps": "time.sleep(600)",
+    "queries": "a long SQL query",
+    "excepts": "a loop with a bare except:",
+    "swallows": "a loop that swallows the exception",
+    "waits": "an await that never returns",
+    "fetches": "a fetch that hangs",
+    "swallows_waiting": "an await, again and again",
+    "recurses": "deep recursion, again and again",
+}
+DEAF = {"sums", "excepts", "swallows", "swallows_waiting"}
+"""What may stop only with its worker: what swallows an exception may be hit by another where it does not."""
+AWAITS = {"waits", "fetches", "sleeps"}
+"""What is told by the event loop; in ``time.sleep`` that turns where Python can switch its stack."""
+ISOLATIONS = {Isolation.require_corp: "isolated", Isolation.none: "open"}
+
+
+@pytest.fixture(scope="module", params=list(ISOLATIONS), ids=list(ISOLATIONS.values()))
+def isolation(request: pytest.FixtureRequest) -> Isolation:
+    chosen: Isolation = request.param
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def site(isolation: Isolation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("bundle") / "site"
+    planned = replace(sources(JOBS, {**bundle.SPA_OPTIONS, "max_concurrent_runs": 2}), isolation=isolation)
+    bundle.write(bundle.plan(planned), folder)
+    app = Starlette(routes=[Route("/hang", hang), Mount("/", serve.static_app(folder))])
+    with app_served(app, folder) as served:
+        yield served
+
+
+async def hang(request: Request) -> Response:
+    while not await request.is_disconnected():  # noqa: ASYNC110 - nothing else tells
+        await asyncio.sleep(0.1)
+    return Response()
+
+
+@pytest.fixture(scope="module")
+def chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    with launched(playwright, tmp_path_factory.mktemp("profile") / "profile") as browser:
+        browser.context.set_default_timeout(PATIENCE_MS)
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(chromium: Chromium, site: Site, isolation: Isolation) -> Page:
+    """The same for all cases: each finds the engine as the one before has left it."""
+    page = chromium.open(site.url)
+    page.evaluate("() => window.durably.ready()")
+    assert page.evaluate("crossOriginIsolated") == (isolation is Isolation.require_corp)
+    return page
+
+
+TRIGGER = "([job, input]) => window.durably.trigger(job, input, { concurrencyKey: 'hostile' })"
+CANCEL = """
+async (id) => {
+  const began = performance.now()
+  await window.durably.cancel(id)
+  return performance.now() - began
+}"""
+UNTIL_FREE = """
+async () => {
+  const began = performance.now()
+  const { runId } = await window.durably.trigger('quick', {}, { concurrencyKey: 'hostile' })
+  const { status } = await window.durably.waitForRun(runId)
+  return [status, performance.now() - began]
+}"""
+TABLES = "() => window.durably.query(`SELECT name FROM sqlite_master WHERE name = 'never'`)"
+ENDED = "(id) => window.durably.waitForRun(id).catch(() => window.durably.getRun(id))"
+
+
+def begin(chromium: Chromium, page: Page, job: str, **input: Any) -> str:
+    chromium.bodies.clear()
+    run_id: str = page.evaluate(TRIGGER, [job, input])["runId"]
+    wait_for(page, lambda: "begin" in chromium.bodies)
+    return run_id
+
+
+def expect_stopped(chromium: Chromium, page: Page, run_id: str, status: str) -> dict[str, Any]:
+    run: dict[str, Any] = page.evaluate("(id) => window.durably.getRun(id)", run_id)
+    steps = page.evaluate("(id) => window.durably.getSteps(id)", run_id)
+    assert run["status"] == status
+    completed = [step["name"] for step in steps if step["status"] == "completed"]
+    assert completed == ["before"], "it has written nothing more"
+    assert "end" not in chromium.bodies
+    tables = page.evaluate(
+        "() => window.durably.query(\"SELECT name FROM sqlite_master WHERE name = 'never'\")"
+    )
+    assert tables["rows"] == []
+    return run
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_cancel_stops(
+    what: str,
+    chromium: Chromium,
+    page: Page,
+    isolation: Isolation,
+    record_property: Callable[[str, object], None],
+) -> None:
+    epoch = get_status(page)["epoch"]
+    run_id = begin(chromium, page, "hostile", what=what)
+    answered = page.evaluate(CANCEL, run_id)
+    status, free = page.evaluate(UNTIL_FREE)
+    assert status == "completed"
+    expect_stopped(chromium, page, run_id, "cancelled")
+    isolated = isolation is Isolation.require_corp
+    was_replaced = get_status(page)["epoch"] > epoch
+    assert was_replaced or what in AWAITS | DEAF - {"sums"} or (isolated and what != "sums")
+    assert not was_replaced or what in DEAF or (not isolated and what not in AWAITS)
+    record_property("stopping", (isolated, HOSTILE[what], "cancel", answered + free, was_replaced))
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("limit", ["step", "run"])
+def test_timeout_stops(
+    what: str,
+    limit: str,
+    chromium: Chromium,
+    page: Page,
+    isolation: Isolation,
+    record_property: Callable[[str, object], None],
+) -> None:
+    epoch = get_status(page)["epoch"]
+    if limit == "step":
+        run_id = begin(chromium, page, "hostile", what=what, step_timeout_ms=1000)
+    else:
+        run_id = begin(chromium, page, "hostile-for-a-second", what=what)
+    status, free = page.evaluate(UNTIL_FREE)
+    assert status == "completed"
+    run = expect_stopped(chromium, page, run_id, "failed")
+    assert run["errorType"] == f"{limit.title()}TimeoutError"
+    assert run["failedStepName"] == ("hostile" if limit == "step" else None)
+    was_replaced = get_status(page)["epoch"] > epoch
+    # Python's own clock is looked at while it computes, isolated or not.
+    assert was_replaced or what != "sums"
+    assert not was_replaced or what in DEAF
+    isolated = isolation is Isolation.require_corp
+    record_property("stopping", (isolated, HOSTILE[what], f"{limit} timeout of 1 s", free, was_replaced))
+
+
+def test_other_runs_go_on(chromium: Chromium, page: Page) -> None:
+    chromium.bodies.clear()
+    other: str = page.evaluate("() => window.durably.trigger('patient', {})")["runId"]
+    wait_for(page, lambda: "first step" in chromium.bodies)
+    run_id = begin(chromium, page, "hostile", what="sums")
+    page.evaluate("(id) => window.durably.cancel(id)", run_id)
+    expect_stopped(chromium, page, run_id, "cancelled")
+    wait_for(page, lambda: page.evaluate("(id) => window.durably.getRun(id)", other)["attempt"] == 2)
+    open_gate(page)
+    assert page.evaluate(ENDED, other)["output"] == {"word": "open"}
+    assert "first step" not in chromium.bodies, "a finished step runs once"
+
+
+def test_cancel_of_a_run_that_waits_ends_no_other(chromium: Chromium, page: Page) -> None:
+    """What computes is let finish: it is another run than the one that is to be cancelled."""
+    chromium.bodies.clear()
+    other: str = page.evaluate(TRIGGER, ["patient", {}])["runId"]
+    waiting: str = page.evaluate(TRIGGER, ["quick", {}])["runId"]
+    wait_for(page, lambda: "first step" in chromium.bodies)
+    epoch = get_status(page)["epoch"]
+    computing = page.evaluate(
+        "() => window.durably.trigger('hostile', { what: 'loops', step_timeout_ms: 4000 })"
+    )["runId"]
+    wait_for(page, lambda: "begin" in chromium.bodies)
+    page.evaluate("(id) => window.durably.cancel(id)", waiting)
+    assert page.evaluate(ENDED, computing)["errorType"] == "StepTimeoutError"
+    open_gate(page)
+    assert page.evaluate(ENDED, other)["attempt"] == 1
+    assert get_status(page)["epoch"] == epoch
