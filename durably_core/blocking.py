@@ -56,6 +56,7 @@ class Interruptible(Generic[T]):
 
     def __init__(self, function: Callable[..., T], limit: Limit | None = None) -> None:
         self.was_told = False
+        """While it executed, or before."""
         self._function = function
         self._limit = limit
         self._thread = 0
@@ -64,8 +65,8 @@ class Interruptible(Generic[T]):
 
     def interrupt(self) -> None:
         """Raise ``Interrupted`` in the function at its next bytecode, or when it begins."""
-        self.was_told = True
         if HAS_THREADS and self._sending.acquire(blocking=False):
+            self.was_told = True
             if self._thread:
                 _raise_in(self._thread, Interrupted)
             self._sending.release()
@@ -86,12 +87,15 @@ class Interruptible(Generic[T]):
             self._thread = threading.get_ident()
             if self.was_told:
                 raise Interrupted
-            return self._function(*args, **kwargs)
+            result = self._function(*args, **kwargs)
         finally:
             # The thread goes on to other work. Who sends is waited for, and what was sent comes no later
             # than here: from one of these two lines it goes the way of what the function raises.
             self._sending.acquire()
             _raise_in(self._thread, None)
+        if self.was_told:
+            raise Interrupted
+        return result
 
 
 if HAS_THREADS:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
-from durably_core import events, tasks
+from durably_core import events, stopping, tasks
 from durably_core.abort import AbortSignal, Interrupted, RunStopped
 from durably_core.blocking import HAS_THREADS, Interruptible, uninterrupted
 from durably_core.clock import Clock, NewId, from_ms
@@ -33,7 +33,7 @@ from durably_core.instrumentation import Instrumentations, Outcome
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
 from durably_core.step import Committed, StepContext, TransactionWork
-from durably_core.stopping import GRACE_S, Insistence, current_limit
+from durably_core.stopping import Insistence, current_limit
 from durably_core.store.base import (
     Claimed,
     ClaimRequest,
@@ -95,6 +95,8 @@ class Execution:
         self.is_abandoned = False
         self.waits_for: Counter[str] = Counter()
         """Runs whose end the job's code awaits, and how often."""
+        self.transactions = 0
+        """How many steps have, or wait for, the database's transaction."""
         self._persist_logs = persist_logs
         self._instrumentations = instrumentations
         self._checkpoints = claimed.checkpoints
@@ -290,10 +292,10 @@ class Execution:
             return
         self._is_reported = True
         names = [step_name] if step_name is not None else self._context.steps_in_flight if self._context else []
-        where = f"the step {', '.join(map(repr, names))}" if names else "the job's own code"
+        where = f"The step {', '.join(map(repr, names))}" if names else "The job's own code"
         error = NotStoppingError(
-            f"{where[0].upper()}{where[1:]} still runs {GRACE_S:g} s after it was told to stop. The run's slot "
-            "and concurrency key are free when it ends."
+            f"{where} still runs {stopping.GRACE_S:g} s after it was told to stop. The run's slot and "
+            "concurrency key are free when it ends."
         )
         self._tell_error(error, "stopping")
 
@@ -398,7 +400,11 @@ class Execution:
 
         done: list[tuple[str | None, events.StepComplete]] = []
         write = self._write_transaction(index, checkpoint, done, committed, code)
-        state = await uninterrupted(write, code.interrupt)
+        self.transactions += 1
+        try:
+            state = await uninterrupted(write, code.interrupt)
+        finally:
+            self.transactions -= 1
         if state is not None:
             self._learn(state)
         self.signal.throw_if_aborted()

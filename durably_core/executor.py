@@ -44,6 +44,10 @@ class Executor:
             if execution.run.id == run_id:
                 execution.stop(reason)
 
+    def is_in_transaction(self, run_id: str) -> bool:
+        """Whether a ``step.transaction`` of the run is under way here."""
+        return any(each.transactions for each in self.executing if each.run.id == run_id)
+
     def stop_all(self, reason: DurablyError) -> None:
         for execution in self.executing:
             execution.stop(reason)
