@@ -51,8 +51,8 @@ coverage: $(UNIT_NEEDS) ## What of the engine those tests execute
 	$(BIN)/coverage run -m pytest $(UNIT_TESTS)
 	$(BIN)/coverage report
 
-test-browser: .browser build package build/test-wheels/.downloaded build/conformance/index.html build/offline/v1/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in a real browser
-	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
+test-browser: .browser .firefox build package build/test-wheels/.downloaded build/conformance/index.html build/offline/v1/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in real browsers
+	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_FIREFOX="$$(cat build/.firefox)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile tests/browser
 
 test-package: package .setup-web build/test-wheels/.downloaded ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package
@@ -151,10 +151,14 @@ build/pips/.downloaded: requirements/pip-oldest.txt requirements/pip-newest.txt 
 	@touch $@
 
 # Asked each time: a browser that was there yesterday may be gone.
-.PHONY: .browser
+.PHONY: .browser .firefox
 .browser: | $(VENV)/.installed
 	@mkdir -p build
-	@$(BIN)/python scripts/ensure_browser.py build/.browser
+	@$(BIN)/python scripts/ensure_browser.py chromium build/.browser
+
+.firefox: | $(VENV)/.installed
+	@mkdir -p build
+	@$(BIN)/python scripts/ensure_browser.py firefox build/.firefox
 
 # The last file that is written there.
 build/pyodide/python_stdlib.zip: scripts/compile_pyodide.mjs web/package-lock.json | web/node_modules/.installed

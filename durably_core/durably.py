@@ -153,6 +153,17 @@ class Durably:
         if await self._worker.stop(timeout_ms):
             await self._maintenance.stop()
 
+    async def hand_over(self, *, timeout_ms: int = 2000) -> bool:
+        """``stop()`` for another engine to go on at once, but cut off no step: each is finished and saved.
+
+        Returns False when that takes longer than ``timeout_ms``: this engine then goes on as before.
+        """
+        check_ms("timeout_ms", timeout_ms, least=0)
+        if not await self._worker.hand_over(timeout_ms):
+            return False
+        await self._maintenance.stop()
+        return True
+
     async def close(self, *, timeout_ms: int | None = None) -> None:
         """``stop()``, then close the store. Who waits for a run then gets a ``StorageError``."""
         self._closed = True

@@ -125,6 +125,9 @@ class Execution:
         self._insistence = Insistence(self._tell_again, self._report_deaf)
         self._is_reported = False
         self._failed_steps: dict[str, Exception] = {}
+        self._steps_executing = 0
+        self._may_begin_steps = asyncio.Event()
+        self._may_begin_steps.set()
         self._ending = False
 
     # ------------------------------------------------------------------ the main path
@@ -299,6 +302,19 @@ class Execution:
         )
         self._tell_error(error, "stopping")
 
+    def stop_between_steps(self) -> None:
+        """Stop, to be given back, as soon as no step executes: nothing that is under way is lost then."""
+        self._may_begin_steps.clear()
+        self._stop_if_between_steps()
+
+    def go_on(self) -> None:
+        """Take ``stop_between_steps`` back, for an execution that has not stopped yet."""
+        self._may_begin_steps.set()
+
+    def _stop_if_between_steps(self) -> None:
+        if not self._may_begin_steps.is_set() and not self._steps_executing:
+            self.stop(WorkerStoppedError())
+
     def stop_at(self, moment: float) -> asyncio.TimerHandle:
         """Stop when the loop's clock shows that, to be given back."""
         # Not call_at: the browser's loop refuses a moment that has passed.
@@ -360,6 +376,15 @@ class Execution:
         self._bus.emit(told)
 
     # ------------------------------------------------------------------ recorder of the step context
+
+    async def begin_step(self) -> None:
+        # Beside a step that executes still: it must get its result to the disk first.
+        await self._may_begin_steps.wait()
+        self._steps_executing += 1
+
+    def end_step(self) -> None:
+        self._steps_executing -= 1
+        self._stop_if_between_steps()
 
     def step_scope(self, name: str, index: int) -> AbstractContextManager[object]:
         return self._instrumentations.step(self.run, name, index)

@@ -52,6 +52,15 @@ class Executor:
         for execution in self.executing:
             execution.stop(reason)
 
+    def stop_all_between_steps(self) -> None:
+        for execution in self.executing:
+            execution.stop_between_steps()
+
+    def go_on(self) -> None:
+        """Take ``stop_all_between_steps`` back."""
+        for execution in self.executing:
+            execution.go_on()
+
     async def execute(
         self,
         claimed: Claimed,

@@ -32,6 +32,12 @@ _current_step: ContextVar[str | None] = ContextVar("durably_current_step", defau
 class Recorder(Protocol):
     """Where a step context sends what happens. The executor implements it."""
 
+    async def begin_step(self) -> None:
+        """Returns when a step may execute: at once, unless the run is about to be given back."""
+
+    def end_step(self) -> None:
+        """A step that ``begin_step`` let in executes no more, and is saved if it has a result."""
+
     def step_scope(self, name: str, index: int) -> AbstractContextManager[object]:
         """What is entered around a step that executes."""
 
@@ -194,8 +200,12 @@ class StepContext:
             return self._replay(name, codec)
         self._in_flight[name] = asyncio.current_task()
         try:
-            with self._recorder.step_scope(name, index):
-                return await execute(index, codec)
+            await self._recorder.begin_step()
+            try:
+                with self._recorder.step_scope(name, index):
+                    return await execute(index, codec)
+            finally:
+                self._recorder.end_step()
         finally:
             del self._in_flight[name]
 

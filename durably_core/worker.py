@@ -96,6 +96,23 @@ class Worker:
         self.wake()
         if not await self._settled(timeout_ms) and not await self._settled(STOP_GRACE_MS, self._stop_all):
             self._executor.abandon_all()
+        return await self._given_back()
+
+    async def hand_over(self, timeout_ms: int) -> bool:
+        """Claim no more, and give back what executes as soon as no step of it is under way.
+
+        False: a step took longer than ``timeout_ms``, or someone has started the worker meanwhile; it goes on.
+        """
+        self._running = False
+        self._restarted = asyncio.Event()
+        self.wake()
+        if not await self._settled(timeout_ms, self._executor.stop_all_between_steps) or self._running:
+            self._executor.go_on()
+            self.start()
+            return False
+        return await self._given_back()
+
+    async def _given_back(self) -> bool:
         if not self._running:
             with contextlib.suppress(StorageError):  # their leases run out
                 await self._executor.give_back_unreleased()

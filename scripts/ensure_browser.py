@@ -1,6 +1,10 @@
-"""Finds a Chromium for the tests, or installs one, and writes its path into the file that it is given.
+"""ensure_browser.py chromium|firefox FILE
 
-Playwright's own if it can be had, else one that this system has, else the distribution's package.
+Finds a browser for the tests, or installs one, and writes its path into the file.
+
+Chromium: Playwright's own if it can be had, else one that this system has, else the distribution's package.
+Without one there is nothing to test with. Firefox: this system's, else the distribution's package. Where
+there is none the file is left empty, and its tests are skipped.
 """
 
 import os
@@ -12,7 +16,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-SYSTEM_NAMES = (
+Source = Callable[[], str | None]
+
+CHROMIUM_NAMES = (
     "chromium",
     "chromium-browser",
     "google-chrome-stable",
@@ -20,6 +26,7 @@ SYSTEM_NAMES = (
     "chrome",
     "microsoft-edge",
 )
+FIREFOX_NAMES = ("firefox-esr", "firefox")
 DOWNLOAD_TIMEOUT_S = 600
 
 
@@ -33,58 +40,81 @@ def playwrights_own() -> str | None:
 def playwrights_download() -> str | None:
     """Playwright's Chromium after a download; None where it can't be had."""
     command = [sys.executable, "-m", "playwright", "install", "chromium"]
+    return playwrights_own() if succeeds(command, stderr=subprocess.DEVNULL) else None
+
+
+def on_path(*names: str) -> Source:
+    """The first of these programs that this system has."""
+
+    def systems_own() -> str | None:
+        return next((path for path in map(shutil.which, names) if path is not None and starts(path)), None)
+
+    return systems_own
+
+
+def from_package(*names: str) -> Source:
+    """The first of Debian's and Ubuntu's packages that brings a browser, where this user may install it."""
+
+    def distributions_package() -> str | None:
+        if not may_install() or not apt_get("update"):
+            return None
+        installed = (shutil.which(name) for name in names if apt_get("install", "--no-install-recommends", name))
+        return next((path for path in installed if path is not None and starts(path)), None)
+
+    return distributions_package
+
+
+def may_install() -> bool:
+    return shutil.which("apt-get") is not None and (os.geteuid() == 0 or shutil.which("sudo") is not None)
+
+
+def apt_get(*arguments: str) -> bool:
+    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    return succeeds([*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-qq", *arguments])
+
+
+def succeeds(command: list[str], stderr: int | None = None) -> bool:
+    """Whether the command does what it should; what it says goes where this script's own words go."""
     try:
         done = subprocess.run(
-            command, stdout=sys.stderr, stderr=subprocess.PIPE, timeout=DOWNLOAD_TIMEOUT_S, check=False
+            command, stdout=sys.stderr, stderr=stderr, timeout=DOWNLOAD_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired:
-        return None
-    return playwrights_own() if done.returncode == 0 else None
-
-
-def systems_own() -> str | None:
-    """A Chromium or Chrome on the path."""
-    return next((path for path in map(shutil.which, SYSTEM_NAMES) if path is not None and starts(path)), None)
-
-
-def distributions_package() -> str | None:
-    """Debian's and Ubuntu's package, where this user may install it."""
-    if shutil.which("apt-get") is None:
-        return None
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if sudo and shutil.which("sudo") is None:
-        return None
-    for arguments in (["update", "-qq"], ["install", "-y", "-qq", "--no-install-recommends", "chromium"]):
-        command = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", *arguments]
-        if subprocess.run(command, stdout=sys.stderr, check=False).returncode != 0:
-            return None
-    return systems_own()
+        return False
+    return done.returncode == 0
 
 
 def starts(path: str) -> bool:
     """Whether the browser is there and has the libraries that it needs."""
-    if not Path(path).exists():
+    if not Path(path).is_file():
         return False
     return subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0
 
 
-SOURCES: tuple[Callable[[], str | None], ...] = (
-    playwrights_own,
-    playwrights_download,
-    systems_own,
-    distributions_package,
-)
+SOURCES: dict[str, tuple[Source, ...]] = {
+    "chromium": (
+        playwrights_own,
+        playwrights_download,
+        on_path(*CHROMIUM_NAMES),
+        from_package("chromium"),
+    ),
+    "firefox": (on_path(*FIREFOX_NAMES), from_package(*FIREFOX_NAMES)),
+}
 
 
 def main() -> int:
-    remembered = Path(sys.argv[1])
+    browser, remembered = sys.argv[1], Path(sys.argv[2])
     if remembered.exists() and starts(remembered.read_text().strip()):
         return 0
-    for source in SOURCES:
+    for source in SOURCES[browser]:
         if path := source():
             remembered.write_text(path + "\n")
             return 0
-        print(f"No browser from {source.__name__.replace('_', ' ')}; trying the next.", file=sys.stderr)
+        print(f"No {browser} from {source.__name__.replace('_', ' ')}; trying the next.", file=sys.stderr)
+    remembered.write_text("")
+    if browser == "firefox":
+        print("No Firefox could be found or installed: THE TESTS IN FIREFOX ARE SKIPPED.", file=sys.stderr)
+        return 0
     print(
         "No Chromium could be found or installed. Install Chromium or Chrome, then try again.", file=sys.stderr
     )

@@ -137,7 +137,15 @@ class Bridge:
 
     async def stop(self) -> None:
         """Stop the engine and close its database; what executes is given back."""
+        await self._durably.stop(timeout_ms=0)
+        # What was asked gets its answer from the open database.
+        if self._requests:
+            await asyncio.wait(self._requests)
         await self._durably.close(timeout_ms=0)
+
+    async def hand_over(self, timeout_ms: int) -> bool:
+        """Give back what executes between two steps. False: a step takes longer, and the engine goes on."""
+        return await self._durably.hand_over(timeout_ms=timeout_ms)
 
     def request(self, request_id: int, operation: str, body: str, command: str, is_repeated: bool) -> None:
         """Start an operation; its answer goes through ``Host.respond``.

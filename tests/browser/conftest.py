@@ -39,6 +39,13 @@ def impatient_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
 
 
+@pytest.fixture(scope="session")
+def leasing_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The same with the leases that a page has: three seconds, renewed twice in each."""
+    with site_with(tmp_path_factory) as site:
+        yield site
+
+
 @contextmanager
 def site_with(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bundle") / "site"

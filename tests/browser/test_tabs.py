@@ -38,20 +38,6 @@ def wait_for_role(page: Page, role: str) -> None:
     page.wait_for_function(f"(role) => ({ROLE}) === role", arg=role)
 
 
-def freeze(page: Page) -> Callable[[], None]:
-    """Suspends a tab that is not looked at. Returns the way back."""
-    session = page.context.new_cdp_session(page)
-    # Browsers suspend no tab that is looked at, and Playwright has them all look so.
-    session.send("Emulation.setFocusEmulationEnabled", {"enabled": False})
-    page.context.pages[-1].bring_to_front()
-    session.send("Page.setWebLifecycleState", {"state": "frozen"})
-
-    def thaw() -> None:
-        session.send("Page.setWebLifecycleState", {"state": "active"})
-
-    return thaw
-
-
 # ---------------------------------------------------------------------- following
 
 
@@ -207,20 +193,6 @@ def test_tabs_that_come_and_go_lose_nothing(chromium: Chromium, test_site: Site)
 # ---------------------------------------------------------------------- tabs that can't answer
 
 
-def test_suspended_leader_is_told_and_waited_for(chromium: Chromium, test_site: Site) -> None:
-    first = lead(chromium, test_site)
-    second = follow(chromium, test_site)
-    thaw = freeze(first)
-    asked = second.evaluate_handle("() => ({ jobs: window.durably.getJobs() })")
-    second.wait_for_function("window.durably.status.state === 'waiting'")
-    assert get_status(second)["blocker"]["code"] == "suspended_tab"
-    expect(second.get_by_text("which the browser has suspended")).to_be_visible()
-    thaw()
-    wait_for_role(second, "follower")
-    assert asked.evaluate("async ({ jobs }) => (await jobs).length") > 0
-    assert get_status(second)["blocker"] is None
-
-
 def test_tab_of_another_version_is_told(chromium: Chromium, test_site: Site) -> None:
     """It holds the database, and what it says is not understood."""
     other = chromium.open(test_site.url + "durably/manifest.json")
@@ -248,5 +220,25 @@ def test_single_tab_says_that_another_one_is_open(chromium: Chromium, test_site:
     status: dict[str, Any] = get_status(second)
     assert (status["state"], status["role"], status["blocker"]["code"]) == ("waiting", None, "another_tab")
     assert wait_until_ended(first, trigger(first, "count", {"count": 3}))["status"] == "completed"
-    first.close()
+    # Whoever wants it there can have it.
+    second.get_by_role("button", name="Use it here").click()
     wait_for_role(second, "leader")
+    expect(first.get_by_text("Durably is open in another tab.")).to_be_visible()
+    assert wait_until_ended(second, trigger(second, "count", {"count": 3}))["status"] == "completed"
+    second.close()
+    wait_for_role(first, "leader")
+
+
+def test_person_has_the_engine_here_in_the_middle_of_a_step(chromium: Chromium, test_site: Site) -> None:
+    first = lead(chromium, test_site)
+    second, third = follow(chromium, test_site), follow(chromium, test_site)
+    run_id = trigger(first, "gate", {"count": 3, "closed_at": 1})
+    wait_for(first, lambda: chromium.bodies.count("begin 1") == 3)
+    chromium.bodies.clear()
+    third.evaluate("window.durably.takeOver()")
+    assert get_status(third)["role"] == "leader"
+    wait_for(third, lambda: "begin 1" in chromium.bodies)
+    open_gate(third)
+    assert wait_until_ended(second, run_id)["attempt"] == 2
+    assert "begin 0" not in chromium.bodies, "a finished step runs once"
+    assert [get_status(page)["role"] for page in (first, second)] == ["follower", "follower"]

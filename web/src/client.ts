@@ -118,6 +118,12 @@ export interface Durably<Jobs extends object = RegisteredJobs> {
    * engine is. Settles when this one is gone, within five seconds.
    */
   stop(): Promise<void>
+  /**
+   * Has the engine move from another tab into this one, at once: a step that executes there begins anew here. Settles when
+   * this tab leads; rejects with a `DurablyError` when the other tab does not answer. A tab that someone looks at does this by
+   * itself, between two steps, unless the other one is looked at, too.
+   */
+  takeOver(): Promise<void>
 }
 
 export type RunCountFilter = Pick<RunFilter, 'jobName' | 'status' | 'labels'>
@@ -339,6 +345,10 @@ class Client<Jobs extends object> implements Durably<Jobs> {
     this.#closing.abort()
     this.#transport.close()
     this.#statusListeners.clear()
+  }
+
+  takeOver(): Promise<void> {
+    return this.#transport.takeOver()
   }
 
   async stop(): Promise<void> {

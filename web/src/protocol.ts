@@ -394,7 +394,19 @@ export interface StopMessage {
   type: 'stop'
 }
 
-export type ToWorker = StartMessage | WarmUpMessage | RequestMessage | StopMessage
+/** The same, but cut off no step: where one takes long, the engine goes on, and says so (`KeptMessage`). */
+export interface HandOverMessage {
+  type: 'hand-over'
+}
+
+/** Leave the lock to another worker that waits for it, for so long. */
+export interface StandAsideMessage {
+  type: 'stand-aside'
+  forMs: number
+}
+
+export type ToWorker =
+  StartMessage | WarmUpMessage | RequestMessage | StopMessage | HandOverMessage | StandAsideMessage
 
 export interface StatusMessage {
   type: 'status'
@@ -423,4 +435,15 @@ export interface ManifestMessage {
   manifest: Manifest
 }
 
-export type FromWorker = StatusMessage | ResponseMessage | EventsMessage | ManifestMessage
+/** Python is up: taking over is quick now. */
+export interface WarmMessage {
+  type: 'warm'
+}
+
+/** A step takes too long for a hand-over: the engine goes on. */
+export interface KeptMessage {
+  type: 'kept'
+}
+
+export type FromWorker =
+  StatusMessage | ResponseMessage | EventsMessage | ManifestMessage | WarmMessage | KeptMessage

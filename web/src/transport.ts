@@ -19,6 +19,8 @@ export interface Transport {
   close(): void
   /** Like `close`, but an engine of this page's own first gives back what executes. Settles when it is gone. */
   stop(): Promise<void>
+  /** Have the engine in this tab. Settles when it is here. */
+  takeOver(): Promise<void>
 }
 
 export interface RequestOptions {

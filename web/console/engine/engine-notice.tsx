@@ -1,5 +1,5 @@
 import type { EngineStatus } from 'durably'
-import { useEngineStatus } from 'durably/react'
+import { useDurably, useEngineStatus } from 'durably/react'
 import type { ReactNode } from 'react'
 
 /** What the person has to know about the engine: nothing, once it runs. */
@@ -19,6 +19,7 @@ export function EngineNotice(): ReactNode {
       {words !== null && (
         <p className="notice">
           {words}
+          {status.blocker?.code === 'another_tab' && <TakeOverButton />}
           {status.state === 'starting' && status.role !== 'remote' && (
             <progress aria-label="Start of Python" value={status.percent} max={100} />
           )}
@@ -47,4 +48,14 @@ function wordsFor({ state, role, blocker }: EngineStatus): string | null {
     case 'failed':
       return null
   }
+}
+
+/** What comes of it shows in the status. */
+function TakeOverButton(): ReactNode {
+  const { durably } = useDurably()
+  return (
+    <button type="button" onClick={() => void durably.takeOver().catch(() => undefined)}>
+      Use it here
+    </button>
+  )
 }

@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import type { EngineStatus } from '../../src'
+import { durably } from '../durably'
 import { FailureNotice } from './failure-notice'
 import { Notice } from './notice'
 import { ProblemNotice } from './problem-notice'
@@ -22,7 +23,10 @@ export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
 function WaitingNotice({ status: { blocker } }: { status: EngineStatus }): ReactNode {
   if (blocker !== null) {
     return (
-      <Notice title="Durably is open in another tab.">
+      <Notice
+        title="Durably is open in another tab."
+        actions={blocker.code === 'another_tab' && <TakeOverButton />}
+      >
         <p>{blocker.message}</p>
       </Notice>
     )
@@ -31,5 +35,18 @@ function WaitingNotice({ status: { blocker } }: { status: EngineStatus }): React
     <Notice title="The database’s files are not free yet.">
       <p>A tab that was closed a moment ago may still hold them. This tab goes on by itself.</p>
     </Notice>
+  )
+}
+
+/** What comes of it shows in the status. */
+function TakeOverButton(): ReactNode {
+  return (
+    <button
+      type="button"
+      className="button button-primary"
+      onClick={() => void durably.takeOver().catch(() => undefined)}
+    >
+      Use it here
+    </button>
   )
 }

@@ -16,6 +16,10 @@ export interface FollowerHooks {
   happened: (body: string) => void
   /** Whether no one answers, though someone holds the lock. */
   silent: (isSilent: boolean) => void
+  /** The engine is left to another tab. */
+  reserved: () => void
+  /** The one that leads does not hand over. */
+  kept: () => void
 }
 
 /** So long an answer is waited for before it is asked whether there is someone. A page tells that also while its Python computes. */
@@ -48,8 +52,10 @@ export class Follower {
     this.#expectAnswer()
   }
 
-  askToLead(): void {
-    if (this.leader !== null) this.#channel.tellTab(this.leader.tab, { type: 'hand-over' })
+  askToLead(how: 'politely' | 'now'): void {
+    if (this.leader === null) return
+    this.#channel.tellTab(this.leader.tab, { type: 'hand-over', how })
+    this.#expectAnswer()
   }
 
   hear(from: string, message: TabMessage): void {
@@ -67,6 +73,13 @@ export class Follower {
         if (from !== this.leader?.tab) return
         this.#heard()
         this.#hooks.happened(message.body)
+        return
+      case 'reserved':
+        this.#heard()
+        if (message.to !== this.#channel.tab) this.#hooks.reserved()
+        return
+      case 'kept':
+        this.#hooks.kept()
         return
       default:
       // What is for the one that leads.

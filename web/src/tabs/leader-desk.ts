@@ -6,7 +6,8 @@ export interface LeaderDeskHooks {
   status: () => EngineStatus
   /** The engine’s answer; null: this tab leads no more, and who asked asks elsewhere. */
   serve: (request: RequestMessage) => Promise<ResponseMessage | null>
-  handOver: (to: string) => void
+  /** What became of it is told with `kept`, or by the next one that leads. */
+  handOver: (how: 'politely' | 'now') => void
 }
 
 /** The tab that leads, towards those that follow. */
@@ -16,15 +17,11 @@ export class LeaderDesk {
   /** Who sends a command again, before it was answered, waits for the same answer. */
   readonly #underWay = new Map<string, Promise<ResponseMessage | null>>()
   #hasFollowers = false
+  #heir: string | null = null
 
   constructor(channel: TabChannel, hooks: LeaderDeskHooks) {
     this.#channel = channel
     this.#hooks = hooks
-  }
-
-  /** Whether another tab has been heard of. */
-  get hasFollowers(): boolean {
-    return this.#hasFollowers
   }
 
   announce(): void {
@@ -33,6 +30,12 @@ export class LeaderDesk {
 
   happened(body: string): void {
     if (this.#hasFollowers) this.#channel.tell({ type: 'events', body })
+  }
+
+  /** The engine was not handed over. */
+  kept(): void {
+    if (this.#heir !== null) this.#channel.tellTab(this.#heir, { type: 'kept' })
+    this.#heir = null
   }
 
   hear(from: string, message: TabMessage): void {
@@ -46,7 +49,9 @@ export class LeaderDesk {
         void this.#serve(from, message.request)
         return
       case 'hand-over':
-        this.#hooks.handOver(from)
+        this.#heir = from
+        this.#channel.tell({ type: 'reserved', to: from })
+        this.#hooks.handOver(message.how)
         return
       default:
       // What tabs that lead say, and this one says itself.

@@ -15,8 +15,12 @@ export type TabMessage =
   | { type: 'response'; response: ResponseMessage }
   /** JSON text: an array of `EngineEvent`, oldest first. */
   | { type: 'events'; body: string }
-  /** To the leader: let me lead. */
-  | { type: 'hand-over' }
+  /** To the leader: let me lead; without cutting off a step, or at once. */
+  | { type: 'hand-over'; how: 'politely' | 'now' }
+  /** I leave the engine to that tab: the others let it pass. */
+  | { type: 'reserved'; to: string }
+  /** To who asked for it: a step takes long, so I go on. */
+  | { type: 'kept' }
 
 export interface Envelope {
   protocol: number

@@ -31,12 +31,23 @@ function lead(serve: (asked: RequestMessage) => Promise<ResponseMessage | null>)
     () => desk.announce(),
   )
   channels.push(channel)
-  const desk = new LeaderDesk(channel, { status: () => READY, serve, handOver: () => undefined })
-  return { tab: channel.tab, desk, channel }
+  const asked: string[] = []
+  const desk = new LeaderDesk(channel, {
+    status: () => READY,
+    serve,
+    handOver: (how) => void asked.push(how),
+  })
+  return { tab: channel.tab, desk, channel, asked }
 }
 
 function follow() {
-  const heard = { statuses: [] as string[], responses: [] as ResponseMessage[], events: [] as string[] }
+  const heard = {
+    statuses: [] as string[],
+    responses: [] as ResponseMessage[],
+    events: [] as string[],
+    reserved: 0,
+    kept: 0,
+  }
   const silences: boolean[] = []
   const channel = new TabChannel(
     'test',
@@ -49,8 +60,10 @@ function follow() {
     responded: (response) => void heard.responses.push(response),
     happened: (body) => void heard.events.push(body),
     silent: (isSilent) => void silences.push(isSilent),
+    reserved: () => heard.reserved++,
+    kept: () => heard.kept++,
   })
-  return { follower, heard, silences }
+  return { tab: channel.tab, follower, heard, silences }
 }
 
 const answer = (asked: RequestMessage): ResponseMessage => ({
@@ -125,4 +138,21 @@ test('one that does not answer is told, and asked again until it does', async ()
   vi.useRealTimers()
   await vi.waitFor(() => expect(silences).toEqual([true, false]))
   follower.stop()
+})
+
+test('a tab that asks to lead is let pass by the others, and hears when it is refused', async () => {
+  const { desk, asked } = lead(() => Promise.resolve(null))
+  const [heir, other] = [follow(), follow()]
+  for (const { follower, heard } of [heir, other]) {
+    follower.look()
+    await vi.waitFor(() => expect(heard.statuses.length).toBeGreaterThan(0))
+  }
+  heir.follower.askToLead('politely')
+  await vi.waitFor(() => expect(other.heard.reserved).toBe(1))
+  expect(asked).toEqual(['politely'])
+  desk.kept()
+  await vi.waitFor(() => expect(heir.heard.kept).toBe(1))
+  expect([heir.heard.reserved, other.heard.kept]).toEqual([0, 0])
+  heir.follower.stop()
+  other.follower.stop()
 })

@@ -17,6 +17,7 @@ import { Subscribers } from '../subscribers'
 import { TabChannel } from '../tabs/channel'
 import { Follower, type Leader } from '../tabs/follower'
 import { LeaderDesk } from '../tabs/leader-desk'
+import { Succession } from '../tabs/succession'
 import type { EventListener, RequestOptions, Transport } from '../transport'
 import { EngineWorker, type EngineMessage } from './engine-worker'
 import { Requests } from './requests'
@@ -73,6 +74,10 @@ export class BrowserTransport implements Transport {
   /** What this page's own worker said last; counted by its starts. */
   #own = BOOTING
   #start = 0
+  readonly #succession = new Succession({
+    ask: (how) => this.#tabs?.follower.askToLead(how),
+    warmUp: () => this.#worker.warmUp(),
+  })
   #isSilent = false
   /** A tab of another version of this page has been heard. */
   #hasForeign = false
@@ -98,6 +103,8 @@ export class BrowserTransport implements Transport {
     this.#open()
     addEventListener('pagehide', this.#onPageHide)
     addEventListener('pageshow', this.#onPageShow)
+    document.addEventListener('freeze', this.#onFreeze)
+    document.addEventListener('resume', this.#onResume)
     document.addEventListener('visibilitychange', this.#onVisibility)
   }
 
@@ -141,6 +148,8 @@ export class BrowserTransport implements Transport {
     if (typeof Worker === 'undefined' || this.#status.state === 'closed') return
     removeEventListener('pagehide', this.#onPageHide)
     removeEventListener('pageshow', this.#onPageShow)
+    document.removeEventListener('freeze', this.#onFreeze)
+    document.removeEventListener('resume', this.#onResume)
     document.removeEventListener('visibilitychange', this.#onVisibility)
     this.#end({ ...this.#status, state: 'closed', error: CLOSED })
     this.#subscribers.failed(new DurablyError(CLOSED), 'all')
@@ -153,13 +162,19 @@ export class BrowserTransport implements Transport {
     await stopped
   }
 
+  takeOver(): Promise<void> {
+    const { error, blocker } = this.#status
+    const refusal = error ?? (blocker?.code === ANOTHER_TAB.code ? null : blocker)
+    if (refusal !== null) return Promise.reject(new DurablyError(refusal))
+    return this.#succession.takeOver()
+  }
+
   // ---------------------------------------------------------------- this page's life
 
   #open(): void {
     // What is in memory is this page's alone.
     if (this.#options.storage === 'opfs') this.#tabs = this.#meetTabs()
     this.#worker.start()
-    this.#tabs?.follower.look()
   }
 
   #leave(): void {
@@ -175,11 +190,20 @@ export class BrowserTransport implements Transport {
   }
 
   readonly #onPageShow = (event: PageTransitionEvent): void => {
-    if (event.persisted && !this.#worker.isThere && this.#status.error === null) this.#open()
+    if (event.persisted) this.#comeBack()
+  }
+
+  // A suspended one must not either, nor be given the lock while it sleeps: the other tabs would wait for it.
+  readonly #onFreeze = (): void => this.#leave()
+  readonly #onResume = (): void => this.#comeBack()
+
+  #comeBack(): void {
+    if (!this.#worker.isThere && this.#status.error === null) this.#open()
   }
 
   readonly #onVisibility = (): void => {
     if (this.#isLeading) this.#tabs?.desk.announce()
+    this.#look()
   }
 
   // ---------------------------------------------------------------- who has the engine
@@ -207,11 +231,13 @@ export class BrowserTransport implements Transport {
         this.#isSilent = isSilent
         this.#refresh()
       },
+      reserved: () => this.#worker.standAside(),
+      kept: () => this.#succession.kept(),
     })
     const desk = new LeaderDesk(channel, {
       status: () => this.#own,
       serve: (request) => this.#serve(request),
-      handOver: () => undefined,
+      handOver: (how) => this.#worker.leave(how),
     })
     return { channel, follower, desk }
   }
@@ -236,7 +262,19 @@ export class BrowserTransport implements Transport {
   #onStart(start: number): void {
     this.#start = start
     this.#own = { ...BOOTING, epoch: start }
+    this.#succession.cold()
+    this.#tabs?.follower.look()
     this.#refresh()
+  }
+
+  /** Whether the engine should be in this tab, or is. */
+  #look(): void {
+    const leader = this.#leader
+    this.#succession.see({
+      isLeading: this.#isLeading && this.#own.state === 'ready',
+      leader: leader?.status.state === 'ready' ? leader : null,
+      mayAttract: !document.hidden && this.#options.tabs === 'many',
+    })
   }
 
   /** The status is that of the engine that is asked. */
@@ -256,6 +294,7 @@ export class BrowserTransport implements Transport {
     const isAnew = engine !== this.#engine
     this.#engine = engine
     this.#setStatus({ ...status, epoch: this.#status.epoch + (isAnew ? 1 : 0) }, isAnew)
+    this.#look()
   }
 
   // ---------------------------------------------------------------- messages
@@ -291,6 +330,12 @@ export class BrowserTransport implements Transport {
         return
       case 'response':
         this.#settle(message)
+        return
+      case 'warm':
+        this.#succession.warm()
+        return
+      case 'kept':
+        this.#tabs?.desk.kept()
         return
       case 'events':
         this.#tabs?.desk.happened(message.body)
@@ -343,6 +388,7 @@ export class BrowserTransport implements Transport {
   #end(status: EngineStatus & { error: WireError }): void {
     this.#leave()
     this.#requests.rejectAll(status.error)
+    this.#succession.end(new DurablyError(status.error))
     this.#setStatus(status, false)
   }
 
@@ -417,7 +463,8 @@ const NO_BROWSER: WireError = {
 const ANOTHER_TAB: WireError = {
   code: 'another_tab',
   status: 503,
-  message: 'The engine runs in another tab. This one takes over when that is closed.',
+  message:
+    'The engine runs in another tab. This one takes over when that is closed, or when you choose to have it here.',
 }
 
 const SUSPENDED: WireError = {

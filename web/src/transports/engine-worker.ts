@@ -46,6 +46,9 @@ const FIRST_WORD_MS = 30_000
 /** How long an engine may take to give back what executes. Python that computes without a pause does not hear of it. */
 const STOP_MS = 5000
 
+/** How long a tab that was promised the database may take to have it. */
+const STAND_ASIDE_MS = 3000
+
 /** The life of this page's worker: it is started, watched, and started anew when it dies. */
 export class EngineWorker {
   readonly #options: EngineWorkerOptions
@@ -59,6 +62,8 @@ export class EngineWorker {
   #epoch = 0
   #deaths = 0
   #readyAt = Infinity
+  /** It was told to end: no death that counts. */
+  #isLeaving = false
 
   constructor(options: EngineWorkerOptions, hooks: EngineWorkerHooks) {
     this.#options = options
@@ -70,7 +75,7 @@ export class EngineWorker {
   }
 
   post(message: RequestMessage): void {
-    this.#worker?.postMessage(message satisfies ToWorker)
+    this.#tell(message)
   }
 
   start(): void {
@@ -78,6 +83,7 @@ export class EngineWorker {
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
     this.#aliveLock = aliveLock
     this.#readyAt = Infinity
+    this.#isLeaving = false
     let hasSpoken = false
     const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
@@ -115,7 +121,29 @@ export class EngineWorker {
       epoch: this.#epoch,
       aliveLock,
     } satisfies StartMessage)
-    if (this.#options.standby === 'warm') worker.postMessage({ type: 'warm-up' } satisfies ToWorker)
+    if (this.#options.standby === 'warm') this.warmUp()
+  }
+
+  /** Have Python up before the database is free. */
+  warmUp(): void {
+    this.#tell({ type: 'warm-up' })
+  }
+
+  /** The database is meant for another tab: let its worker pass. */
+  standAside(): void {
+    this.#tell({ type: 'stand-aside', forMs: STAND_ASIDE_MS })
+  }
+
+  /** Gives the database away; the worker after this one waits for it again. `politely`: unless a step takes long. */
+  leave(how: 'politely' | 'now'): void {
+    this.#isLeaving = true
+    this.#tell({ type: how === 'now' ? 'stop' : 'hand-over' })
+    const worker = this.#worker
+    if (how === 'now') setTimeout(() => worker?.terminate(), STOP_MS)
+  }
+
+  #tell(message: ToWorker): void {
+    this.#worker?.postMessage(message)
   }
 
   /** Something was finished: it is not the same death again and again. */
@@ -146,6 +174,7 @@ export class EngineWorker {
       this.#manifest = message.manifest
       return
     }
+    if (message.type === 'kept') this.#isLeaving = false
     if (message.type === 'status') {
       this.#epoch = Math.max(this.#epoch, message.status.epoch)
       const isReady = message.status.state === 'ready'
@@ -161,6 +190,12 @@ export class EngineWorker {
 
   /** The worker died without a word: out of memory, lost file handles, or ended from outside. */
   #restart(): void {
+    if (this.#isLeaving) {
+      this.end()
+      this.start()
+      this.standAside()
+      return
+    }
     const wasHealthy = performance.now() - this.#readyAt > HEALTHY_MS
     this.#deaths = wasHealthy ? 1 : this.#deaths + 1
     this.end()

@@ -197,6 +197,10 @@ export class HttpTransport implements Transport {
     return Promise.resolve()
   }
 
+  takeOver(): Promise<void> {
+    return Promise.reject(new DurablyError(ON_A_SERVER))
+  }
+
   close(): void {
     if (this.#isClosed()) return
     this.#report({ ...this.#status, state: 'closed', error: CLOSED })
@@ -286,6 +290,12 @@ function unsupported(operation: OperationName): WireError {
     status: 501,
     message: `A server does not offer “${operation}”: it works where the engine is in this browser.`,
   }
+}
+
+const ON_A_SERVER: WireError = {
+  code: 'unsupported',
+  status: 501,
+  message: 'The engine runs on a server, for all tabs alike: there is nothing to take over.',
 }
 
 const OFFLINE: WireError = {

@@ -21,7 +21,12 @@ export interface Engine {
   pack(): Promise<void>
   /** What executes is given back, and the database is closed. */
   stop(): Promise<void>
+  /** What executes is given back between two steps. False: one takes too long, and the engine goes on. */
+  handOver(): Promise<boolean>
 }
+
+/** How long a step may take that a hand-over waits for. */
+const HAND_OVER_MS = 2000
 
 interface BridgeModule {
   prepare(jobsModule: string): void
@@ -37,6 +42,7 @@ interface BridgeProxy {
   request(id: number, operation: string, body: string, command: string, isRepeated: boolean): void
   pack(): Promise<string>
   stop(): Promise<void>
+  hand_over(timeoutMs: number): Promise<boolean>
 }
 
 /** `spa_runtime.storage`. Each function answers with the JSON text of a `WireError`, or with `""`. */
@@ -76,6 +82,7 @@ export async function startEngine(
       bridge.request(id, operation, body, command, isRepeated),
     pack: async () => expectNoError(await bridge.pack()),
     stop: () => bridge.stop(),
+    handOver: () => bridge.hand_over(HAND_OVER_MS),
   }
 }
 

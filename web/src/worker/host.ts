@@ -10,6 +10,7 @@ import {
   type EngineStatus,
   type EventsMessage,
   type FromWorker,
+  type KeptMessage,
   type Manifest,
   type ManifestMessage,
   type RequestMessage,
@@ -18,6 +19,7 @@ import {
   type StatusMessage,
   type StorageOperation,
   type ToWorker,
+  type WarmMessage,
   type WireError,
 } from '../protocol'
 import { DatabaseTools, prepareEngine, startEngine, type Engine, type EngineHooks } from './engine'
@@ -82,6 +84,8 @@ export class EngineHost {
   #wasChecked = false
   /** Counts engines: what one that was stopped still tells counts no more. */
   #starts = 0
+  /** Until then the lock is left to others. */
+  #asideUntil = 0
 
   constructor(post: (message: FromWorker) => void) {
     this.#post = post
@@ -91,6 +95,8 @@ export class EngineHost {
     if (message.type === 'start') void this.#start(message)
     else if (message.type === 'warm-up') void this.#warmUp()
     else if (message.type === 'stop') void this.#stop()
+    else if (message.type === 'hand-over') void this.#handOver()
+    else if (message.type === 'stand-aside') this.#asideUntil = performance.now() + message.forMs
     else if (isStorageOperation(message.operation)) void this.#answer(message, message.operation)
     else if (this.#status.error !== null) this.#refuse(message.id, new DurablyError(this.#status.error))
     else if (this.#engine === null) this.#held.push(message)
@@ -112,10 +118,27 @@ export class EngineHost {
   /** The page knows by the worker's end that it is done. */
   async #stop(): Promise<void> {
     try {
-      await this.#inTurn(async () => this.#engine?.stop())
+      await this.#inTurn(() => this.#stopEngine())
     } finally {
       self.close()
     }
+  }
+
+  async #stopEngine(): Promise<void> {
+    const engine = this.#engine
+    // What is asked from here on is asked again of the next engine, by the page.
+    this.#engine = null
+    await engine?.stop()
+  }
+
+  async #handOver(): Promise<void> {
+    const hasEnded = await this.#inTurn(async () => {
+      if (this.#engine === null || !(await this.#engine.handOver())) return false
+      await this.#stopEngine()
+      return true
+    })
+    if (hasEnded) self.close()
+    else this.#post({ type: 'kept' } satisfies KeptMessage)
   }
 
   async #boot(message: StartMessage): Promise<void> {
@@ -125,7 +148,10 @@ export class EngineHost {
     await holdAliveLock(message.aliveLock)
     this.#enter('lock')
     // What is in memory is this worker's alone.
-    if (message.storage === 'opfs') await this.#patiently(takeTabLock(message.database))
+    if (message.storage === 'opfs') {
+      const standsAside = (): boolean => performance.now() < this.#asideUntil
+      await this.#patiently(takeTabLock(message.database, standsAside))
+    }
     this.#report({ role: 'leader' })
     this.#enter('storage')
     // Python is loaded meanwhile: the files are nothing that it needs to start.
@@ -152,7 +178,9 @@ export class EngineHost {
   async #warmUp(): Promise<void> {
     if (this.#asked === null) return
     const loaded = await this.#load(this.#asked).catch(() => null)
-    if (loaded !== null) prepareEngine(loaded.python, loaded.manifest)
+    if (loaded === null) return
+    prepareEngine(loaded.python, loaded.manifest)
+    this.#post({ type: 'warm' } satisfies WarmMessage)
   }
 
   #load(message: StartMessage): Promise<Loaded> {

@@ -3,21 +3,28 @@
  * held for life, so that lock and file handles die together; holding it proves that every earlier
  * owner is dead. It is never stolen: a frozen tab keeps its handles.
  */
-export async function takeTabLock(database: string): Promise<void> {
-  await hold(`durably:${database}`)
+export async function takeTabLock(database: string, standsAside: () => boolean): Promise<void> {
+  for (;;) {
+    const release = await hold(`durably:${database}`)
+    if (!standsAside()) return
+    // Nothing was opened under it. Whom it is meant for waits in the queue already.
+    release()
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
+  }
 }
+
+/** Where the lock was left to a worker that has gone meanwhile. */
+const AGAIN_MS = 50
 
 /** A lock by which the page notices that this worker has died. */
 export async function holdAliveLock(name: string): Promise<void> {
   await hold(name)
 }
 
-function hold(name: string): Promise<void> {
+/** Settles when it is held, with the way to release it. */
+function hold(name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
-    const request = navigator.locks.request(name, () => {
-      resolve()
-      return new Promise<never>(() => undefined)
-    })
+    const request = navigator.locks.request(name, () => new Promise<void>((release) => resolve(release)))
     request.catch(reject)
   })
 }

@@ -1,0 +1,205 @@
+"""A Chromium whose tabs are what they are for a person: one is looked at, the others hidden, and any may sleep.
+
+Playwright has all tabs look as if they were looked at, for as long as it is connected. Here is DevTools'
+protocol without it: JSON over a WebSocket, one answer for each command.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+from websockets.sync.client import connect
+
+from tests.browser.browser import FLAGS, LISTEN, SPARING, command
+
+PATIENCE_S = 60
+"""For an answer; a bound for hung tests, on machines that may be slow."""
+BODY = "body: "
+
+
+class DevtoolsError(Exception):
+    """A command that the browser refused, or a script that threw."""
+
+
+class Devtools:
+    """A connection over which commands are answered one after the other."""
+
+    def __init__(self, url: str) -> None:
+        self._open = ExitStack()
+        self._socket = self._open.enter_context(connect(url, max_size=None, ping_interval=None))
+        self._sent = 0
+        self.events: list[dict[str, Any]] = []
+        """What has come between the answers, oldest first."""
+
+    def __call__(self, method: str, session: str | None = None, /, **params: Any) -> Any:
+        """The result of a command, of one tab's if ``session`` names it. Raises ``DevtoolsError``."""
+        self._sent += 1
+        command = {"id": self._sent, "method": method, "params": params}
+        self._socket.send(json.dumps(command | ({} if session is None else {"sessionId": session})))
+        while (message := json.loads(self._socket.recv(PATIENCE_S))).get("id") != self._sent:
+            self.events.append(message)
+        if "error" in message:
+            raise DevtoolsError(f"{method}: {message['error']['message']}")
+        return message["result"]
+
+    def close(self) -> None:
+        self._open.close()
+
+
+class Tab:
+    """A tab, with the methods of Playwright's ``Page`` that tests use."""
+
+    def __init__(self, devtools: Devtools) -> None:
+        self._devtools = devtools
+        self._target = devtools("Target.createTarget", url="about:blank")["targetId"]
+        self._session = devtools("Target.attachToTarget", targetId=self._target, flatten=True)["sessionId"]
+        self.command("Runtime.enable")
+        self.command("Page.enable")
+        self.command("Page.addScriptToEvaluateOnNewDocument", source=LISTEN)
+
+    def command(self, method: str, **params: Any) -> Any:
+        return self._devtools(method, self._session, **params)
+
+    def goto(self, url: str) -> None:
+        self.command("Page.navigate", url=url)
+        self.wait_for_function("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def look(self) -> None:
+        """Switch to this tab: it is the one that is looked at."""
+        self._devtools("Target.activateTarget", targetId=self._target)
+        self.wait_for_function("document.visibilityState === 'visible'")
+
+    def suspend(self) -> None:
+        """What a browser does to a tab that has not been looked at for long."""
+        self.command("Page.setWebLifecycleState", state="frozen")
+
+    def wake(self) -> None:
+        self.command("Page.setWebLifecycleState", state="active")
+
+    def close(self) -> None:
+        self._devtools("Target.closeTarget", targetId=self._target)
+
+    def evaluate(self, expression: str, arg: Any = None) -> Any:
+        """The value of the expression, or what it returns if it is a function; a promise's when it settles."""
+        answer = self.command(
+            "Runtime.evaluate", expression=EVALUATE % (expression, json.dumps(arg)), awaitPromise=True
+        )
+        if "exceptionDetails" in answer:
+            raise DevtoolsError(json.dumps(answer["exceptionDetails"]))
+        value = answer["result"].get("value")
+        return None if value is None else json.loads(value)
+
+    def wait_for_function(self, expression: str, *, arg: Any = None) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._holds(expression, arg):
+            assert time.monotonic() < deadline, f"This did not come true within a minute: {expression}"
+            time.sleep(0.02)
+
+    def follow_history(self, steps: int) -> None:
+        """Go back so many pages, or forward."""
+        history = self.command("Page.getNavigationHistory")
+        entry = history["entries"][history["currentIndex"] + steps]
+        self.command("Page.navigateToHistoryEntry", entryId=entry["id"])
+
+    def _holds(self, expression: str, arg: Any) -> bool:
+        try:
+            return bool(self.evaluate(expression, arg))
+        except DevtoolsError as error:
+            # A page that is being left.
+            if "context" in str(error) or "navigated" in str(error):
+                return False
+            raise
+
+
+EVALUATE = """(async () => {
+  const value = (%s)
+  return JSON.stringify(await (typeof value === 'function' ? value(%s) : value))
+})()"""
+
+
+class Chromium:
+    """A browser with a profile on disk."""
+
+    def __init__(self, path: str, profile: Path) -> None:
+        profile.mkdir()
+        log = profile / "stderr.txt"
+        with log.open("w") as stderr:
+            self.process = psutil.Popen(
+                [
+                    path,
+                    "--headless",
+                    "--remote-debugging-port=0",
+                    f"--user-data-dir={profile}",
+                    *FLAGS,
+                    *SPARING,
+                    # No process waits for a tab: each shows one.
+                    "--disable-features=SpareRendererForSitePerProcess",
+                    "about:blank",
+                ],
+                stdout=stderr,
+                stderr=stderr,
+            )
+        self.devtools = Devtools(self._address(log))
+
+    def _address(self, log: Path) -> str:
+        deadline = time.monotonic() + PATIENCE_S
+        while "DevTools listening on " not in (said := log.read_text()):
+            assert self.process.poll() is None, f"Chromium did not start:\n{said}"
+            assert time.monotonic() < deadline, f"Chromium gave no address within a minute:\n{said}"
+            time.sleep(0.02)
+        return said.split("DevTools listening on ")[1].split()[0]
+
+    def open(self, url: str) -> Tab:
+        tab = Tab(self.devtools)
+        tab.goto(url)
+        return tab
+
+    def told(self, kind: Literal["consoleAPICalled", "exceptionThrown"]) -> list[dict[str, Any]]:
+        return [event["params"] for event in self.devtools.events if event["method"] == f"Runtime.{kind}"]
+
+    @property
+    def bodies(self) -> list[str]:
+        """What step bodies told, in order: ``begin 0``, ``end 0``, …"""
+        texts = [str(told["args"][0].get("value")) for told in self.told("consoleAPICalled") if told["args"]]
+        return [text.removeprefix(BODY) for text in texts if text.startswith(BODY)]
+
+    def open_blank(self) -> Tab:
+        """One more to look at."""
+        return Tab(self.devtools)
+
+    def open_apart(self, url: str) -> tuple[Tab, psutil.Process]:
+        """A tab, and the process that shows it and no other."""
+        others = self._renderers()
+        tab = self.open(url)
+        [renderer] = self._renderers() - others
+        return tab, renderer
+
+    def _renderers(self) -> set[psutil.Process]:
+        every = self.process.children(recursive=True)
+        return {process for process in every if "--type=renderer" in command(process)}
+
+    def processes(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
+
+    def close(self) -> None:
+        self.devtools.close()
+        for process in self.processes():
+            process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def launched(profile: Path) -> Iterator[Chromium]:
+    """A browser that ends with no exception that no one caught."""
+    browser = Chromium(os.environ["DURABLY_BROWSER"], profile)
+    try:
+        yield browser
+        faults = browser.told("exceptionThrown")
+    finally:
+        browser.close()
+    assert faults == [], faults
