@@ -102,7 +102,6 @@ class Execution:
         self._checkpoints = claimed.checkpoints
         self._loop = asyncio.get_running_loop()
         self._began_at = clock.now_ms()
-        self._held_at = self._began_at
         self._breath = tasks.Breath()
         self._subject: dict[str, Any] = {
             "run_id": self.run.id,
@@ -320,10 +319,6 @@ class Execution:
         # Not call_at: the browser's loop refuses a moment that has passed.
         return self._loop.call_later(max(0, moment - self._loop.time()), self.stop, WorkerStoppedError())
 
-    @property
-    def lease_is_overdue(self) -> bool:
-        return self._clock.now_ms() - self._held_at >= self.lease.lease_ms
-
     async def keep_lease(self) -> None:
         """Renew the lease; stop the code when the run is no longer ours."""
         if not self.holds_lease or self.is_abandoned:
@@ -350,8 +345,8 @@ class Execution:
 
     def _learn(self, state: LeaseState) -> None:
         if state == "held":
-            self._held_at = self._clock.now_ms()
-        elif state == "cancelled":
+            return
+        if state == "cancelled":
             self.stop(CancelledError())
         elif self._ending:
             # A task that the job left behind saves beside the last write, or after it.

@@ -1,6 +1,7 @@
 """Runs the code of claimed runs, and knows which of them execute in this process."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from durably_core.clock import Clock
@@ -87,9 +88,12 @@ class Executor:
         ending = await execution.perform(self._jobs[execution.run.job_name])
         if ending is None:
             return None
-        # The claim that shares the last write must not take the other runs of this process.
-        await self.keep_overdue_leases(but=execution)
-        return await execution.end(ending, then_claim)
+
+        def sparing_own() -> ClaimRequest | None:
+            request = then_claim()
+            return None if request is None else self.sparing_own(request)
+
+        return await execution.end(ending, sparing_own)
 
     def leave(self, claimed: Claimed) -> None:
         """Give back, at the next opportunity, a run whose execution never began."""
@@ -136,11 +140,15 @@ class Executor:
                 self._unreleased.append(execution)
                 raise
 
-    async def keep_overdue_leases(self, but: Execution | None = None) -> None:
-        """Renew what has run out unnoticed, as when the machine slept, before someone claims it."""
-        for execution in self.executing:
-            if execution is not but and execution.lease_is_overdue:
-                await execution.keep_lease()
+    def sparing_own(self, request: ClaimRequest) -> ClaimRequest:
+        """The same claim, but for what executes here: a lease may have run out unnoticed, as when the machine
+        slept or code blocked the loop, and no one else has claimed the run."""
+        held = {
+            each.lease.run_id: each.lease.generation
+            for each in self.executing
+            if each.holds_lease and not each.is_abandoned
+        }
+        return replace(request, held=held)
 
     def abandon_all(self) -> None:
         """Keep the leases of what still executes no more."""

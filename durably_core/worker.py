@@ -310,8 +310,7 @@ class Worker:
 
     async def _claim(self, request: ClaimRequest) -> Claimed | None:
         await self._executor.give_back_unreleased()
-        await self._executor.keep_overdue_leases()
-        claim = await self._store.claim(request)
+        claim = await self._store.claim(self._executor.sparing_own(request))
         self._bus.emit_all(claim.events)
         return claim.claimed
 
