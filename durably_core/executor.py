@@ -34,6 +34,7 @@ class Executor:
         # By lease: after a pause longer than its lease, a run may be claimed beside its own old code.
         self._executing: dict[Lease, Execution] = {}
         self._unreleased: list[Execution] = []
+        self._expected: dict[str, int] = {}
 
     @property
     def executing(self) -> list[Execution]:
@@ -93,7 +94,10 @@ class Executor:
             request = then_claim()
             return None if request is None else self.sparing_own(request)
 
-        return await execution.end(ending, sparing_own)
+        claimed = await execution.end(ending, sparing_own)
+        if claimed is not None:
+            self.expect(claimed)
+        return claimed
 
     def leave(self, claimed: Claimed) -> None:
         """Give back, at the next opportunity, a run whose execution never began."""
@@ -117,6 +121,7 @@ class Executor:
             instrumentations=self.instrumentations,
         )
         self._executing[execution.lease] = execution
+        self._expected.pop(execution.lease.run_id, None)
         return execution
 
     def _close(self, execution: Execution) -> None:
@@ -148,7 +153,11 @@ class Executor:
             for each in self.executing
             if each.holds_lease and not each.is_abandoned
         }
-        return replace(request, held=held)
+        return replace(request, held=held | self._expected)
+
+    def expect(self, claimed: Claimed) -> None:
+        """It was claimed here and is going to be executed: that may be a turn of the loop away."""
+        self._expected[claimed.run.id] = claimed.run.lease_generation
 
     def abandon_all(self) -> None:
         """Keep the leases of what still executes no more."""
