@@ -364,6 +364,7 @@ class Execution:
     def _storage_failed(self, error: StorageError, context: str) -> None:
         # Told to the signal, not by a cancellation: whoever awaits a write learns of it from there.
         self.signal.abort(error)
+        self._insistence.begin()
         self._tell_error(error, context)
 
     def _tell_error(self, error: DurablyError, context: str) -> None:
