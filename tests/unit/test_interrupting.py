@@ -191,7 +191,8 @@ async def leaves_the_step_behind(step: StepContext, told: Told) -> None:
 @dataclass(frozen=True)
 class Case:
     body: Body
-    reported: bool = False
+    reported: bool | None = False
+    """None: it may be."""
     where: str = "The step 'hostile'"
     keeps_the_database: bool = False
     """Nothing else can be written before it has stopped, the cancel neither."""
@@ -257,7 +258,7 @@ async def patiently(awaitable: Awaitable[Any]) -> Any:
 
 
 async def expect_stopped(make_engine: MakeEngine, table: list[str], name: str, case: Case) -> None:
-    if not case.reported:
+    if case.reported is False:
         stopping.GRACE_S = PATIENCE_S  # not within that, however busy the machine is
     scene = Scene(make_engine, case.body)
     run_id = await scene.begin()
@@ -278,7 +279,7 @@ async def expect_stopped(make_engine: MakeEngine, table: list[str], name: str, c
     order = [(event.type, event.run_id) for event in scene.heard.events if event.type.startswith("run:")]
     assert order.index(("run:stop", run_id)) < order.index(("run:leased", follower_id))
     assert (await scene.engine.query("SELECT 1 FROM sqlite_master WHERE name = 'notes'")).rows == []
-    assert len(errors) == int(case.reported)
+    assert len(errors) in ((0, 1) if case.reported is None else (int(case.reported),))
     for error in errors:
         assert (error.code, error.run_id, error.context) == ("not_stopping", run_id, "stopping")
         assert error.error.startswith(f"{case.where} still runs")
@@ -306,14 +307,15 @@ async def test_fetch_on_the_loop_that_hangs_is_stopped(
     await expect_stopped(make_engine, table, "a fetch that hangs, asyncio", Case(body))
 
 
-async def test_fetch_in_a_thread_that_hangs_is_reported(
+async def test_fetch_in_a_thread_that_hangs_is_stopped_when_it_returns(
     make_engine: MakeEngine, table: list[str], silent_server: int
 ) -> None:
     def fetch(told: Told) -> None:
         told()
         urllib.request.urlopen(f"http://127.0.0.1:{silent_server}/", timeout=GRACE_S * 4)
 
-    case = Case(step_that(fetch), reported=True)
+    # Unless it is caught on its way into the system's call.
+    case = Case(step_that(fetch), reported=None)
     await expect_stopped(make_engine, table, "a fetch that hangs, urllib", case)
 
 
