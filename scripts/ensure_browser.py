@@ -58,7 +58,9 @@ def from_package(*names: str) -> Source:
     def distributions_package() -> str | None:
         if not may_install() or not apt_get("update"):
             return None
-        installed = (shutil.which(name) for name in names if apt_get("install", "--no-install-recommends", name))
+        installed = (
+            shutil.which(name) for name in names if apt_get("install", "--no-install-recommends", name)
+        )
         return next((path for path in installed if path is not None and starts(path)), None)
 
     return distributions_package

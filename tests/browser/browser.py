@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import psutil
 import uvicorn
@@ -157,7 +157,18 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 # ---------------------------------------------------------------- what tests do with a page
 
 
-def wait_until_ready(page: Page) -> None:
+class AnyPage(Protocol):
+    """What that needs of a page: Playwright's has it, and Firefox's."""
+
+    def evaluate(self, expression: str, arg: Any = None) -> Any: ...
+
+    def wait_for_function(self, expression: str, *, arg: Any = None) -> object: ...
+
+
+P = TypeVar("P", bound=AnyPage)
+
+
+def wait_until_ready(page: AnyPage) -> None:
     page.wait_for_function("['ready', 'failed'].includes(window.durably?.status.state)")
     status = page.evaluate("window.durably.status")
     assert status["state"] == "ready", json.dumps(status)
@@ -166,25 +177,25 @@ def wait_until_ready(page: Page) -> None:
 ROLE = "window.durably?.status.state === 'ready' && window.durably.status.role"
 
 
-def leader_among(pages: Sequence[Page]) -> Page:
+def leader_among(pages: Sequence[P]) -> P:
     """The tab that has the engine, once one is ready."""
     wait_for(pages[0], lambda: any(page.evaluate(ROLE) == "leader" for page in pages))
     [leader] = [page for page in pages if page.evaluate(ROLE) == "leader"]
     return leader
 
 
-def trigger(page: Page, job: str, input: dict[str, Any]) -> str:
+def trigger(page: AnyPage, job: str, input: dict[str, Any]) -> str:
     result = page.evaluate("([job, input]) => window.durably.jobs[job].trigger(input)", [job, input])
     assert result["disposition"] == "created"
     return str(result["runId"])
 
 
-def get_run(page: Page, run_id: str) -> dict[str, Any]:
+def get_run(page: AnyPage, run_id: str) -> dict[str, Any]:
     run: dict[str, Any] = page.evaluate("(id) => window.durably.getRun(id)", run_id)
     return run
 
 
-def wait_until_ended(page: Page, run_id: str) -> dict[str, Any]:
+def wait_until_ended(page: AnyPage, run_id: str) -> dict[str, Any]:
     """The run, once it is terminal."""
     run: dict[str, Any] = page.evaluate(ENDED, run_id)
     assert run["isTerminal"], run
@@ -204,7 +215,7 @@ async (id) => {
 """
 
 
-def wait_for(page: Page, fact: Callable[[], bool]) -> None:
+def wait_for(page: AnyPage, fact: Callable[[], bool]) -> None:
     """Let the browser's messages in until ``fact`` holds."""
     for _ in range(6000):
         if fact():
@@ -213,16 +224,16 @@ def wait_for(page: Page, fact: Callable[[], bool]) -> None:
     raise AssertionError("what was waited for did not happen within a minute")
 
 
-def get_status(page: Page) -> dict[str, Any]:
+def get_status(page: AnyPage) -> dict[str, Any]:
     status: dict[str, Any] = page.evaluate("window.durably.status")
     return status
 
 
-def run_ids(page: Page) -> list[str]:
+def run_ids(page: AnyPage) -> list[str]:
     """Newest first."""
     ids: list[str] = page.evaluate("async () => (await window.durably.getRuns()).map(({ id }) => id)")
     return ids
 
 
-def open_gate(page: Page) -> None:
+def open_gate(page: AnyPage) -> None:
     page.evaluate("() => new BroadcastChannel('durably-test-gate').postMessage('open')")

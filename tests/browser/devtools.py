@@ -1,12 +1,11 @@
 """A Chromium whose tabs are what they are for a person: one is looked at, the others hidden, and any may sleep.
 
 Playwright has all tabs look as if they were looked at, for as long as it is connected. Here is DevTools'
-protocol without it: JSON over a WebSocket, one answer for each command.
+protocol without it.
 """
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +15,8 @@ import psutil
 from websockets.sync.client import connect
 
 from tests.browser.browser import FLAGS, LISTEN, SPARING, command
+from tests.browser.remote import Remote, RemoteTab, address
 
-PATIENCE_S = 60
-"""For an answer; a bound for hung tests, on machines that may be slow."""
 BODY = "body: "
 
 
@@ -26,34 +24,17 @@ class DevtoolsError(Exception):
     """A command that the browser refused, or a script that threw."""
 
 
-class Devtools:
-    """A connection over which commands are answered one after the other."""
-
-    def __init__(self, url: str) -> None:
-        self._open = ExitStack()
-        self._socket = self._open.enter_context(connect(url, max_size=None, ping_interval=None))
-        self._sent = 0
-        self.events: list[dict[str, Any]] = []
-        """What has come between the answers, oldest first."""
-
+class Devtools(Remote):
     def __call__(self, method: str, session: str | None = None, /, **params: Any) -> Any:
         """The result of a command, of one tab's if ``session`` names it. Raises ``DevtoolsError``."""
-        self._sent += 1
-        command = {"id": self._sent, "method": method, "params": params}
-        self._socket.send(json.dumps(command | ({} if session is None else {"sessionId": session})))
-        while (message := json.loads(self._socket.recv(PATIENCE_S))).get("id") != self._sent:
-            self.events.append(message)
-        if "error" in message:
-            raise DevtoolsError(f"{method}: {message['error']['message']}")
-        return message["result"]
-
-    def close(self) -> None:
-        self._open.close()
+        addressee = {} if session is None else {"sessionId": session}
+        answer = self.send(method=method, params=params, **addressee)
+        if "error" in answer:
+            raise DevtoolsError(f"{method}: {answer['error']['message']}")
+        return answer["result"]
 
 
-class Tab:
-    """A tab, with the methods of Playwright's ``Page`` that tests use."""
-
+class Tab(RemoteTab):
     def __init__(self, devtools: Devtools) -> None:
         self._devtools = devtools
         self._target = devtools("Target.createTarget", url="about:blank")["targetId"]
@@ -84,21 +65,12 @@ class Tab:
     def close(self) -> None:
         self._devtools("Target.closeTarget", targetId=self._target)
 
-    def evaluate(self, expression: str, arg: Any = None) -> Any:
-        """The value of the expression, or what it returns if it is a function; a promise's when it settles."""
-        answer = self.command(
-            "Runtime.evaluate", expression=EVALUATE % (expression, json.dumps(arg)), awaitPromise=True
-        )
+    def run(self, script: str) -> str | None:
+        answer = self.command("Runtime.evaluate", expression=script, awaitPromise=True)
         if "exceptionDetails" in answer:
             raise DevtoolsError(json.dumps(answer["exceptionDetails"]))
-        value = answer["result"].get("value")
-        return None if value is None else json.loads(value)
-
-    def wait_for_function(self, expression: str, *, arg: Any = None) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not self._holds(expression, arg):
-            assert time.monotonic() < deadline, f"This did not come true within a minute: {expression}"
-            time.sleep(0.02)
+        value: str | None = answer["result"].get("value")
+        return value
 
     def follow_history(self, steps: int) -> None:
         """Go back so many pages, or forward."""
@@ -106,20 +78,14 @@ class Tab:
         entry = history["entries"][history["currentIndex"] + steps]
         self.command("Page.navigateToHistoryEntry", entryId=entry["id"])
 
-    def _holds(self, expression: str, arg: Any) -> bool:
+    def holds(self, expression: str, arg: Any) -> bool:
         try:
-            return bool(self.evaluate(expression, arg))
+            return super().holds(expression, arg)
         except DevtoolsError as error:
             # A page that is being left.
             if "context" in str(error) or "navigated" in str(error):
                 return False
             raise
-
-
-EVALUATE = """(async () => {
-  const value = (%s)
-  return JSON.stringify(await (typeof value === 'function' ? value(%s) : value))
-})()"""
 
 
 class Chromium:
@@ -144,15 +110,11 @@ class Chromium:
                 stdout=stderr,
                 stderr=stderr,
             )
-        self.devtools = Devtools(self._address(log))
-
-    def _address(self, log: Path) -> str:
-        deadline = time.monotonic() + PATIENCE_S
-        while "DevTools listening on " not in (said := log.read_text()):
-            assert self.process.poll() is None, f"Chromium did not start:\n{said}"
-            assert time.monotonic() < deadline, f"Chromium gave no address within a minute:\n{said}"
-            time.sleep(0.02)
-        return said.split("DevTools listening on ")[1].split()[0]
+        self._life = ExitStack()
+        socket = connect(address(self.process, log), max_size=None, ping_interval=None)
+        self.events: list[dict[str, Any]] = []
+        """What has come between the answers, oldest first."""
+        self.devtools = Devtools(self._life.enter_context(socket), self.events.append)
 
     def open(self, url: str) -> Tab:
         tab = Tab(self.devtools)
@@ -160,7 +122,7 @@ class Chromium:
         return tab
 
     def told(self, kind: Literal["consoleAPICalled", "exceptionThrown"]) -> list[dict[str, Any]]:
-        return [event["params"] for event in self.devtools.events if event["method"] == f"Runtime.{kind}"]
+        return [event["params"] for event in self.events if event["method"] == f"Runtime.{kind}"]
 
     @property
     def bodies(self) -> list[str]:
@@ -187,7 +149,7 @@ class Chromium:
         return [self.process, *self.process.children(recursive=True)]
 
     def close(self) -> None:
-        self.devtools.close()
+        self._life.close()
         for process in self.processes():
             process.kill()
         self.process.wait()

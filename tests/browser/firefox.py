@@ -1,35 +1,36 @@
-"""A real Firefox over WebDriver BiDi, with tabs that are asked as Playwright's pages are.
-
-Firefox itself speaks the protocol: JSON over a WebSocket, one answer for each command, and events between them.
-"""
+"""A real Firefox over WebDriver BiDi, which it speaks itself."""
 
 import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+import psutil
+from websockets.sync.client import connect
 
-from tests.browser.browser import LISTEN
+from tests.browser.browser import LISTEN, children
+from tests.browser.remote import Remote, RemoteTab, address
 
-PATIENCE_S = 60
-"""For an answer; a bound for hung tests, on machines that may be slow."""
-ADDRESS = "WebDriver BiDi listening on "
-PREFERENCES: dict[str, str | int | bool] = {
-    # Whatever this browser would like to fetch from elsewhere, a proxy that is not there refuses.
+Preference = str | int | bool
+
+PREFERENCES: dict[str, Preference] = {
+    # What this browser would like to fetch from elsewhere, a proxy that is not there refuses: not even a
+    # name is looked up.
     "network.proxy.type": 1,
     "network.proxy.http": "127.0.0.1",
     "network.proxy.http_port": 9,
     "network.proxy.ssl": "127.0.0.1",
     "network.proxy.ssl_port": 9,
+    "network.proxy.allow_bypass": False,
+    "network.proxy.failover_direct": False,
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
-    "services.settings.server": "data:,",
+    "services.settings.server": "data:,#remote-settings-dummy/v1",
     "app.update.disabledForTesting": True,
     "datareporting.policy.dataSubmissionEnabled": False,
     "toolkit.telemetry.unified": False,
@@ -40,40 +41,33 @@ PREFERENCES: dict[str, str | int | bool] = {
     "browser.sessionstore.resume_from_crash": False,
     "toolkit.startup.max_resumed_crashes": -1,
     "browser.shell.checkDefaultBrowser": False,
-    "browser.tabs.warnOnClose": False,
+    # As in Chromium: nothing moves while no one looks.
+    "ui.prefersReducedMotion": 1,
+    # A process for each tab. As it comes, all tabs of an isolated site are in one.
+    "dom.ipc.processCount.webCOOP+COEP": 8,
 }
 
-
-class Bidi:
-    """A connection over which commands are answered one after the other."""
-
-    def __init__(self, url: str) -> None:
-        self._socket: ClientConnection = connect(url, max_size=None, ping_interval=None)
-        self._sent = 0
-        self.events: list[dict[str, Any]] = []
-        """What has come between the answers, oldest first."""
-
-    def __call__(self, method: str, **params: Any) -> Any:
-        """The result of a command. Raises `BidiError` where there is none."""
-        self._sent += 1
-        self._socket.send(json.dumps({"id": self._sent, "method": method, "params": params}))
-        while (message := json.loads(self._socket.recv(PATIENCE_S))).get("id") != self._sent:
-            self.events.append(message)
-        if message["type"] == "error":
-            raise BidiError(f"{method}: {message['error']}: {message['message']}")
-        return message["result"]
-
-    def close(self) -> None:
-        self._socket.close()
+ENVIRONMENT = {
+    "MOZ_CRASHREPORTER_DISABLE": "1",
+    # Without it `services.settings.server` is ignored.
+    "MOZ_REMOTE_SETTINGS_DEVTOOLS": "1",
+}
 
 
 class BidiError(Exception):
     """A command that the browser refused, or a script that threw."""
 
 
-class Tab:
-    """A tab, with the methods of Playwright's `Page` that tests of both browsers use."""
+class Bidi(Remote):
+    def __call__(self, method: str, **params: Any) -> Any:
+        """The result of a command. Raises `BidiError` where there is none."""
+        answer = self.send(method=method, params=params)
+        if answer["type"] == "error":
+            raise BidiError(f"{method}: {answer['error']}: {answer['message']}")
+        return answer["result"]
 
+
+class Tab(RemoteTab):
     def __init__(self, bidi: Bidi, context: str) -> None:
         self._bidi = bidi
         self._context = context
@@ -81,105 +75,116 @@ class Tab:
     def goto(self, url: str) -> None:
         self._bidi("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
+    def go_back(self) -> None:
+        self._bidi("browsingContext.traverseHistory", context=self._context, delta=-1)
+
+    def look(self) -> None:
+        """Switch to this tab: it is the one that is looked at."""
+        self._bidi("browsingContext.activate", context=self._context)
+
     def close(self) -> None:
         self._bidi("browsingContext.close", context=self._context)
 
-    def evaluate(self, expression: str, arg: Any = None) -> Any:
-        """The value of the expression, or what it returns if it is a function; a promise's when it settles."""
-        answer = self._bidi(
-            "script.evaluate",
-            expression=EVALUATE % (expression, json.dumps(arg)),
-            target={"context": self._context},
-            awaitPromise=True,
-        )
+    def run(self, script: str) -> str | None:
+        target = {"context": self._context}
+        answer = self._bidi("script.evaluate", expression=script, target=target, awaitPromise=True)
         if answer["type"] == "exception":
             raise BidiError(answer["exceptionDetails"]["text"])
-        value = answer["result"].get("value")
-        return None if value is None else json.loads(value)
-
-    def wait_for_function(self, expression: str, *, arg: Any = None) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while not self.evaluate(expression, arg):
-            assert time.monotonic() < deadline, f"This did not come true within a minute: {expression}"
-            self.evaluate("() => new Promise((resolve) => setTimeout(resolve, 10))")
-
-
-EVALUATE = """(async () => {
-  const value = (%s)
-  return JSON.stringify(await (typeof value === 'function' ? value(%s) : value))
-})()"""
+        value: str | None = answer["result"].get("value")
+        return value
 
 
 class Firefox:
     """A browser on a profile, which outlives its processes."""
 
-    def __init__(self, path: str, profile: Path) -> None:
+    def __init__(self, path: str, profile: Path, preferences: Mapping[str, Preference]) -> None:
         self._path = path
         self._profile = profile
+        self._life = ExitStack()
+        self.lines: list[str] = []
+        """What pages wrote to their consoles."""
+        self.faults: list[str] = []
+        """Exceptions that no one caught, on any page."""
         profile.mkdir()
-        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in PREFERENCES.items()]
-        (profile / "user.js").write_text("\n".join(lines))
-        self._told: list[dict[str, Any]] = []
-        """By those that were killed."""
-        self.start()
+        settings = {**PREFERENCES, **preferences}.items()
+        (profile / "user.js").write_text(
+            "".join(f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in settings)
+        )
 
     def start(self) -> None:
-        log = self._profile / "stderr.txt"
-        with log.open("w") as stderr:
+        log = self._profile / "log.txt"
+        options = ("--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", self._profile)
+        with log.open("w") as output:
             self._process = subprocess.Popen(
-                [self._path, "--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", self._profile],
-                stdout=stderr,
-                stderr=stderr,
-                env=os.environ | {"MOZ_CRASHREPORTER_DISABLE": "1"},
+                [self._path, *options],
+                stdout=output,
+                stderr=output,
+                env=os.environ | ENVIRONMENT,
                 start_new_session=True,
             )
-        self._bidi = Bidi(self._address(log) + "/session")
+        self._life.callback(self._process.wait)
+        socket = connect(f"{address(self._process, log)}/session", max_size=None, ping_interval=None)
+        self._bidi = Bidi(self._life.enter_context(socket), self._hear)
         self._bidi("session.new", capabilities={})
         self._bidi("session.subscribe", events=["log.entryAdded"])
         self._bidi("script.addPreloadScript", functionDeclaration=f"() => {{ {LISTEN} }}")
 
-    def _address(self, log: Path) -> str:
-        deadline = time.monotonic() + PATIENCE_S
-        while ADDRESS not in (said := log.read_text()):
-            assert self._process.poll() is None, f"Firefox did not start:\n{said}"
-            assert time.monotonic() < deadline, f"Firefox gave no address within a minute:\n{said}"
-            time.sleep(0.02)
-        return said.split(ADDRESS)[1].split()[0]
-
-    def open(self, url: str) -> Tab:
-        tab = Tab(self._bidi, self._bidi("browsingContext.create", type="tab")["context"])
-        tab.goto(url)
-        return tab
-
     def kill(self) -> None:
         """SIGKILL for all its processes."""
         os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._told += self._bidi.events
-        self._bidi.close()
+        self._life.close()
 
-    @property
-    def entries(self) -> list[dict[str, Any]]:
-        """What consoles were told and what no one caught, in all lives of this browser."""
-        return [event["params"] for event in self._told + self._bidi.events if event["method"] == "log.entryAdded"]
+    def restart(self) -> None:
+        """The same after a SIGKILL, with no tab of before."""
+        self.kill()
+        self.start()
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        entry = event["params"]
+        if entry["type"] == "console":
+            self.lines.append(entry["text"])
+        elif entry["level"] == "error":
+            self.faults.append(entry["text"])
 
     @property
     def bodies(self) -> list[str]:
         """What step bodies told, in order: ``begin 0``, ``end 0``, …"""
-        texts = [entry["text"] for entry in self.entries if entry["type"] == "console"]
-        return [text.removeprefix("body: ") for text in texts if text.startswith("body: ")]
+        return [line.removeprefix("body: ") for line in self.lines if line.startswith("body: ")]
 
-    @property
-    def faults(self) -> list[str]:
-        """Exceptions that no one caught, on any page."""
-        return [entry["text"] for entry in self.entries if entry["type"] == "javascript" and entry["level"] == "error"]
+    def open(self, url: str, *, is_looked_at: bool = True) -> Tab:
+        created = self._bidi("browsingContext.create", type="tab", background=not is_looked_at)
+        tab = Tab(self._bidi, created["context"])
+        tab.goto(url)
+        return tab
+
+    def close_tabs(self) -> None:
+        """Leaves one that is empty: without any the browser would end."""
+        empty = self._bidi("browsingContext.create", type="tab")["context"]
+        for tab in self._bidi("browsingContext.getTree")["contexts"]:
+            if tab["context"] != empty:
+                self._bidi("browsingContext.close", context=tab["context"])
+
+    def kill_holder(self) -> None:
+        """SIGKILL for the process of the tab that has the database open."""
+        [holder] = [process for process in children(psutil.Process(self._process.pid)) if has_database(process)]
+        holder.kill()
+
+
+def has_database(process: psutil.Process) -> bool:
+    try:
+        return any("/fs/" in file.path for file in process.open_files())
+    except psutil.Error:
+        return False
 
 
 @contextmanager
-def launched(path: str, profile: Path) -> Iterator[Firefox]:
+def launched(
+    path: str, profile: Path, preferences: Mapping[str, Preference] = MappingProxyType({})
+) -> Iterator[Firefox]:
     """A browser that ends with no exception that no one caught."""
-    browser = Firefox(path, profile)
+    browser = Firefox(path, profile, preferences)
     try:
+        browser.start()
         yield browser
     finally:
         browser.kill()

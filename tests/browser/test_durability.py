@@ -1,18 +1,16 @@
 """What is acknowledged is on disk."""
 
-from playwright.sync_api import Page
-
-from tests.browser.browser import Chromium, Site, trigger, wait_until_ended, wait_until_ready
+from tests.browser.browser import AnyPage, Chromium, Site, trigger, wait_until_ended, wait_until_ready
 
 
-def flushes_of_a_run(page: Page, steps: int) -> int:
+def flushes_of_a_run(page: AnyPage, steps: int) -> int:
     """How often the write-ahead log is flushed from before the trigger until the run has ended."""
     before = wal_flushes(page)
     wait_until_ended(page, trigger(page, "count", {"count": steps}))
     return wal_flushes(page) - before
 
 
-def wal_flushes(page: Page) -> int:
+def wal_flushes(page: AnyPage) -> int:
     return int(
         page.evaluate("async () => (await window.durably.storage.getInfo()).files['main.db-wal'].flushes")
     )

@@ -14,6 +14,7 @@ from playwright.sync_api import Error, Page, Route
 from durably_core import StorageFullError
 from spa_runtime import bundle
 from tests.browser.browser import (
+    AnyPage,
     Chromium,
     Site,
     get_run,
@@ -51,7 +52,7 @@ async () => {
 }"""
 
 
-def export(page: Page, path: Path) -> Path:
+def export(page: AnyPage, path: Path) -> Path:
     """The database, as the page gives it to a person."""
     text = page.evaluate(f"async () => ({IN_BASE64})(await window.durably.storage.export())")
     path.write_bytes(base64.b64decode(text))
