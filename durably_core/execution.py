@@ -140,6 +140,8 @@ class Execution:
         timer = self._start_clock(job.timeout_ms)
         # ``stop`` cancels this task and never the worker's.
         self._code = tasks.start(self._call(job, self._context))
+        if self.signal.aborted:
+            self._insistence.begin()  # told before its first wait, when there was no task yet
         try:
             ending = await self._code
         except asyncio.CancelledError as error:
