@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from durably_core import tasks
+from durably_core import stopping, tasks
 from durably_core.abort import Interrupted
 from durably_core.stopping import Limit
 from durably_core.user_code import calls_user_code
@@ -56,19 +56,38 @@ class Interruptible(Generic[T]):
 
     def __init__(self, function: Callable[..., T], limit: Limit | None = None) -> None:
         self.was_told = False
+        """While it executed, or before."""
         self._function = function
         self._limit = limit
         self._thread = 0
+        self._loop = asyncio.get_running_loop()
+        self._is_repeated = False
         # Held while an exception is sent to the thread, and for good once none may be sent any more.
         self._sending = threading.Lock()
 
     def interrupt(self) -> None:
-        """Raise ``Interrupted`` in the function at its next bytecode, or when it begins."""
+        """Raise ``Interrupted`` in the function at its next bytecode, or when it begins.
+
+        Again every so often, as it may have been swallowed, or lost in a finalizer; not while the
+        function tidies up.
+        """
+        if HAS_THREADS and self._send() and not self._is_repeated:
+            self._is_repeated = True
+            self._loop.call_later(stopping.AGAIN_S, self._repeat)
+
+    def _repeat(self) -> None:
+        if _handles_interruption(self._thread) or self._send():
+            self._loop.call_later(stopping.AGAIN_S, self._repeat)
+
+    def _send(self) -> bool:
+        """False: the function has ended."""
+        if not self._sending.acquire(blocking=False):
+            return False
         self.was_told = True
-        if HAS_THREADS and self._sending.acquire(blocking=False):
-            if self._thread:
-                _raise_in(self._thread, Interrupted)
-            self._sending.release()
+        if self._thread:
+            _raise_in(self._thread, Interrupted)
+        self._sending.release()
+        return True
 
     @calls_user_code
     def __call__(self, *args: Any, **kwargs: Any) -> T:
@@ -86,12 +105,15 @@ class Interruptible(Generic[T]):
             self._thread = threading.get_ident()
             if self.was_told:
                 raise Interrupted
-            return self._function(*args, **kwargs)
+            result = self._function(*args, **kwargs)
         finally:
             # The thread goes on to other work. Who sends is waited for, and what was sent comes no later
             # than here: from one of these two lines it goes the way of what the function raises.
             self._sending.acquire()
             _raise_in(self._thread, None)
+        if self.was_told:
+            raise Interrupted
+        return result
 
 
 if HAS_THREADS:
@@ -105,6 +127,15 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
     """Raise it in a thread at its next bytecode; None: what has not been raised yet never is."""
     # A py_object of nothing is NULL; None would be the object.
     _set_async_exc(thread, ctypes.py_object() if error is None else ctypes.py_object(error))
+
+
+def _handles_interruption(thread: int) -> bool:
+    """Whether a thread is in a ``finally``, ``except`` or ``__exit__`` on the way of an ``Interrupted``."""
+    handled: Any = sys._current_exceptions().get(thread)  # noqa: SLF001 - documented, for such a purpose
+    error = handled[1] if isinstance(handled, tuple) else handled  # a tuple up to 3.11
+    while error is not None and not isinstance(error, Interrupted):
+        error = error.__context__
+    return error is not None
 
 
 async def uninterrupted(coroutine: Coroutine[Any, Any, T], told: Callable[[], object] | None = None) -> T:

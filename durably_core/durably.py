@@ -513,8 +513,13 @@ class Durably:
         await uninterrupted(self._cancel(run_id))
 
     async def _cancel(self, run_id: str) -> None:
-        # What the code told before the cancellation stands before it in the log, too.
-        await self._executor.flush_notes(run_id)
+        if self._executor.is_in_transaction(run_id):
+            # It has the store's only thread: nothing can be written before it has stopped. Its own last
+            # write comes after the one below, which is queued before the loop turns.
+            self._executor.stop_run(run_id, CancelledError())
+        else:
+            # What the code told before the cancellation stands before it in the log, too.
+            await self._executor.flush_notes(run_id)
         self._bus.emit(await self.store.cancel_run(run_id, keep_steps=self._options.preserve_steps))
         self._executor.stop_run(run_id, CancelledError())
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
-from durably_core import events, tasks
+from durably_core import events, stopping, tasks
 from durably_core.abort import AbortSignal, Interrupted, RunStopped
 from durably_core.blocking import HAS_THREADS, Interruptible, uninterrupted
 from durably_core.clock import Clock, NewId, from_ms
@@ -33,7 +33,7 @@ from durably_core.instrumentation import Instrumentations, Outcome
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
 from durably_core.step import Committed, StepContext, TransactionWork
-from durably_core.stopping import GRACE_S, Insistence, current_limit
+from durably_core.stopping import Insistence, current_limit
 from durably_core.store.base import (
     Claimed,
     ClaimRequest,
@@ -100,13 +100,14 @@ class Execution:
         self.is_abandoned = False
         self.waits_for: Counter[str] = Counter()
         """Runs whose end the job's code awaits, and how often."""
+        self.transactions = 0
+        """How many steps have, or wait for, the database's transaction."""
         self._persist_logs = persist_logs
         self._instrumentations = instrumentations
         self._watcher = watcher
         self._checkpoints = claimed.checkpoints
         self._loop = asyncio.get_running_loop()
         self._began_at = clock.now_ms()
-        self._held_at = self._began_at
         self._breath = tasks.Breath()
         self._subject: dict[str, Any] = {
             "run_id": self.run.id,
@@ -146,6 +147,8 @@ class Execution:
         timer = self._start_clock(job.timeout_ms)
         # ``stop`` cancels this task and never the worker's.
         self._code = tasks.start(self._call(job, self._context))
+        if self.signal.aborted:
+            self._insistence.begin()  # told before its first wait, when there was no task yet
         try:
             ending = await self._code
         except asyncio.CancelledError as error:
@@ -331,10 +334,10 @@ class Execution:
             return
         self._is_reported = True
         names = [step_name] if step_name is not None else self._context.steps_in_flight if self._context else []
-        where = f"the step {', '.join(map(repr, names))}" if names else "the job's own code"
+        where = f"The step {', '.join(map(repr, names))}" if names else "The job's own code"
         error = NotStoppingError(
-            f"{where[0].upper()}{where[1:]} still runs {GRACE_S:g} s after it was told to stop. The run's slot "
-            "and concurrency key are free when it ends."
+            f"{where} still runs {stopping.GRACE_S:g} s after it was told to stop. The run's slot and "
+            "concurrency key are free when it ends."
         )
         self._tell_error(error, "stopping")
 
@@ -355,10 +358,6 @@ class Execution:
         """Stop when the loop's clock shows that, to be given back."""
         # Not call_at: the browser's loop refuses a moment that has passed.
         return self._loop.call_later(max(0, moment - self._loop.time()), self.stop, WorkerStoppedError())
-
-    @property
-    def lease_is_overdue(self) -> bool:
-        return self._clock.now_ms() - self._held_at >= self.lease.lease_ms
 
     async def keep_lease(self) -> None:
         """Renew the lease; stop the code when the run is no longer ours."""
@@ -386,8 +385,8 @@ class Execution:
 
     def _learn(self, state: LeaseState) -> None:
         if state == "held":
-            self._held_at = self._clock.now_ms()
-        elif state == "cancelled":
+            return
+        if state == "cancelled":
             self.stop(CancelledError())
         elif self._ending:
             # A task that the job left behind saves beside the last write, or after it.
@@ -405,6 +404,7 @@ class Execution:
     def _storage_failed(self, error: StorageError, context: str) -> None:
         # Told to the signal, not by a cancellation: whoever awaits a write learns of it from there.
         self.signal.abort(error)
+        self._insistence.begin()
         self._tell_error(error, context)
 
     def _tell_error(self, error: DurablyError, context: str) -> None:
@@ -465,7 +465,11 @@ class Execution:
 
         done: list[tuple[str | None, events.StepComplete]] = []
         write = self._write_transaction(index, checkpoint, done, committed, code)
-        state = await uninterrupted(write, code.interrupt)
+        self.transactions += 1
+        try:
+            state = await uninterrupted(write, code.interrupt)
+        finally:
+            self.transactions -= 1
         if state is not None:
             self._learn(state)
         self.signal.throw_if_aborted()

@@ -1,6 +1,7 @@
 """Runs the code of claimed runs, and knows which of them execute in this process."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from durably_core.clock import Clock
@@ -35,6 +36,7 @@ class Executor:
         # By lease: after a pause longer than its lease, a run may be claimed beside its own old code.
         self._executing: dict[Lease, Execution] = {}
         self._unreleased: list[Execution] = []
+        self._expected: dict[str, int] = {}
 
     @property
     def executing(self) -> list[Execution]:
@@ -45,6 +47,10 @@ class Executor:
         for execution in self.executing:
             if execution.run.id == run_id:
                 execution.stop(reason)
+
+    def is_in_transaction(self, run_id: str) -> bool:
+        """Whether a ``step.transaction`` of the run is under way here."""
+        return any(each.transactions for each in self.executing if each.run.id == run_id)
 
     def stop_all(self, reason: DurablyError) -> None:
         for execution in self.executing:
@@ -85,9 +91,15 @@ class Executor:
         ending = await execution.perform(self._jobs[execution.run.job_name])
         if ending is None:
             return None
-        # The claim that shares the last write must not take the other runs of this process.
-        await self.keep_overdue_leases(but=execution)
-        return await execution.end(ending, then_claim)
+
+        def sparing_own() -> ClaimRequest | None:
+            request = then_claim()
+            return None if request is None else self.sparing_own(request)
+
+        claimed = await execution.end(ending, sparing_own)
+        if claimed is not None:
+            self.expect(claimed)
+        return claimed
 
     async def fail(self, claimed: Claimed, error: DurablyError, step_name: str | None) -> None:
         """End a claimed run as failed, without executing it."""
@@ -120,6 +132,7 @@ class Executor:
             watcher=self.watcher,
         )
         self._executing[execution.lease] = execution
+        self._expected.pop(execution.lease.run_id, None)
         return execution
 
     def _close(self, execution: Execution) -> None:
@@ -143,11 +156,19 @@ class Executor:
                 self._unreleased.append(execution)
                 raise
 
-    async def keep_overdue_leases(self, but: Execution | None = None) -> None:
-        """Renew what has run out unnoticed, as when the machine slept, before someone claims it."""
-        for execution in self.executing:
-            if execution is not but and execution.lease_is_overdue:
-                await execution.keep_lease()
+    def sparing_own(self, request: ClaimRequest) -> ClaimRequest:
+        """The same claim, but for what executes here: a lease may have run out unnoticed, as when the machine
+        slept or code blocked the loop, and no one else has claimed the run."""
+        held = {
+            each.lease.run_id: each.lease.generation
+            for each in self.executing
+            if each.holds_lease and not each.is_abandoned
+        }
+        return replace(request, held=held | self._expected)
+
+    def expect(self, claimed: Claimed) -> None:
+        """It was claimed here and is going to be executed: that may be a turn of the loop away."""
+        self._expected[claimed.run.id] = claimed.run.lease_generation
 
     def abandon_all(self) -> None:
         """Keep the leases of what still executes no more."""

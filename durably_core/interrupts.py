@@ -8,7 +8,6 @@ A signal handler that is called between two bytecodes asks here what it may rais
             raise reason
 """
 
-import asyncio
 from types import FrameType
 
 from durably_core.execution import Execution, current_execution
@@ -22,7 +21,4 @@ def executing(frame: FrameType | None) -> Execution | None:
     None while the engine works, also on behalf of a run, and between the tasks of the event loop.
     """
     execution = current_execution.get()
-    if execution is None or not is_user_code(frame):
-        return None
-    # Without a task it is a callback of the loop: what is raised in those is lost, and someone waits for ever.
-    return execution if asyncio.current_task() is not None else None
+    return execution if execution is not None and is_user_code(frame) else None

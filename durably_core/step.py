@@ -258,7 +258,9 @@ class StepContext:
         _current_step.reset(token)
 
         def work(transaction: Transaction) -> tuple[str | None, Any]:
-            return codec.store(context.run(code, transaction, *args, **kwargs))
+            result = context.run(code, transaction, *args, **kwargs)
+            self.signal.throw_if_aborted()
+            return codec.store(result)
 
         def committed(text: str | None) -> None:
             # Even when its caller is cancelled meanwhile: a saved step must not run again.

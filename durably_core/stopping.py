@@ -19,7 +19,7 @@ GRACE_S = 5.0
 """Code that was told to stop may tidy up for so long. Then it is reported, and told again."""
 
 AGAIN_S = 0.5
-"""How often, from then on: code that swallows it may let it pass another time."""
+"""How often: code that swallows it may let it pass another time."""
 
 MAX_TIMEOUT_MS = 2**31 - 1
 """The most that a timer of a browser can wait: 24 days."""

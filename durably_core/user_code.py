@@ -3,9 +3,8 @@
 For who interrupts Python in the middle: that may hit the job's code and never the engine's.
 """
 
-import inspect
-from asyncio import Handle
 from collections.abc import Callable
+from inspect import CO_COROUTINE
 from types import CodeType, FrameType
 from typing import Any, TypeVar
 
@@ -13,6 +12,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _ENGINE = frozenset({"durably_core", "spa_runtime"})
 _LOOP = frozenset({"asyncio", "pyodide", "_pyodide"})
+_FINALIZERS = frozenset({"weakref", "_weakrefset"})
+"""Called in the middle of anything, when some object dies. What is raised in them is lost."""
+
 _callers: set[CodeType] = set()
 
 
@@ -29,18 +31,15 @@ def is_user_code(frame: FrameType | None) -> bool:
     ``step.run`` is not interrupted there, but in the step's function. So does one of the event loop, which
     would forget whom it was about to wake.
     """
-    innermost = frame
+    innermost, is_in_coroutine = frame, False
     while frame is not None:
-        package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package in _ENGINE:
+        module = frame.f_globals.get("__name__", "").partition(".")[0]
+        if module in _FINALIZERS or (module in _LOOP and frame is innermost):
+            return False
+        if module in _ENGINE:
             return frame is not innermost and frame.f_code in _callers
-        if package in _LOOP and (frame is innermost or not _is_awaited(frame)):
-            return frame is not innermost and frame.f_code is Handle._run.__code__  # noqa: SLF001 - calls tasks
+        is_in_coroutine = is_in_coroutine or bool(frame.f_code.co_flags & CO_COROUTINE)
         frame = frame.f_back
-    # A task that the job's code has started has nothing of the engine below it.
-    return innermost is not None
-
-
-def _is_awaited(frame: FrameType) -> bool:
-    """Whether it is that of a coroutine, as ``asyncio.wait_for``, whose awaiting frame is below it."""
-    return bool(frame.f_code.co_flags & inspect.CO_COROUTINE)
+    # A task that the job's code has started has nothing of the engine below it. Without its coroutine it
+    # is the loop that works for the task: what is raised there is lost, and the task never goes on.
+    return is_in_coroutine

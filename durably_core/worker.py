@@ -310,8 +310,9 @@ class Worker:
 
     async def _claim(self, request: ClaimRequest) -> Claimed | None:
         await self._executor.give_back_unreleased()
-        await self._executor.keep_overdue_leases()
-        claim = await self._store.claim(request)
+        claim = await self._store.claim(self._executor.sparing_own(request))
+        if claim.claimed is not None:
+            self._executor.expect(claim.claimed)
         self._bus.emit_all(claim.events)
         return claim.claimed
 

@@ -201,6 +201,10 @@ async def die(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
+    # A note may be on its way to the disk, and renews the lease there: not after the test has moved the clock.
+    writing = [each for each in asyncio.all_tasks() if "_write_notes" in repr(each.get_coro())]
+    if writing:
+        await asyncio.wait(writing)
 
 
 @pytest.fixture

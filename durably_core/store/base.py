@@ -4,7 +4,7 @@ A transition writes its events in the same transaction and hands them back, numb
 it tells them on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -68,6 +68,8 @@ class ClaimRequest:
     """False: steps of runs that fail so are deleted."""
     run_ids: frozenset[str] | None = None
     """Only one of these; None: any."""
+    held: Mapping[str, int] = field(default_factory=dict)
+    """Leases of who claims: run ids and generations. That they have run out is no reason to end them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ ARGUMENTS: dict[str, Any] = {
     "run_id": "01",
     "index": 0,
     "work": lambda _transaction: None,
+    "is_to_stop": lambda: False,
+    "command_id": "01",
     "sql": "SELECT 1",
     "parameters": (),
     "timeout_ms": 1000,

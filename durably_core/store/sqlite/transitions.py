@@ -198,7 +198,8 @@ class Transitions:
         return tuple(happened)
 
     def _requeue_expired(self, request: ClaimRequest, now: int, expired_at: int) -> list[RunEvent]:
-        rows = self._all("requeue_expired", {"now": now, "expired_at": expired_at})
+        expired = {"now": now, "expired_at": expired_at, "held": json.dumps(dict(request.held))}
+        rows = self._all("requeue_expired", expired)
         happened: list[RunEvent] = []
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
             if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:

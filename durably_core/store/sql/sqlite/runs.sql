@@ -40,6 +40,10 @@ SET status = 'pending',
     updated_at = :now
 WHERE status = 'leased'
   AND lease_expires_at <= :expired_at
+  AND NOT EXISTS (
+    SELECT 1 FROM json_each(:held) AS held
+    WHERE held.key = durably_runs.id AND held.value = durably_runs.lease_generation
+  )
 RETURNING *, NULL AS input, NULL AS output;
 
 -- name: give_up
