@@ -4,42 +4,17 @@ Where the page is isolated it is interrupted first. Where that does not help, or
 worker is ended and started anew.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Playwright
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
 
-from spa_runtime import bundle, serve
 from spa_runtime.headers import Isolation
-from tests.browser.browser import Chromium, Site, app_served, get_status, launched, open_gate, wait_for
-from tests.browser.conftest import PATIENCE_MS, sources
+from tests.browser.browser import Chromium, Site, get_status, launched, open_gate, wait_for
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.hostile_site import AWAITS, DEAF, HOSTILE, hostile_site
 
-JOBS = Path(__file__).parent / "hostile" / "jobs.py"
-HOSTILE = {
-    "loops": "while True: pass",
-    "matches": "a huge regular expression",
-    "sums": "sum(range(10**12))",
-    "sleeps": "time.sleep(600)",
-    "queries": "a long SQL query",
-    "excepts": "a loop with a bare except:",
-    "swallows": "a loop that swallows the exception",
-    "waits": "an await that never returns",
-    "fetches": "a fetch that hangs",
-    "swallows_waiting": "an await, again and again",
-    "recurses": "deep recursion, again and again",
-}
-DEAF = {"sums", "excepts", "swallows", "swallows_waiting"}
-"""What may stop only with its worker: what swallows an exception may be hit by another where it does not."""
-AWAITS = {"waits", "fetches", "sleeps"}
-"""What is told by the event loop; in ``time.sleep`` that turns where Python can switch its stack."""
 ISOLATED = pytest.param(Isolation.require_corp, id="isolated")
 OPEN = pytest.param(Isolation.none, id="open")
 either = pytest.mark.parametrize("isolation", [ISOLATED, OPEN], indirect=True, scope="module")
@@ -54,18 +29,8 @@ def isolation(request: pytest.FixtureRequest) -> Isolation:
 
 @pytest.fixture(scope="module")
 def site(isolation: Isolation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("bundle") / "site"
-    planned = replace(sources(JOBS, {**bundle.SPA_OPTIONS, "max_concurrent_runs": 2}), isolation=isolation)
-    bundle.write(bundle.plan(planned), folder)
-    app = Starlette(routes=[Route("/hang", hang), Mount("/", serve.static_app(folder))])
-    with app_served(app, folder) as served:
-        yield served
-
-
-async def hang(request: Request) -> Response:
-    while not await request.is_disconnected():  # noqa: ASYNC110 - nothing else tells
-        await asyncio.sleep(0.1)
-    return Response()
+    with hostile_site(tmp_path_factory.mktemp("bundle") / "site", isolation) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
