@@ -3,7 +3,7 @@
 ``make bench-takeover`` builds what is needed and runs this in real Chromium, on OPFS. A tab that follows
 triggers runs without a pause; the one that leads crashes. What the person sees of a takeover is the gap between
 the last trigger that it acknowledged, which is on disk then, and the first that is acknowledged after it. It is
-the tab that asks which takes over.
+the tab that asks which takes over. Memory is what the follower's process has for itself while it follows.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
 from spa_runtime import bundle
-from tests.browser.browser import FLAGS, ROLE, served
+from tests.browser.browser import FLAGS, ROLE, Chromium, served
 
 ROOT = Path(__file__).parent.parent
 TRIGGER = """
@@ -57,24 +57,28 @@ def main() -> None:
             )
             context.set_default_timeout(60_000)
             print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
-            print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}")
+            print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}   memory")
+            browser = Chromium(context, Path(folder) / "profile")
             for standby in ("cold", "warm"):
-                gaps = measure(context, f"{site.url}?standby={standby}", kills)
+                gaps, megabytes = measure(browser, f"{site.url}?standby={standby}", kills)
                 p95 = statistics.quantiles(gaps, n=20)[-1]
-                print(f"{standby:10} {statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}", flush=True)
+                figures = f"{statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}"
+                print(f"{standby:10} {figures} {statistics.median(megabytes):>6.0f} MB", flush=True)
             context.close()
 
 
-def measure(context: BrowserContext, url: str, kills: int) -> list[float]:
-    leader = opened(context, url, "leader")
-    gaps = []
+def measure(browser: Chromium, url: str, kills: int) -> tuple[list[float], list[float]]:
+    leader = opened(browser.context, url, "leader")
+    gaps, megabytes = [], []
     for _ in range(kills):
-        follower = opened(context, url, "follower")
+        others = browser.renderers()
+        follower = opened(browser.context, url, "follower")
+        megabytes += [process.memory_full_info().uss / 1e6 for process in browser.renderers() - others]
         gaps.append(gap(leader, follower))
         leader.close()
         leader = follower
     leader.close()
-    return gaps
+    return gaps, megabytes
 
 
 def opened(context: BrowserContext, url: str, role: str) -> Page:

@@ -159,7 +159,7 @@ class OwnThread:
     async def call(self, function: Callable[[], T], told: Callable[[], object] | None = None) -> T:
         """``told``: as for ``to_its_end``."""
         if self._pool is None:
-            # The browser can switch stacks: ``time.sleep`` in a step's transaction lets the loop turn. What
+            # The browser can switch stacks: code that sleeps in a step's transaction lets the loop turn. What
             # others write meanwhile would be part of that transaction.
             async with self._turn:
                 return function()

@@ -19,6 +19,21 @@ ROOT = Path(__file__).parent.parent.parent
 AN_HOUR_MS = 3_600_000
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How long hostile code took to stop, and how it was stopped."""
+    reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
+    lines = [
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "stopped"
+    ]
+    if lines:
+        terminalreporter.section("Code that does not want to stop: until its concurrency key is free")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page over the jobs in ``tests/browser/jobs``, with leases that outlast any test."""

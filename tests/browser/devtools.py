@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,8 +65,7 @@ class Tab(RemoteTab):
 
     def crash(self) -> None:
         """Its process dies, and what it held with it."""
-        with suppress(DevtoolsError):
-            self.command("Page.crash")
+        self._devtools.tell(method="Page.crash", params={}, sessionId=self._session)
         self.close()
 
     def close(self) -> None:

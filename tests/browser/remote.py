@@ -25,10 +25,14 @@ class Remote:
         """Is given what comes between the answers."""
         self._sent = 0
 
-    def send(self, **command: Any) -> dict[str, Any]:
-        """The answer to a command, whatever it is."""
+    def tell(self, **command: Any) -> None:
+        """For what is not answered."""
         self._sent += 1
         self._socket.send(json.dumps({"id": self._sent, **command}))
+
+    def send(self, **command: Any) -> dict[str, Any]:
+        """The answer to a command, whatever it is."""
+        self.tell(**command)
         message: dict[str, Any] = json.loads(self._socket.recv(PATIENCE_S))
         while message.get("id") != self._sent:
             self._hear(message)

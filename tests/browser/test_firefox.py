@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spa_runtime.headers import Isolation
 from tests.browser.browser import (
     ROLE,
     Site,
@@ -26,6 +27,7 @@ from tests.browser.browser import (
     wait_until_ready,
 )
 from tests.browser.firefox import Firefox, Tab, launched
+from tests.browser.hostile_site import hostile_site
 from tests.browser.hosts import GitHubPages
 from tests.browser.test_durability import flushes_of_a_run
 from tests.browser.test_storage import export
@@ -102,6 +104,22 @@ def test_run_that_awaits_is_cancelled(firefox: Firefox, site: Site, tmp_path: Pa
     assert get_run(page, run_id)["status"] == "cancelled"
     assert firefox.bodies == ["begin 0", "end 0", "begin 1"]
     assert integrity(export(page, tmp_path / "exported.db")) == "ok"
+
+
+@pytest.mark.parametrize("what", ["loops", "sleeps", "sums"])
+def test_code_that_does_not_want_to_stop_is_cancelled(firefox: Firefox, tmp_path: Path, what: str) -> None:
+    with hostile_site(tmp_path / "site", Isolation.require_corp) as site:
+        page = ready(firefox, site)
+        epoch = get_status(page)["epoch"]
+        run_id = trigger(page, "hostile", {"what": what})
+        wait_for(page, lambda: "begin" in firefox.bodies)
+        page.evaluate("(id) => window.durably.cancel(id)", run_id)
+        assert get_run(page, run_id)["status"] == "cancelled"
+        assert wait_until_ended(page, trigger(page, "quick", {}))["status"] == "completed"
+        assert (get_status(page)["epoch"] > epoch) == (what == "sums"), (
+            "what computes in C ends with its worker"
+        )
+        assert "end" not in firefox.bodies
 
 
 # ---------------------------------------------------------------------- kills

@@ -4,46 +4,24 @@ Where the page is isolated it is interrupted first. Where that does not help, or
 worker is ended and started anew.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Playwright
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount, Route
 
-from spa_runtime import bundle, serve
 from spa_runtime.headers import Isolation
-from tests.browser.browser import Chromium, Site, app_served, get_status, launched, open_gate, wait_for
-from tests.browser.conftest import PATIENCE_MS, sources
+from tests.browser.browser import Chromium, Site, get_status, launched, open_gate, wait_for
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.hostile_site import AWAITS, DEAF, HOSTILE, hostile_site
 
-JOBS = Path(__file__).parent / "hostile" / "jobs.py"
-HOSTILE = {
-    "loops": "while True: pass",
-    "matches": "a huge regular expression",
-    "sums": "sum(range(10**12))",
-    "sleeps": "time.sleep(600)",
-    "queries": "a long SQL query",
-    "excepts": "a loop with a bare except:",
-    "swallows": "a loop that swallows the exception",
-    "waits": "an await that never returns",
-    "fetches": "a fetch that hangs",
-    "swallows_waiting": "an await, again and again",
-    "recurses": "deep recursion, again and again",
-}
-DEAF = {"sums", "excepts", "swallows", "swallows_waiting"}
-"""What may stop only with its worker: what swallows an exception may be hit by another where it does not."""
-AWAITS = {"waits", "fetches", "sleeps"}
-"""What is told by the event loop; in ``time.sleep`` that turns where Python can switch its stack."""
-ISOLATIONS = {Isolation.require_corp: "isolated", Isolation.none: "open"}
+ISOLATED = pytest.param(Isolation.require_corp, id="isolated")
+OPEN = pytest.param(Isolation.none, id="open")
+either = pytest.mark.parametrize("isolation", [ISOLATED, OPEN], indirect=True, scope="module")
+isolated = pytest.mark.parametrize("isolation", [ISOLATED], indirect=True, scope="module")
 
 
-@pytest.fixture(scope="module", params=list(ISOLATIONS), ids=list(ISOLATIONS.values()))
+@pytest.fixture(scope="module")
 def isolation(request: pytest.FixtureRequest) -> Isolation:
     chosen: Isolation = request.param
     return chosen
@@ -51,18 +29,8 @@ def isolation(request: pytest.FixtureRequest) -> Isolation:
 
 @pytest.fixture(scope="module")
 def site(isolation: Isolation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("bundle") / "site"
-    planned = replace(sources(JOBS, {**bundle.SPA_OPTIONS, "max_concurrent_runs": 2}), isolation=isolation)
-    bundle.write(bundle.plan(planned), folder)
-    app = Starlette(routes=[Route("/hang", hang), Mount("/", serve.static_app(folder))])
-    with app_served(app, folder) as served:
-        yield served
-
-
-async def hang(request: Request) -> Response:
-    while not await request.is_disconnected():  # noqa: ASYNC110 - nothing else tells
-        await asyncio.sleep(0.1)
-    return Response()
+    with hostile_site(tmp_path_factory.mktemp("bundle") / "site", isolation) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -120,13 +88,22 @@ def expect_stopped(chromium: Chromium, page: Page, run_id: str, status: str) -> 
     return run
 
 
+@pytest.fixture
+def tell(isolation: Isolation, record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Puts a line into the table that ends the tests: see ``pytest_terminal_summary``."""
+
+    def line(what: str, end: str, ms: float, was_replaced: bool) -> None:
+        page = "isolated" if isolation is Isolation.require_corp else "open"
+        how = "with its worker" if was_replaced else "alone"
+        record_property("stopped", f"{page:9} {HOSTILE[what]:36} {end:24} {ms:7.0f} ms  {how}")
+
+    return line
+
+
+@either
 @pytest.mark.parametrize("what", HOSTILE)
 def test_cancel_stops(
-    what: str,
-    chromium: Chromium,
-    page: Page,
-    isolation: Isolation,
-    record_property: Callable[[str, object], None],
+    what: str, chromium: Chromium, page: Page, isolation: Isolation, tell: Callable[..., None]
 ) -> None:
     epoch = get_status(page)["epoch"]
     run_id = begin(chromium, page, "hostile", what=what)
@@ -134,22 +111,24 @@ def test_cancel_stops(
     status, free = page.evaluate(UNTIL_FREE)
     assert status == "completed"
     expect_stopped(chromium, page, run_id, "cancelled")
-    isolated = isolation is Isolation.require_corp
     was_replaced = get_status(page)["epoch"] > epoch
-    assert was_replaced or what in AWAITS | DEAF - {"sums"} or (isolated and what != "sums")
-    assert not was_replaced or what in DEAF or (not isolated and what not in AWAITS)
-    record_property("stopping", (isolated, HOSTILE[what], "cancel", answered + free, was_replaced))
+    is_isolated = isolation is Isolation.require_corp
+    assert was_replaced or what in AWAITS | DEAF - {"sums"} or (is_isolated and what != "sums")
+    assert not was_replaced or what in DEAF or (not is_isolated and what not in AWAITS)
+    tell(what, "cancel", answered + free, was_replaced)
 
 
-@pytest.mark.parametrize("what", HOSTILE)
-@pytest.mark.parametrize("limit", ["step", "run"])
+# Where the page is not isolated it is the same: Python looks at its own clock.
+@isolated
+@pytest.mark.parametrize(
+    ("what", "limit"),
+    [
+        *((what, "step") for what in HOSTILE),
+        *((what, "run") for what in ("loops", "sums", "swallows_waiting", "waits")),
+    ],
+)
 def test_timeout_stops(
-    what: str,
-    limit: str,
-    chromium: Chromium,
-    page: Page,
-    isolation: Isolation,
-    record_property: Callable[[str, object], None],
+    what: str, limit: str, chromium: Chromium, page: Page, tell: Callable[..., None]
 ) -> None:
     epoch = get_status(page)["epoch"]
     if limit == "step":
@@ -162,13 +141,12 @@ def test_timeout_stops(
     assert run["errorType"] == f"{limit.title()}TimeoutError"
     assert run["failedStepName"] == ("hostile" if limit == "step" else None)
     was_replaced = get_status(page)["epoch"] > epoch
-    # Python's own clock is looked at while it computes, isolated or not.
     assert was_replaced or what != "sums"
     assert not was_replaced or what in DEAF
-    isolated = isolation is Isolation.require_corp
-    record_property("stopping", (isolated, HOSTILE[what], f"{limit} timeout of 1 s", free, was_replaced))
+    tell(what, f"1 s for the {limit}", free, was_replaced)
 
 
+@either
 def test_other_runs_go_on(chromium: Chromium, page: Page) -> None:
     chromium.bodies.clear()
     other: str = page.evaluate("() => window.durably.trigger('patient', {})")["runId"]
@@ -182,6 +160,7 @@ def test_other_runs_go_on(chromium: Chromium, page: Page) -> None:
     assert "first step" not in chromium.bodies, "a finished step runs once"
 
 
+@either
 def test_cancel_of_a_run_that_waits_ends_no_other(chromium: Chromium, page: Page) -> None:
     """What computes is let finish: it is another run than the one that is to be cancelled."""
     chromium.bodies.clear()

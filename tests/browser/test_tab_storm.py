@@ -15,6 +15,7 @@ import pytest
 from tests.browser.browser import ROLE, Site
 from tests.browser.conftest import AN_HOUR_MS, site_with
 from tests.browser.devtools import Chromium, DevtoolsError, Tab, launched
+from tests.browser.remote import PATIENCE_S
 
 SEEDS = [int(seed) for seed in os.environ.get("DURABLY_SEEDS", "1").split()]
 SECONDS = int(os.environ.get("DURABLY_STORM_SECONDS", "25"))
@@ -26,11 +27,11 @@ TRIGGER_NOW_AND_THEN = """
   window.refused = []
   const trigger = async (number) => {
     try {
-      const input = { count: 1 + number % 4, pause_ms: (number % 3) * 40 }
+      const input = { count: 1 + number % 4, pause_ms: (number % 3) * 20 }
       const { runId } = await window.durably.trigger('pause', input, { labels: { n: `${tab}-${number}` } })
       console.log('acknowledged ' + runId)
     } catch (error) { window.refused.push(error.code ?? String(error)) }
-    setTimeout(() => trigger(number + 1), 300)
+    if (!window.isOver) setTimeout(() => trigger(number + 1), 800)
   }
   trigger(0)
 }"""
@@ -52,6 +53,11 @@ async () => {
     if (page.length === 0) return events
     events.push(...page)
   }
+}"""
+STATUS = """
+() => {
+  const { state, role, phase, blocker, error, epoch } = window.durably.status
+  return { state, role, phase, blocker: blocker?.code, error: error?.code, epoch, isHidden: document.hidden }
 }"""
 ROWS = "async () => (await window.durably.query('SELECT count(*) FROM own')).rows[0][0]"
 
@@ -93,14 +99,17 @@ class Storm:
         return act.__name__
 
     def end(self) -> None:
-        """Everyone is there, and wakes up."""
+        """All tabs have the engine, or follow the one that has: beside those that sleep, and with them."""
+        self._expect_ready()
         for each in self.tabs:
             if each.state == "suspended":
                 each.tab.wake()
             elif each.state == "away":
                 each.tab.follow_history(-1)
-            each.tab.wait_for_function("window.durably?.status.state === 'ready'")
             each.state = "there"
+        self._expect_ready()
+        for each in self.tabs:
+            each.tab.evaluate("() => { window.isOver = true }")
 
     # ---------------------------------------------------------------- the person
 
@@ -158,6 +167,17 @@ class Storm:
 
     # ---------------------------------------------------------------- what there is
 
+    def _expect_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while any(status["state"] != "ready" for status in self._statuses()):
+            assert time.monotonic() < deadline, (self._statuses(), [each.state for each in self.tabs])
+            time.sleep(0.1)
+
+    def _statuses(self) -> list[dict[str, Any]]:
+        for each in self._there():
+            each.tab.wait_for_function("window.durably !== undefined")
+        return [each.tab.evaluate(STATUS) for each in self._there()]
+
     def _there(self) -> list[Open]:
         return [each for each in self.tabs if each.state == "there"]
 
@@ -200,13 +220,6 @@ def test_nothing_is_lost_or_doubled_and_one_tab_leads(chromium: Chromium, site: 
     for each in storm.tabs:
         expect_not_stuck(each.tab)
     tab = storm.tabs[0].tab
-    tab.wait_for_function(
-        "window.durably.countRuns({ labels: {} }).then(({ pending, leased }) => pending + leased < 10)"
-    )
-    for each in storm.tabs[1:]:
-        each.tab.close()
-    tab.goto(site.url + "?quiet")
-    tab.wait_for_function("window.durably?.status.state === 'ready'")
     tab.wait_for_function("window.durably.countRuns().then(({ pending, leased }) => pending + leased === 0)")
     runs, events = tab.evaluate(RUNS), tab.evaluate(EVENTS)
     expect_all(acknowledged(chromium), runs)

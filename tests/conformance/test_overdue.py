@@ -102,6 +102,46 @@ async def test_own_claims_leave_late_runs_alone(
     assert (heard.of("run:requeue"), (await ended(engine, slow.id)).attempt) == ([], 1)
 
 
+@each_jump
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_late_run_keeps_its_concurrency_key(
+    make_engine: MakeEngine, clock: FakeClock, jump_ms: int, is_cancelled: bool
+) -> None:
+    gate = Gate()
+
+    async def body(step: StepContext, _input: Numbers) -> None:
+        try:
+            await step.run("slow", gate)
+        finally:
+            if is_cancelled:
+                await tidied.wait()
+
+    tidied = asyncio.Event()
+    engine = make_engine(make_job(body), make_job(nothing, name="other"), max_concurrent_runs=3, **LEASE)
+    heard = Heard(engine)
+    engine.start()
+    slow = await engine.jobs.work.trigger({}, concurrency_key="key")
+    await gate.until_reached()
+    waiting = await engine.jobs.other.trigger({}, concurrency_key="key")
+    if is_cancelled:
+        await engine.cancel(slow.id)
+    clock.advance(jump_ms)
+    # Each is claimed by itself, or with the last write of the one before.
+    for run in await engine.jobs.other.batch_trigger([{}] * 5):
+        await within(engine.wait_for_run(run.id))
+    assert (await ended(engine, waiting.id)).status == "pending"
+    gate.open()
+    tidied.set()
+    await within(engine.wait_for_run(waiting.id))
+    last = {event.run_id: number for number, event in enumerate(heard.events)}
+    first = next(
+        number
+        for number, event in enumerate(heard.events)
+        if event.run_id == waiting.id and event.type == "run:leased"
+    )
+    assert last[slow.id] < first
+
+
 async def test_lease_that_runs_out_during_a_claim_is_kept(
     make_engine: MakeEngine, clock: FakeClock, probe: StoreProbe
 ) -> None:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 BROWSER_ONLY = {"js", "pyodide", "pyodide_js"}
 
 LAYERS = [
-    {"errors", "clock", "user_code"},
+    {"errors", "clock", "user_code", "watching"},
     {"abort", "models", "tasks"},
     {"stopping"},
     {"blocking"},

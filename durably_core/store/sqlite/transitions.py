@@ -172,7 +172,7 @@ class Transitions:
         return Claim(claimed=claimed, events=tuple(happened))
 
     def _lease_next(self, request: ClaimRequest, now: int) -> Claimed | None:
-        among = {"job_names": json.dumps(request.job_names), "now": now}
+        among = {"job_names": json.dumps(request.job_names), "now": now, "held": _held(request)}
         if request.run_ids is None:
             found = self._one("find_next", among)
         else:
@@ -198,7 +198,7 @@ class Transitions:
         return tuple(happened)
 
     def _requeue_expired(self, request: ClaimRequest, now: int, expired_at: int) -> list[RunEvent]:
-        expired = {"now": now, "expired_at": expired_at, "held": json.dumps(dict(request.held))}
+        expired = {"now": now, "expired_at": expired_at, "held": _held(request)}
         rows = self._all("requeue_expired", expired)
         happened: list[RunEvent] = []
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
@@ -441,3 +441,7 @@ def _error_columns(ended: NewStep | Ending) -> dict[str, str | None]:
     if error is None:
         return {"error": None, "error_type": None, "error_traceback": None}
     return {"error": error.message, "error_type": error.type, "error_traceback": error.traceback}
+
+
+def _held(request: ClaimRequest) -> str:
+    return json.dumps(dict(request.held))

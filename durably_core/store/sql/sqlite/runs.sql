@@ -60,7 +60,8 @@ WHERE id = :run_id
 
 -- name: find_next
 -- The oldest run that may run. One with a concurrency key may not while another holds that key,
--- whatever its job. Only known jobs: one look into the index for each.
+-- whatever its job; those in `held` execute here, whatever the clock says. Only known jobs: one look
+-- into the index for each.
 SELECT min(oldest.id) AS id
 FROM (
   SELECT (
@@ -73,7 +74,13 @@ FROM (
         FROM durably_runs AS holder
         WHERE holder.concurrency_key = candidate.concurrency_key
           AND holder.lease_owner IS NOT NULL
-          AND holder.lease_expires_at > :now
+          AND (
+            holder.lease_expires_at > :now
+            OR EXISTS (
+              SELECT 1 FROM json_each(:held) AS held
+              WHERE held.key = holder.id AND held.value = holder.lease_generation
+            )
+          )
       )
     ORDER BY candidate.id
     LIMIT 1
@@ -93,7 +100,13 @@ WHERE candidate.id IN (SELECT value FROM json_each(:run_ids))
     FROM durably_runs AS holder
     WHERE holder.concurrency_key = candidate.concurrency_key
       AND holder.lease_owner IS NOT NULL
-      AND holder.lease_expires_at > :now
+      AND (
+        holder.lease_expires_at > :now
+        OR EXISTS (
+          SELECT 1 FROM json_each(:held) AS held
+          WHERE held.key = holder.id AND held.value = holder.lease_generation
+        )
+      )
   );
 
 -- name: claim
