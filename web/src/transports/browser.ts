@@ -388,7 +388,8 @@ export class BrowserTransport implements Transport {
 
   async #askToPersist(): Promise<void> {
     const { storage } = this.#status
-    if (!this.#hasSomething || this.#hasAskedToPersist || !this.#options.persist || storage?.kind !== 'opfs') return
+    if (!this.#hasSomething || this.#hasAskedToPersist || !this.#options.persist || storage?.kind !== 'opfs')
+      return
     this.#hasAskedToPersist = true
     if (storage.isPersisted) return
     await navigator.storage.persist()
