@@ -11,7 +11,7 @@ SECONDS ?= 180
 # How many processes test at a time.
 WORKERS ?= 2
 POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
-UNIT_NEEDS := .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js build/pyodide/python_stdlib.zip
+UNIT_NEEDS := .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js build/pyodide/bytecode.zip
 UNIT_TESTS := tests/unit tests/conformance tests/server tests/types tests/examples
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
@@ -165,7 +165,6 @@ build/pips/.downloaded: requirements/pip-oldest.txt requirements/pip-newest.txt 
 	@mkdir -p build
 	@$(BIN)/python scripts/ensure_browser.py firefox build/.firefox
 
-# The last file that is written there.
 build/pyodide/python_stdlib.zip: scripts/compile_pyodide.mjs web/package-lock.json | web/node_modules/.installed
 	node scripts/compile_pyodide.mjs web/node_modules/pyodide $(@D)
 	@touch $@
@@ -185,7 +184,11 @@ build/service-worker/sw.js: $(shell find web/src/service-worker web/src/offline 
 	cd web && npm run --silent build:service-worker
 	@touch $@
 
-build/demo/index.html: build/page/index.html build/service-worker/sw.js build/pyodide/python_stdlib.zip build/wheels/.downloaded $(ENGINE_SOURCES)
+# The last file that is written there.
+build/pyodide/bytecode.zip: build/pyodide/python_stdlib.zip build/wheels/.downloaded scripts/compile_engine.py scripts/compile_engine.mjs $(ENGINE_SOURCES)
+	$(BIN)/python scripts/compile_engine.py $(@D) build/wheels $@
+
+build/demo/index.html: build/page/index.html build/service-worker/sw.js build/pyodide/bytecode.zip build/wheels/.downloaded $(ENGINE_SOURCES)
 	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
 	@touch $@
 
@@ -196,7 +199,7 @@ $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/
 	cd web && npm run --silent build:package && npm pack --silent --pack-destination ../build
 	@touch $@
 
-$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html build/service-worker/sw.js build/pyodide/python_stdlib.zip pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
+$(WHEEL): $(shell find durably_core spa_runtime -type f -not -path '*/__pycache__/*') build/console/index.html build/service-worker/sw.js build/pyodide/bytecode.zip pyproject.toml hatch_build.py README.md LICENSE | $(VENV)/.installed
 	$(BIN)/pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w build .
 	@touch $@
 

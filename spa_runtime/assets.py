@@ -16,8 +16,11 @@ def console() -> Path:
 
 
 def pyodide() -> Path:
-    """The folder of Pyodide: Python for browsers, its standard library compiled. Raises ``NotFoundError``."""
-    return _folder("pyodide", "build/pyodide", "python_stdlib.zip")
+    """The folder of Pyodide: Python for browsers, its standard library compiled, and bytecode of the engine.
+
+    Raises ``NotFoundError``.
+    """
+    return _folder("pyodide", "build/pyodide", "bytecode.zip")
 
 
 def service_worker() -> Path:

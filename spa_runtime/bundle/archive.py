@@ -1,4 +1,4 @@
-"""The two archives that are unpacked side by side on Python's path: packages, and engine with jobs."""
+"""The archives that are unpacked side by side on Python's path: packages, the engine, and the jobs."""
 
 import io
 import os
@@ -6,6 +6,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from spa_runtime.bundle.bytecode import Bytecode
 from spa_runtime.bundle.folder import MANIFEST, RUNTIME, files_below, is_private
 from spa_runtime.packages import merged, wheels_in
 
@@ -23,17 +24,27 @@ SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")
 """Modules and packages of the engine that no page needs."""
 
 
-def pack_wheels(folder: Path) -> bytes:
+def pack_wheels(folder: Path, bytecode: Bytecode) -> bytes:
     """The wheels of a folder in one zip."""
-    return _zipped(merged(wheels_in(folder)))
+    return zipped(bytecode.beside(merged(wheels_in(folder))))
 
 
-def pack_app(jobs: Path) -> bytes:
-    """The engine, the job file, and the Python files beside it and below, in one zip."""
-    return _zipped({**dict(_of_engine()), **dict(_of_jobs(jobs.parent))})
+def pack_engine(bytecode: Bytecode) -> bytes:
+    """What of Durably itself runs in the browser, in one zip."""
+    return zipped(bytecode.beside(engine_files()))
 
 
-def _zipped(content: dict[str, bytes]) -> bytes:
+def pack_jobs(jobs: Path) -> bytes:
+    """The job file, and the Python files beside it and below, in one zip."""
+    return zipped(dict(_of_jobs(jobs.parent)))
+
+
+def engine_files() -> dict[str, bytes]:
+    """What of Durably itself runs in the browser, by its path."""
+    return dict(_of_engine())
+
+
+def zipped(content: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(content):

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from durably_core.errors import NotFoundError, ValidationError
-from spa_runtime.bundle.archive import pack_app, pack_wheels
+from spa_runtime.bundle.archive import pack_engine, pack_jobs, pack_wheels
+from spa_runtime.bundle.bytecode import FILE as BYTECODE
+from spa_runtime.bundle.bytecode import Bytecode
 from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, facts_of, read, short_hash
 from spa_runtime.bundle.licenses import FILE as LICENSES
 from spa_runtime.bundle.licenses import for_people, for_programs, page_licenses, runtime_licenses
@@ -58,11 +60,14 @@ def runtime_of(sources: RuntimeSources) -> Runtime:
     """The folder before its manifest is sealed."""
     _check(sources)
     pyodide_folder, pyodide = _pyodide(sources.pyodide)
-    packages, app = pack_wheels(sources.wheels), pack_app(sources.jobs)
-    archives = {
-        f"{IMMUTABLE}/packages-{short_hash(packages)}.zip": packages,
-        f"{IMMUTABLE}/app-{short_hash(app)}.zip": app,
+    bytecode = Bytecode(sources.pyodide)
+    # Apart: a deploy in which the jobs changed brings them alone.
+    packed = {
+        "packages": pack_wheels(sources.wheels, bytecode),
+        "engine": pack_engine(bytecode),
+        "app": pack_jobs(sources.jobs),
     }
+    archives = {f"{IMMUTABLE}/{name}-{short_hash(zip_)}.zip": zip_ for name, zip_ in packed.items()}
     licenses = runtime_licenses(sources.wheels), page_licenses(())
     manifest = {
         "manifestVersion": MANIFEST_VERSION,
@@ -98,7 +103,13 @@ def _pyodide(folder: Path) -> tuple[str, dict[str, bytes]]:
 
 
 def _check(sources: RuntimeSources) -> None:
-    expect_files({"job file": sources.jobs, "Pyodide": sources.pyodide / "package.json"})
+    expect_files(
+        {
+            "job file": sources.jobs,
+            "Pyodide": sources.pyodide / "package.json",
+            "bytecode of the engine": sources.pyodide / BYTECODE,
+        }
+    )
     if not any(sources.wheels.glob("*.whl")):
         raise NotFoundError(f"The wheels for Pyodide are missing: there are none in {sources.wheels}.")
     expect_options(sources.options)

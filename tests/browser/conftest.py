@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,9 @@ def leasing_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def site_with(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bundle") / "site"
     jobs = Path(__file__).parent / "jobs" / "jobs.py"
-    bundle.write(bundle.plan(sources(jobs, {**bundle.SPA_OPTIONS, **options})), folder)
+    planned = sources(jobs, {**bundle.SPA_OPTIONS, **options})
+    # A service worker downloads everything again. What is about it has sites of its own.
+    bundle.write(bundle.plan(replace(planned, offline=bundle.Offline(enabled=False))), folder)
     with served(folder) as site:
         yield site
 

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Playwright, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium, served
+from tests.browser.browser import Chromium, launched, served
 from tests.browser.commands import DURABLY, serving
-from tests.browser.conftest import ROOT, sources
+from tests.browser.conftest import PATIENCE_MS, ROOT, sources
 from tests.browser.host_site import EMBED, HostSite, host_site, third_party
 
 HERE = Path(__file__).parent
@@ -48,6 +48,14 @@ def host(built: Path) -> Iterator[HostSite]:
     """A site that sends no headers of its own with anything."""
     with host_site(built) as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def shared(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """For pages that only look different: their tabs stay open, so that one engine serves them all."""
+    with launched(playwright, tmp_path_factory.mktemp("profile")) as browser:
+        browser.context.set_default_timeout(PATIENCE_MS)
+        yield browser
 
 
 def bake(console: Locator, text: str = '{ "loaves": 2, "flour": "rye" }') -> Locator:
@@ -186,9 +194,9 @@ def test_engine_goes_on_when_the_last_element_is_removed(host: HostSite, chromiu
     ],
 )
 def test_attribute_that_fits_nothing_is_told(
-    host: HostSite, chromium: Chromium, attributes: str, words: str
+    host: HostSite, shared: Chromium, attributes: str, words: str
 ) -> None:
-    page = chromium.open(host.page(f"{EMBED}<durably-console {attributes}></durably-console>"))
+    page = shared.open(host.page(f"{EMBED}<durably-console {attributes}></durably-console>"))
     expect(page.locator("durably-console")).to_contain_text(words)
 
 
@@ -203,10 +211,10 @@ def test_attribute_that_fits_nothing_is_told(
     ],
 )
 def test_element_is_as_dark_as_the_page_or_as_it_is_told(
-    host: HostSite, chromium: Chromium, attribute: str, style: str, *, is_dark: bool
+    host: HostSite, shared: Chromium, attribute: str, style: str, *, is_dark: bool
 ) -> None:
     address = host.page(f"{EMBED}<style>{style}</style><durably-console {attribute}></durably-console>")
-    page = chromium.context.new_page()
+    page = shared.context.new_page()
     page.emulate_media(color_scheme="dark")
     page.goto(address)
     card = page.locator("durably-console .card").first

@@ -95,6 +95,19 @@ EVERYWHERE = at_both_places(*ALL)
 WHERE_RULES_ARE_READ = at_both_places(*RULED)
 
 
+def in_the_browser(*hosts: type[StaticHost]) -> pytest.MarkDecorator:
+    """At one place of each host. At the other it sends the same, file by file: those above have seen it."""
+    params = [
+        pytest.param((host, BROWSED[host]), id=f"{host.__name__}-{'below' if BROWSED[host] else 'root'}")
+        for host in hosts
+    ]
+    return pytest.mark.parametrize("published", params, indirect=True)
+
+
+BROWSED = {Netlify: "", CloudflarePages: "app/", Vercel: "app/", GitHubPages: "app/"}
+"""A page on GitHub is below, unless it is someone's only one."""
+
+
 @pytest.fixture(scope="module")
 def published(
     request: pytest.FixtureRequest, built: Path, tmp_path_factory: pytest.TempPathFactory
@@ -200,7 +213,7 @@ def visit(context: BrowserContext, url: str) -> Page:
     return page
 
 
-@WHERE_RULES_ARE_READ
+@in_the_browser(*RULED)
 def test_jobs_run_isolated_and_the_second_visit_loads_nothing_twice(
     published: Published, plain_context: BrowserContext
 ) -> None:
@@ -219,7 +232,7 @@ def test_jobs_run_isolated_and_the_second_visit_loads_nothing_twice(
     assert set(again.values()) == {304}
 
 
-@at_both_places(GitHubPages)
+@in_the_browser(GitHubPages)
 def test_jobs_run_on_github_without_isolation(published: Published, plain_context: BrowserContext) -> None:
     page = visit(plain_context, published.url)
     assert page.evaluate("crossOriginIsolated") is False
@@ -252,7 +265,7 @@ def test_file_that_was_asked_for_too_early_is_asked_for_again(
         visit(plain_context, site.url)
 
 
-@EVERYWHERE
+@in_the_browser(*ALL)
 def test_second_visit_is_isolated_and_needs_no_network(published: Published, context: BrowserContext) -> None:
     first = context.new_page()
     first.goto(published.url)
@@ -267,7 +280,7 @@ def test_second_visit_is_isolated_and_needs_no_network(published: Published, con
     assert {published.name_of(each) for each in second} <= {"sw.js"}
 
 
-@at_both_places(GitHubPages)
+@in_the_browser(GitHubPages)
 def test_second_visit_to_github_obeys_the_policy(published: Published, context: BrowserContext) -> None:
     first = context.new_page()
     first.goto(published.url)

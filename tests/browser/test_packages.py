@@ -89,6 +89,9 @@ def test_packages_that_are_declared_run_in_the_page(page: Page) -> None:
     assert (told["words"], told["unpacked"]) == ("1,234,567", [1_234_567, 2])
     assert told["versions"]["humanize"].startswith("4.")
     assert set(told["versions"]) == {"humanize", "msgpack", "pydantic", "micropip"}
+    # The engine and what it needs comes compiled. What was resolved for these jobs does not.
+    packages = {module.partition(".")[0] for module in told["compiled_here"]}
+    assert packages == {"jobs", "humanize", "msgpack"}, told["compiled_here"]
 
 
 def test_package_is_installed_from_an_index_when_a_job_runs(page: Page, index: Index) -> None:

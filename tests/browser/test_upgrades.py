@@ -173,8 +173,10 @@ def test_page_on_which_nobody_listens_gets_new_versions_at_once(
 # ---------------------------------------------------------------- upgrades that die
 
 
-@pytest.mark.parametrize("fault", [missing, truncated, cut])
-@pytest.mark.parametrize("name", ["plain.js", "durably/manifest.json"])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [("plain.js", missing), ("plain.js", cut), ("plain.js", truncated), ("durably/manifest.json", truncated)],
+)
 def test_upgrade_that_fails_leaves_the_old_version_whole(
     chromium: Chromium, host: Host, sites: Sites, fault: Fault, name: str
 ) -> None:
@@ -270,7 +272,7 @@ def test_browser_that_dies_in_the_middle_of_a_download_keeps_the_old_version(
         assert run_ids(page) == [run_id]
 
 
-@pytest.mark.parametrize("delay_ms", [0, 5, 20, 50, 100, 200, 400])
+@pytest.mark.parametrize("delay_ms", [0, 20, 100, 400])
 def test_browser_that_dies_while_a_version_takes_over_has_one_or_the_other(
     browsers: Browsers, host: Host, sites: Sites, delay_ms: int
 ) -> None:

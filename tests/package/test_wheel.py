@@ -30,7 +30,7 @@ def test_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
     assert {"spa_runtime/pyodide-requirements.txt", "durably_core/py.typed"} <= set(names)
     page = {"index.html", "config.json", "embed.js", "manifest.webmanifest", "icons/icon-512.png"}
     assert {f"spa_runtime/console/{name}" for name in page} <= set(names)
-    assert {"spa_runtime/pyodide/pyodide.asm.wasm", "spa_runtime/pyodide/package.json"} <= set(names)
+    assert {"spa_runtime/pyodide/pyodide.asm.wasm", "spa_runtime/pyodide/bytecode.zip"} <= set(names)
     assert {"spa_runtime/templates/common/dot-gitignore", "spa_runtime/templates/server/main.py"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]
 

@@ -28,6 +28,12 @@ def put(path: Path, text: str = "x") -> None:
     path.write_text(text)
 
 
+def put_bytecode(pyodide: Path, **compiled: str) -> None:
+    with zipfile.ZipFile(pyodide / "bytecode.zip", "w") as archive:
+        for digest, content in compiled.items():
+            archive.writestr(f"{digest}.pyc", content)
+
+
 @pytest.fixture
 def sources(tmp_path: Path) -> Sources:
     """Small stand-ins for what a bundle is made of."""
@@ -36,6 +42,7 @@ def sources(tmp_path: Path) -> Sources:
     lock = {"info": {"python": "3.14.2"}, "packages": {"numpy": {"url": "https://cdn.example/numpy.whl"}}}
     put(tmp_path / "pyodide/pyodide-lock.json", json.dumps(lock))
     put(tmp_path / "pyodide/package.json", '{"version": "314.0.0"}')
+    put_bytecode(tmp_path / "pyodide")
     put(tmp_path / "page/index.html", "<!doctype html>")
     put(tmp_path / "page/assets/app.js", "1")
     put(tmp_path / "jobs/my_jobs.py", JOBS)
@@ -93,7 +100,8 @@ def test_changed_job_changes_build_and_archive(sources: Sources) -> None:
     after = bundle.plan(sources)
     assert before.build != after.build
     assert archive_of(before) != archive_of(after)
-    assert archive_of(before, "packages") == archive_of(after, "packages")
+    for kind in ("packages", "engine"):
+        assert archive_of(before, kind) == archive_of(after, kind)
     assert manifest_of(before)["pyodide"] == manifest_of(after)["pyodide"]
 
 
@@ -104,8 +112,7 @@ def test_manifest_names_files_that_exist(sources: Sources) -> None:
     assert isinstance(archives, list)
     assert isinstance(pyodide, dict)
     assert [plan.files[f"durably/{each}"] for each in archives] == [
-        archive_of(plan, "packages"),
-        archive_of(plan),
+        archive_of(plan, kind) for kind in ("packages", "engine", "app")
     ]
     assert {f"durably/{pyodide['url']}{name}" for name in PYODIDE_FILES} <= plan.files.keys()
     assert (manifest["jobsModule"], manifest["build"]) == ("my_jobs", plan.build)
@@ -161,17 +168,29 @@ def test_lock_file_names_no_cdn(sources: Sources) -> None:
     assert json.loads(lock)["packages"] == {}
 
 
-def test_archives_hold_wheels_and_engine_with_jobs(sources: Sources) -> None:
+def test_archives_hold_wheels_and_engine_and_jobs(sources: Sources) -> None:
     plan = bundle.plan(sources)
-    names = packed(plan)
+    names = packed(plan, "engine")
     assert packed(plan, "packages") == {"dep/__init__.py"}
-    assert {"durably_core/__init__.py", "spa_runtime/bridge.py", "my_jobs.py"} <= names
+    assert packed(plan) == {"my_jobs.py"}
+    assert {"durably_core/__init__.py", "spa_runtime/bridge.py"} <= names
     assert "durably_core/store/sql/sqlite/migrations/0001_initial.sql" in names
     assert not [name for name in names if name.startswith("spa_runtime/bundle")]
 
 
+def test_bytecode_lies_beside_the_source_that_it_was_made_of(sources: Sources) -> None:
+    put_bytecode(sources.pyodide, **{hashlib.sha256(b"").hexdigest(): "compiled"})
+    plan = bundle.plan(sources)
+    name = "dep/__pycache__/__init__.cpython-314.pyc"
+    assert packed(plan, "packages") == {"dep/__init__.py", name}
+    with zipfile.ZipFile(io.BytesIO(archive_of(plan, "packages"))) as archive:
+        assert archive.read(name) == b"compiled"
+    # Other content, whatever its name is, has none.
+    assert "__pycache__/my_jobs.cpython-314.pyc" not in packed(plan)
+
+
 def test_what_only_a_server_needs_is_left_out(sources: Sources) -> None:
-    names = packed(bundle.plan(sources))
+    names = packed(bundle.plan(sources), "engine")
     assert "durably_core/job_file.py" in names
     assert not [name for name in names if re.match(r"durably_core/(cli|asgi)\b", name)]
 
@@ -214,7 +233,9 @@ def test_jobs_below_a_hidden_folder_are_packed(sources: Sources, tmp_path: Path)
     assert "my_jobs.py" in packed(bundle.plan(moved))
 
 
-@pytest.mark.parametrize("name", ["jobs/my_jobs.py", "page/index.html", "pyodide/package.json"])
+@pytest.mark.parametrize(
+    "name", ["jobs/my_jobs.py", "page/index.html", "pyodide/package.json", "pyodide/bytecode.zip"]
+)
 def test_missing_source_is_named(sources: Sources, tmp_path: Path, name: str) -> None:
     (tmp_path / name).unlink()
     with pytest.raises(NotFoundError, match=re.escape(str(tmp_path / name))):

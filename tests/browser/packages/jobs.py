@@ -6,7 +6,9 @@
 # ///
 
 import importlib
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import humanize  # type: ignore[import-not-found]
 from pydantic import BaseModel
@@ -22,6 +24,7 @@ class Told(BaseModel):
     words: str
     unpacked: list[int]
     versions: dict[str, str]
+    compiled_here: set[str]
 
 
 @job("tell")
@@ -35,7 +38,15 @@ async def tell(step: StepContext, input: Number) -> Told:
         words=await step.run("words", lambda: humanize.intcomma(input.number)),
         unpacked=msgpack.unpackb(packed),
         versions={name: version(name) for name in ("humanize", "msgpack", "pydantic", "micropip")},
+        compiled_here=compiled_here(),
     )
+
+
+def compiled_here() -> set[str]:
+    """Modules that were imported and did not come as bytecode."""
+    specs = [spec for module in sys.modules.values() if (spec := getattr(module, "__spec__", None))]
+    sources = [spec for spec in specs if spec.cached and str(spec.origin).startswith("/app/")]
+    return {spec.name for spec in sources if not Path(spec.cached).exists()}
 
 
 class Installation(BaseModel):
