@@ -7,6 +7,7 @@ PORT ?= 8000
 SEED ?= 1
 N ?= 200
 KILLS ?= 100
+SECONDS ?= 180
 # How many processes test at a time.
 WORKERS ?= 2
 POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
@@ -20,7 +21,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash mutate check format bench bench-growth bench-downloads bench-takeover bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm mutate check format bench bench-growth bench-downloads bench-takeover bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -68,6 +69,10 @@ test-power-replay: $(POWER_NEEDS) ## One of them again, as it was reported (CUT=
 
 test-crash: .browser build ## Kill the page again and again: about 20 minutes (N=200, SEED=1, PLANT=...)
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m tests.crash --rounds $(N) --seed $(SEED) --plant "$(PLANT)"
+
+test-storm: .browser build ## Ten tabs that come and go for so long (SECONDS=180, SEED=1)
+	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_STORM_SECONDS=$(SECONDS) DURABLY_SEEDS=$(SEED) \
+		$(BIN)/pytest -s tests/browser/test_tab_storm.py
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
 	$(BIN)/python scripts/mutate.py

@@ -54,8 +54,16 @@ ENVIRONMENT = {
 }
 
 
+ENDED_IN_WASM = "uncaught exception: undefined"
+"""What Firefox says of a worker that is ended in the middle of WebAssembly."""
+
+
 class BidiError(Exception):
     """A command that the browser refused, or a script that threw."""
+
+
+ENDED_IN_WASM = "uncaught exception: undefined"
+"""What Firefox says of a worker that is ended in the middle of WebAssembly."""
 
 
 class Bidi(Remote):
@@ -143,7 +151,7 @@ class Firefox:
         entry = event["params"]
         if entry["type"] == "console":
             self.lines.append(entry["text"])
-        elif entry["level"] == "error":
+        elif entry["level"] == "error" and entry["text"] != ENDED_IN_WASM:
             self.faults.append(entry["text"])
 
     @property

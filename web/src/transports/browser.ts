@@ -97,6 +97,7 @@ export class BrowserTransport implements Transport {
   #peer = ''
   /** The engine that is heard: another one has told things that were missed. */
   #engine = ''
+  #hasSomething = false
   #hasAskedToPersist = false
 
   constructor(options: BrowserOptions = {}) {
@@ -380,12 +381,15 @@ export class BrowserTransport implements Transport {
 
   #settle(response: ResponseMessage): void {
     const done = this.#requests.settle(response)
-    if (done !== null && TRIGGERS.has(done)) this.#askToPersist().catch(() => undefined)
+    if (done === null || !TRIGGERS.has(done)) return
+    this.#hasSomething = true
+    this.#askToPersist().catch(() => undefined)
   }
 
   async #askToPersist(): Promise<void> {
     const { storage } = this.#status
-    if (this.#hasAskedToPersist || !this.#options.persist || storage?.kind !== 'opfs') return
+    if (!this.#hasSomething || this.#hasAskedToPersist || !this.#options.persist || storage?.kind !== 'opfs')
+      return
     this.#hasAskedToPersist = true
     if (storage.isPersisted) return
     await navigator.storage.persist()
@@ -425,6 +429,7 @@ export class BrowserTransport implements Transport {
     // Before listeners hear of it: what they ask for is sent once, by `request`.
     this.#send()
     this.#onStatus?.(status)
+    this.#askToPersist().catch(() => undefined)
     // The engine that was there before may have told things that were lost with it.
     if (isAnew) this.#subscribers.open('all')
   }

@@ -19,6 +19,9 @@ const INTERRUPT_AFTER_MS = 100
 /** So long code may take to stop that keeps its worker from hearing anything. */
 const GRACE_MS = 2000
 
+/** One that is set to more fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 interface Cancel {
   runIds: readonly string[]
   timer: ReturnType<typeof setTimeout>
@@ -74,10 +77,8 @@ export class Stopper {
     this.#limited.delete(key)
     if (limit.state === 'ended') return
     // Once it is told, the engine says itself whether it stops.
-    const timer =
-      limit.state === 'heard'
-        ? null
-        : setTimeout(() => this.#replace(limit.runId), limit.timeoutMs + GRACE_MS)
+    const until = Math.min(limit.timeoutMs + GRACE_MS, LONGEST_TIMER_MS)
+    const timer = limit.state === 'heard' ? null : setTimeout(() => this.#replace(limit.runId), until)
     this.#limited.set(key, { limit, timer })
   }
 
