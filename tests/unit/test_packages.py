@@ -1,10 +1,11 @@
 """From declared dependencies to wheels: what real pip resolves, with an index of small wheels."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,21 @@ def test_both_pips_are_there() -> None:
     assert len(PIPS) == 2, "run `make test-unit` once"
 
 
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Mapping[Path, Path]:
+    """The folder of each: out of a wheel, Python would compile all of pip at each start."""
+    folders = {wheel: tmp_path_factory.mktemp("pip") for wheel in PIPS}
+    for wheel, folder in folders.items():
+        shutil.unpack_archive(wheel, folder, "zip")
+    return folders
+
+
 @pytest.fixture(params=PIPS, ids=lambda pip: pip.name.split("-")[1])
-def each_pip(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def each_pip(
+    request: pytest.FixtureRequest, unpacked: Mapping[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The test runs with the oldest and the newest."""
-    monkeypatch.setenv("PYTHONPATH", str(request.param))
+    monkeypatch.setenv("PYTHONPATH", str(unpacked[request.param]))
 
 
 @pytest.fixture
