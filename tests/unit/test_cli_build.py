@@ -10,6 +10,9 @@ from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.bundle.runtime import PYODIDE_FILES
 from tests.unit.conftest import Command
 
+NO_FILES = b"PK\x05\x06" + bytes(18)
+"""The archive of nothing."""
+
 
 @pytest.fixture
 def page(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -31,14 +34,14 @@ def pyodide(folder: Path, page: Path) -> Path:
     for name in PYODIDE_FILES:
         (package / name).write_text(json.dumps({"info": {"python": "3.14.0"}}))
     (package / "package.json").write_text('{"version": "1"}')
+    (package / "bytecode.zip").write_bytes(NO_FILES)
     return package
 
 
 @pytest.fixture
 def wheels(folder: Path) -> Path:
     (folder / "wheels").mkdir()
-    # The archive of nothing.
-    (folder / "wheels/some.whl").write_bytes(b"PK\x05\x06" + bytes(18))
+    (folder / "wheels/some.whl").write_bytes(NO_FILES)
     return folder / "wheels"
 
 
@@ -48,7 +51,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 17 files, " in answer.out
+    assert "dist: 18 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
