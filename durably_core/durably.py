@@ -269,11 +269,15 @@ class Durably:
         """Let ``watcher`` end, together with this process, code that nothing else ends."""
         self._executor.watcher = watcher
 
-    async def fail_overdue(self, run_id: str, step_name: str | None, timeout_ms: int) -> None:
+    async def fail_overdue(self, run_id: str, attempt: int, step_name: str | None, timeout_ms: int) -> None:
         """Fail a run that took longer than it, or its step, may, and whose process was ended for it.
 
-        To be called before ``start()``. Nothing happens to a run that has ended.
+        To be called before ``start()``. Nothing happens to a run that has ended, or was begun again since
+        that ``attempt``.
         """
+        run = await self.store.get_run(run_id)
+        if run is None or run.attempt != attempt:
+            return
         claim = await self.store.claim(
             replace(self._claim_request(self._worker_id), run_ids=frozenset([run_id]))
         )

@@ -330,7 +330,8 @@ class Execution:
 
     def _report_deaf(self, step_name: str | None = None) -> None:
         """Once for each attempt, as most will never heed."""
-        if self._is_reported:
+        # A worker that stops goes on without it, and knows what it leaves behind.
+        if self._is_reported or isinstance(self.signal.reason, WorkerStoppedError):
             return
         self._is_reported = True
         names = [step_name] if step_name is not None else self._context.steps_in_flight if self._context else []
@@ -415,7 +416,7 @@ class Execution:
 
     def limited(self, step_name: str | None, timeout_ms: int | None, state: LimitState) -> None:
         if timeout_ms is not None:
-            self._watcher.limit(self.run.id, step_name, timeout_ms, state)
+            self._watcher.limit(self.run.id, self.run.attempt, step_name, timeout_ms, state)
 
     async def begin_step(self) -> None:
         # Beside a step that executes still: it must get its result to the disk first.

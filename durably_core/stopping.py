@@ -114,8 +114,8 @@ class Limit:
             self._expect_in_time(None)
         finally:
             self._at = math.inf
-            current_limit.reset(token)
             self._on_loop(self._disarm)
+            current_limit.reset(token)
 
     @calls_user_code
     async def awaited(self, awaitable: Awaitable[T]) -> T:

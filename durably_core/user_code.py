@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 F = TypeVar("F", bound=Callable[..., Any])
 
 _ENGINE = frozenset({"durably_core", "spa_runtime"})
-_LOOP = frozenset({"asyncio", "pyodide", "_pyodide"})
+_LOOP = frozenset({"asyncio", "contextlib", "pyodide", "_pyodide"})
+"""Interrupted there, someone would not be woken, or something not be undone."""
 _FINALIZERS = frozenset({"weakref", "_weakrefset"})
 """Called in the middle of anything, when some object dies. What is raised in them is lost."""
 
@@ -28,8 +29,7 @@ def is_user_code(frame: FrameType | None) -> bool:
     """Whether ``frame``, where Python is right now, belongs to a job's code or to what that has called.
 
     A frame of the engine between the two makes it the engine's: a job that is in the middle of
-    ``step.run`` is not interrupted there, but in the step's function. So does one of the event loop, which
-    would forget whom it was about to wake.
+    ``step.run`` is not interrupted there, but in the step's function. So does one of the event loop.
     """
     innermost, is_in_coroutine = frame, False
     while frame is not None:

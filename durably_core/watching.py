@@ -12,7 +12,9 @@ class Watcher(Protocol):
     def is_cancel_asked(self, run_id: str) -> bool:
         """Whether a cancel is on its way that can't be heard while the run's code does not wait."""
 
-    def limit(self, run_id: str, step_name: str | None, timeout_ms: int, state: LimitState) -> None:
+    def limit(
+        self, run_id: str, attempt: int, step_name: str | None, timeout_ms: int, state: LimitState
+    ) -> None:
         """The time that a step has, or for None an attempt at the run, begins or ends."""
 
 
@@ -22,5 +24,7 @@ class NoWatcher:
     def is_cancel_asked(self, _run_id: str) -> bool:
         return False
 
-    def limit(self, run_id: str, step_name: str | None, timeout_ms: int, state: LimitState) -> None:
+    def limit(
+        self, run_id: str, attempt: int, step_name: str | None, timeout_ms: int, state: LimitState
+    ) -> None:
         pass

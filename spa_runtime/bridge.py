@@ -198,9 +198,11 @@ class Bridge:
         asked = self._host.cancelsAsked()
         return bool(asked) and run_id in asked.split("\n")
 
-    def limit(self, run_id: str, step_name: str | None, timeout_ms: int, state: LimitState) -> None:
-        body = {"runId": run_id, "stepName": step_name, "timeoutMs": timeout_ms, "state": state}
-        self._host.limit(to_json(body).decode())
+    def limit(
+        self, run_id: str, attempt: int, step_name: str | None, timeout_ms: int, state: LimitState
+    ) -> None:
+        overdue = {"runId": run_id, "attempt": attempt, "stepName": step_name, "timeoutMs": timeout_ms}
+        self._host.limit(to_json({**overdue, "state": state}).decode())
 
     # ---------------------------------------------------------------- what the engine tells
 

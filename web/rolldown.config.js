@@ -13,11 +13,12 @@ const tools = { tsconfig: 'tsconfig.node.json', emitDtsOnly: true }
 /** The built worker lies beside the client, where every bundler that knows `new URL` finds it. */
 const workerBesideClient = {
   name: 'worker-beside-client',
-  transform(/** @type {string} */ code, /** @type {string} */ id) {
-    if (!id.endsWith('/transports/worker-port.ts')) return null
-    const built = code.replace("'../worker/entry.ts'", "'./worker.js'")
-    if (built === code) throw new Error('The client names no worker: has transports/worker-port.ts changed?')
-    return built
+  transform: (/** @type {string} */ code) => code.replace("'../worker/entry.ts'", "'./worker.js'"),
+  generateBundle(/** @type {unknown} */ _options, /** @type {Record<string, { code?: string }>} */ bundle) {
+    const names = (/** @type {string} */ text) =>
+      Object.values(bundle).some(({ code }) => code?.includes(text))
+    if (!names('./worker.js') || names('worker/entry'))
+      throw new Error('The client does not name its worker.')
   },
 }
 

@@ -139,7 +139,9 @@ class Watcher:
     def is_cancel_asked(self, run_id: str) -> bool:
         return run_id in self.asked
 
-    def limit(self, run_id: str, step_name: str | None, timeout_ms: int, state: LimitState) -> None:
+    def limit(
+        self, run_id: str, attempt: int, step_name: str | None, timeout_ms: int, state: LimitState
+    ) -> None:
         self.limits.append((step_name, timeout_ms, state))
 
 
@@ -229,13 +231,15 @@ async def test_run_whose_process_was_ended_for_it_fails(
     heard = Heard(engine)
     await engine.migrate()
     run = await engine.jobs.work.trigger({}, concurrency_key="key")
-    await engine.fail_overdue(run.id, step_name, 1000)
+    await engine.fail_overdue(run.id, 1, step_name, 1000)
+    assert (await ended(engine, run.id)).status == "pending", "it is not that attempt"
+    await engine.fail_overdue(run.id, 0, step_name, 1000)
     found = await ended(engine, run.id)
     assert found.error is not None
     assert (found.status, found.error.type, found.failed_step_name) == ("failed", error, step_name)
     assert "took longer than 1000 ms" in found.error.message
     assert calls == []
     assert heard.types[-1] == "run:fail"
-    await engine.fail_overdue(run.id, step_name, 1000)
-    await engine.fail_overdue("nowhere", step_name, 1000)
+    await engine.fail_overdue(run.id, 0, step_name, 1000)
+    await engine.fail_overdue("nowhere", 0, step_name, 1000)
     assert await ended(engine, run.id) == found

@@ -380,6 +380,8 @@ export interface StartMessage {
 /** A run, or a step of it, that took longer than it may. */
 export interface Overdue {
   runId: string
+  /** Later attempts are none of its business. */
+  attempt: number
   /** Null: the run itself. */
   stepName: string | null
   timeoutMs: number

@@ -10,7 +10,7 @@ export interface Leader {
 }
 
 export interface FollowerHooks {
-  /** It leads now, or its engine is another than before. */
+  /** It says that it leads, and how its engine is. */
   changed: (leader: Leader) => void
   responded: (response: ResponseMessage) => void
   happened: (body: string) => void
@@ -62,6 +62,8 @@ export class Follower {
     switch (message.type) {
       case 'leader':
         this.#heard()
+        // One that leads from now on does not know yet who follows.
+        if (from !== this.leader?.tab) this.#channel.tellTab(from, { type: 'follow' })
         this.leader = { tab: from, status: message.status, isVisible: message.isVisible }
         this.#hooks.changed(this.leader)
         return

@@ -17,7 +17,7 @@ export class LeaderDesk {
   /** Who sends a command again, before it was answered, waits for the same answer. */
   readonly #underWay = new Map<string, Promise<ResponseMessage | null>>()
   #hasFollowers = false
-  #heir: string | null = null
+  #heirs = new Set<string>()
 
   constructor(channel: TabChannel, hooks: LeaderDeskHooks) {
     this.#channel = channel
@@ -39,8 +39,8 @@ export class LeaderDesk {
 
   /** The engine was not handed over. */
   kept(): void {
-    if (this.#heir !== null) this.#channel.tellTab(this.#heir, { type: 'kept' })
-    this.#heir = null
+    for (const tab of this.#heirs) this.#channel.tellTab(tab, { type: 'kept' })
+    this.#heirs.clear()
   }
 
   hear(from: string, message: TabMessage): void {
@@ -49,12 +49,15 @@ export class LeaderDesk {
         this.#hasFollowers = true
         this.announce()
         return
+      case 'follow':
+        this.#hasFollowers = true
+        return
       case 'request':
         this.#hasFollowers = true
         void this.#serve(from, message.request)
         return
       case 'hand-over':
-        this.#heir = from
+        this.#heirs.add(from)
         this.#channel.tell({ type: 'reserved', to: from })
         this.#hooks.handOver(message.how)
         return

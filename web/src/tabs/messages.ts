@@ -9,6 +9,8 @@ export type TabMessage =
   | { type: 'hello' }
   /** I do, and this is how the engine is. */
   | { type: 'leader'; status: EngineStatus; isVisible: boolean }
+  /** To one that has begun to lead: I follow. */
+  | { type: 'follow' }
   /** To the leader. */
   | { type: 'request'; request: RequestMessage }
   /** To who asked. */

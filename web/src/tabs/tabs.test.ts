@@ -127,6 +127,29 @@ test('events of the one that leads are heard, once someone follows', async () =>
   follower.stop()
 })
 
+test('one that takes over tells its events to those who followed another', async () => {
+  const { follower, heard } = follow()
+  const first = lead(() => Promise.resolve(null))
+  follower.look()
+  await vi.waitFor(() => expect(heard.statuses).toHaveLength(1))
+  first.channel.close()
+  const { desk } = lead(() => Promise.resolve(null))
+  desk.announce()
+  await vi.waitFor(() => expect(heard.statuses).toHaveLength(2))
+  await vi.waitFor(() => {
+    desk.happened('after')
+    expect(heard.events).toContain('after')
+  })
+  follower.stop()
+})
+
+test('a channel that is closed says nothing more, and takes offence at nothing', () => {
+  const { channel } = lead(() => Promise.resolve(null))
+  channel.close()
+  channel.tell({ type: 'hello' })
+  channel.tellTab('gone', { type: 'hello' })
+})
+
 test('one that does not answer is told, and asked again until it does', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   const { follower, silences } = follow()

@@ -97,6 +97,8 @@ export class BrowserTransport implements Transport {
   #peer = ''
   /** The engine that is heard: another one has told things that were missed. */
   #engine = ''
+  /** Closed, or failed for good: of another tab's engine an error may be told, too. */
+  #isOver = false
   #hasSomething = false
   #hasAskedToPersist = false
 
@@ -195,6 +197,10 @@ export class BrowserTransport implements Transport {
 
   #leave(): void {
     this.#worker.end()
+    this.#stopper.reset()
+    // Who asked through this tab asks elsewhere, by itself.
+    this.#requests.dropForwarded()
+    this.#isSilent = false
     this.#tabs?.follower.stop()
     this.#tabs?.channel.close()
     this.#tabs = null
@@ -210,11 +216,15 @@ export class BrowserTransport implements Transport {
   }
 
   // A suspended one must not either, nor be given the lock while it sleeps: the other tabs would wait for it.
-  readonly #onFreeze = (): void => this.#leave()
+  readonly #onFreeze = (): void => {
+    // What is in memory has neither lock nor handles, and would be lost.
+    if (this.#options.storage === 'opfs') this.#leave()
+  }
+
   readonly #onResume = (): void => this.#comeBack()
 
   #comeBack(): void {
-    if (!this.#worker.isThere && this.#status.error === null) this.#open()
+    if (!this.#worker.isThere && !this.#isOver) this.#open()
   }
 
   readonly #onVisibility = (): void => {
@@ -236,7 +246,12 @@ export class BrowserTransport implements Transport {
   #meetTabs(): Tabs {
     const channel = new TabChannel(
       this.#options.database,
-      (from, message) => (this.#isLeading ? desk.hear(from, message) : follower.hear(from, message)),
+      (from, message) => {
+        // While this tab's worker is started anew, nobody else has heard that it does not lead at the moment.
+        const isForDesk = this.#isLeading || (message.type === 'request' && follower.leader === null)
+        if (isForDesk) desk.hear(from, message)
+        else follower.hear(from, message)
+      },
       () => this.#meetForeign(),
     )
     const follower = new Follower(channel, {
@@ -296,7 +311,7 @@ export class BrowserTransport implements Transport {
 
   /** The status is that of the engine that is asked. */
   #refresh(): void {
-    if (this.#status.error !== null && this.#status.state !== 'ready' && !this.#worker.isThere) return
+    if (this.#isOver) return
     const leader = this.#leader
     const peer = leader === null ? `own ${this.#start}` : leader.tab
     const isFollowing = leader !== null && this.#options.tabs === 'many'
@@ -418,6 +433,7 @@ export class BrowserTransport implements Transport {
   }
 
   #end(status: EngineStatus & { error: WireError }): void {
+    this.#isOver = true
     this.#leave()
     this.#requests.rejectAll(status.error)
     this.#succession.end(new DurablyError(status.error))

@@ -65,7 +65,7 @@ export class EngineWorker {
   #deaths = 0
   #readyAt = Infinity
   /** Why it will end, where that is no death that counts: it was told to leave, or is ended with what it executes. */
-  #end: 'leaving' | 'ended' | null = null
+  #end: 'asked' | 'leaving' | 'ended' | null = null
   #cancels = Cancels.create()
   /** For the next worker. */
   #overdue: Overdue[] = []
@@ -91,12 +91,16 @@ export class EngineWorker {
     this.#end = null
     this.#cancels.write([])
     let hasSpoken = false
+    let isWatched = false
     const firstWord = setTimeout(() => this.#worker === worker && this.#restart(), FIRST_WORD_MS)
     worker.onmessage = (event: MessageEvent<FromWorker>) => {
       // What a worker that was ended had still said counts no more.
       if (this.#worker !== worker) return
-      // Its first message says that the worker holds the lock; from then on getting it means that it died.
-      if (!hasSpoken) void this.#watch(worker, aliveLock)
+      // Its first status says that the worker holds the lock; from then on getting it means that it died.
+      if (!isWatched && event.data.type === 'status') {
+        isWatched = true
+        void this.#watch(worker, aliveLock)
+      }
       hasSpoken = true
       clearTimeout(firstWord)
       this.#receive(event.data)
@@ -144,7 +148,7 @@ export class EngineWorker {
 
   /** Gives the database away; the worker after this one waits for it again. `politely`: unless a step takes long. */
   leave(how: 'politely' | 'now'): void {
-    this.#end = 'leaving'
+    this.#end = how === 'now' ? 'leaving' : 'asked'
     this.#tell({ type: how === 'now' ? 'stop' : 'hand-over' })
     const worker = this.#worker
     if (how === 'now') setTimeout(() => worker?.terminate(), STOP_MS)
@@ -157,6 +161,8 @@ export class EngineWorker {
 
   /** Ends the worker and what it executes; the next one goes on without what is overdue. */
   replace(overdue: readonly Overdue[]): void {
+    // It ends already, and gives back what it executes.
+    if (this.#end === 'leaving') return
     this.#end = 'ended'
     this.#overdue.push(...overdue)
     this.#worker?.terminate()
@@ -194,7 +200,7 @@ export class EngineWorker {
       this.#manifest = message.manifest
       return
     }
-    if (message.type === 'kept') this.#end = null
+    if (message.type === 'kept' && this.#end === 'asked') this.#end = null
     if (message.type === 'status') {
       this.#epoch = Math.max(this.#epoch, message.status.epoch)
       const isReady = message.status.state === 'ready'
@@ -214,7 +220,7 @@ export class EngineWorker {
     if (end !== null) {
       this.end()
       this.start()
-      if (end === 'leaving') this.standAside()
+      if (end !== 'ended') this.standAside()
       return
     }
     const wasHealthy = performance.now() - this.#readyAt > HEALTHY_MS

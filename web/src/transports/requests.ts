@@ -134,6 +134,15 @@ export class Requests {
     }
   }
 
+  /** What other tabs asked for: this one can't answer. */
+  dropForwarded(): void {
+    for (const [id, { drop }] of this.#waiting) {
+      if (drop === undefined) continue
+      this.#waiting.delete(id)
+      drop()
+    }
+  }
+
   rejectAll(error: WireError, which: (operation: OperationName) => boolean = () => true): void {
     for (const [id, waiting] of this.#waiting) {
       if (!which(waiting.message.operation)) continue

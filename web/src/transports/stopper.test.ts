@@ -32,6 +32,7 @@ const notStopping = (runId: string) =>
   ({ type: 'worker:error', code: 'not_stopping', runId }) as unknown as EngineEvent
 const limit = (state: Limit['state'], stepName: string | null = 'slow', timeoutMs = 1000): Limit => ({
   runId: 'a',
+  attempt: 1,
   stepName,
   timeoutMs,
   state,
@@ -98,10 +99,49 @@ test('code that was told is left to the engine, until that says that it does not
   stopper.limit(limit('begun'))
   stopper.limit(limit('heard', null))
   stopper.limit(limit('heard'))
-  vi.advanceTimersByTime(60_000)
+  vi.advanceTimersByTime(6000)
   expect(done).toEqual([])
   stopper.happened([notStopping('a')])
   expect(done).toEqual(['replace slow'])
+})
+
+test('an engine that says nothing any more is not waited for', () => {
+  const { stopper, done } = attempt()
+  stopper.limit(limit('begun'))
+  stopper.limit(limit('heard'))
+  vi.advanceTimersByTime(6999)
+  expect(done).toEqual([])
+  vi.advanceTimersByTime(1)
+  expect(done).toEqual(['replace slow'])
+})
+
+test('a run that does not stop fails only for a time that is over', () => {
+  const { stopper, done } = attempt()
+  stopper.limit(limit('begun', null, 3_600_000))
+  stopper.happened([notStopping('a')])
+  expect(done).toEqual(['replace'])
+})
+
+test.each(['another run executes', 'a query is under way'])('more patience where %s', (what) => {
+  const { stopper, done } = attempt()
+  stopper.happened([event('run:leased', 'a')])
+  if (what === 'another run executes') stopper.happened([event('run:leased', 'b')])
+  else stopper.asked(request('query', { sql: 'SELECT 1' }, 2))
+  stopper.asked(request('cancel', { runId: 'a' }))
+  vi.advanceTimersByTime(10_000)
+  expect(done).toEqual(['interrupt a'])
+  vi.advanceTimersByTime(100)
+  expect(done).toEqual(['interrupt a', 'replace'])
+})
+
+test('what computes then may be the run itself', () => {
+  const { stopper, done } = attempt()
+  stopper.asked(request('cancel', { runId: 'a' }))
+  vi.advanceTimersByTime(3000)
+  expect(done).toEqual(['interrupt a'])
+  stopper.happened([event('run:leased', 'a')])
+  vi.advanceTimersByTime(2000)
+  expect(done).toEqual(['interrupt a', 'replace'])
 })
 
 test('code that ends in time is left alone', () => {

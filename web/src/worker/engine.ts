@@ -90,7 +90,9 @@ export async function startEngine(
         options,
         { ...hooks, failed },
         JSON.stringify(first.map(argumentsOf)),
-        JSON.stringify(overdue.map(({ runId, stepName, timeoutMs }) => [runId, stepName, timeoutMs])),
+        JSON.stringify(
+          overdue.map(({ runId, attempt, stepName, timeoutMs }) => [runId, attempt, stepName, timeoutMs]),
+        ),
       )
     } catch (error) {
       expectNoError(failure)

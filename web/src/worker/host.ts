@@ -148,13 +148,18 @@ export class EngineHost {
   }
 
   async #handOver(): Promise<void> {
-    const hasEnded = await this.#inTurn(async () => {
-      if (this.#engine === null || !(await this.#engine.handOver())) return false
-      await this.#stopEngine()
-      return true
-    })
-    if (hasEnded) self.close()
-    else this.#post({ type: 'kept' } satisfies KeptMessage)
+    try {
+      const hasEnded = await this.#inTurn(async () => {
+        if (this.#engine === null || !(await this.#engine.handOver())) return false
+        await this.#stopEngine()
+        return true
+      })
+      if (hasEnded) self.close()
+      else this.#post({ type: 'kept' } satisfies KeptMessage)
+    } catch {
+      // Nobody would have the engine: the next worker finds out what is wrong.
+      self.close()
+    }
   }
 
   async #boot(message: StartMessage): Promise<void> {
@@ -223,18 +228,19 @@ export class EngineHost {
   }
 
   async #startEngine(parts: Parts): Promise<void> {
+    const beforehand = this.#takeBeforehand()
     try {
-      this.#engine = await this.#startOn(parts)
+      this.#engine = await this.#startOn(parts, beforehand)
     } catch (error) {
       if (!(error instanceof DurablyError) || error.code !== 'storage_damaged') throw error
       await parts.storage.setAside(error.message)
-      this.#engine = await this.#startOn(parts)
+      this.#engine = await this.#startOn(parts, beforehand)
     }
     this.#enter('ready')
     for (const message of this.#held.splice(0)) this.#engine.request(message)
   }
 
-  async #startOn({ storage, python, manifest }: Parts): Promise<Engine> {
+  async #startOn({ storage, python, manifest }: Parts, beforehand: Beforehand): Promise<Engine> {
     storage.unmount()
     // Lost handles can't be had back: this worker ends, the page starts another.
     storage.mount(python, () => self.close())
@@ -251,7 +257,7 @@ export class EngineHost {
       cancelsAsked: () => this.#cancels.read(),
       limit: (body) => this.#post({ type: 'limit', body } satisfies LimitMessage),
     }
-    return await startEngine(python, manifest, storage.path, hooks, this.#takeBeforehand())
+    return await startEngine(python, manifest, storage.path, hooks, beforehand)
   }
 
   /** A run that is to be cancelled must not be begun again before. */
