@@ -35,6 +35,39 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(line)
 
 
+LONGEST = (
+    "upgrades",
+    "stopping",
+    "conformance",
+    "hosts",
+    "page",
+    "embedding",
+    "offline",
+    "storage",
+    "hooks",
+    "faults",
+    "storage_page",
+    "lifecycle",
+    "console_app",
+    "tabs",
+    "new_command",
+    "crash",
+    "csp",
+    "firefox",
+    "vite_plugin",
+    "workflows",
+    "dev_command",
+    "crash_loop",
+    "tab_storm",
+)
+"""Files that take more than a minute. Two processes that share them begin with these, and end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {f"test_{name}.py": rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
+
+
 @pytest.fixture(scope="session")
 def test_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page over the jobs in ``tests/browser/jobs``, with leases that outlast any test."""

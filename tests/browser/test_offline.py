@@ -102,6 +102,8 @@ def test_page_tells_how_far_the_download_is(chromium: Chromium, host: Host) -> N
     told = Watched(chromium)
     told.page.goto(host.url)
     told.wait_until_under_the_service_worker()
+    while told.heard[-1]["state"] != "ready":
+        told.page.wait_for_event("console")
     percents = [each["percent"] for each in told.heard if each["percent"] is not None]
     assert percents == sorted(percents)
     assert percents[-1] == 100
