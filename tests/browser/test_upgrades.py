@@ -102,7 +102,8 @@ def test_update_from_any_tab_reloads_all_and_runs_go_on(chromium: Chromium, host
     tabs = [visit(chromium, host), *(chromium.open(host.url) for _ in range(2))]
     for tab in tabs[1:]:
         tab.wait_for_function("window.durably?.status.role === 'follower'")
-    run_id = work(tabs[0], "long", STEPS, pause_ms=100)
+    # Longer than both updates take.
+    run_id = work(tabs[0], "long", STEPS, pause_ms=250)
     for version, chosen in (("v2", 2), ("v3", 1)):
         seen = sum(bodies(chromium, "end").values())
         wait_for(tabs[0], lambda: sum(bodies(chromium, "end").values()) > seen + 2)  # noqa: B023 - at once
@@ -387,6 +388,8 @@ def test_first_visit_during_a_deploy_ends_in_one_version(chromium: Chromium, hos
 def test_frozen_tab_is_reloaded_when_it_wakes(chromium: Chromium, host: Host, sites: Sites) -> None:
     page, frozen = visit(chromium, host), chromium.open(host.url)
     wait_for_version(frozen, "v1")
+    # As with people. While the tab that they look at is not idle, a new Chromium updates nothing.
+    page.bring_to_front()
     session = chromium.context.new_cdp_session(frozen)
     session.send("Page.setWebLifecycleState", {"state": "frozen"})
     host.deploy(sites("v2"))
