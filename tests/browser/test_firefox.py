@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from spa_runtime import bundle
 from spa_runtime.headers import Isolation
 from tests.browser.browser import (
     ROLE,
@@ -26,6 +27,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
+from tests.browser.conftest import ROOT, sources
 from tests.browser.firefox import Firefox, Tab, launched
 from tests.browser.hostile_site import hostile_site
 from tests.browser.hosts import GitHubPages
@@ -229,9 +231,11 @@ def test_engine_is_in_the_tab_that_is_looked_at(firefox: Firefox, site: Site) ->
 
 
 def test_service_worker_isolates_the_page_and_keeps_it_without_a_network(
-    firefox: Firefox, test_site: Site
+    firefox: Firefox, tmp_path: Path
 ) -> None:
-    with app_served(GitHubPages(test_site.folder), test_site.folder) as site:
+    jobs = ROOT / "tests" / "browser" / "jobs" / "jobs.py"
+    bundle.write(bundle.plan(sources(jobs, bundle.SPA_OPTIONS)), tmp_path / "site")
+    with app_served(GitHubPages(tmp_path / "site"), tmp_path / "site") as site:
         first = firefox.open(site.url)
         assert first.evaluate("async () => (await navigator.serviceWorker.ready).active !== null")
         first.close()
