@@ -53,7 +53,10 @@ def main() -> None:
         bundle.write(bundle.plan(sources), Path(folder) / "site")
         with served(Path(folder) / "site") as site:
             context = playwright.chromium.launch_persistent_context(
-                Path(folder) / "profile", executable_path=os.environ["DURABLY_BROWSER"], args=FLAGS
+                Path(folder) / "profile",
+                executable_path=os.environ["DURABLY_BROWSER"],
+                args=FLAGS,
+                bypass_csp=True,  # pages are watched with ``wait_for_function``, which evaluates text
             )
             context.set_default_timeout(60_000)
             print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
