@@ -3,7 +3,6 @@
 ``make bench-downloads`` builds what is needed and runs this in real Chromium. Nothing here is about time.
 """
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -11,9 +10,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
+from bench.browser import measured
 from spa_runtime import assets, bundle
 from spa_runtime.bundle.app_manifest import title_of
-from tests.browser.browser import FLAGS
 from tests.browser.offline.host import Files, Host, deployed, files_of
 
 ROOT = Path(__file__).parent.parent
@@ -27,21 +26,20 @@ def main() -> None:
         first = built(jobs)
         jobs.write_text(jobs.read_text("utf-8") + CHANGE, "utf-8")
         second = built(jobs)
-        context = playwright.chromium.launch_persistent_context(
-            Path(folder) / "profile", executable_path=os.environ["DURABLY_BROWSER"], args=FLAGS
-        )
-        context.set_default_timeout(120_000)
-        page = context.new_page()
-        print(f"the console over {JOBS.relative_to(ROOT)}: {len(first)} files, {megabytes(first)}")
-        print(f"{'':40} {'requests':>8} {'MB':>7}")
-        with deployed(first) as host:
-            measure(host, "first visit", lambda: visit(page, host))
-            measure(host, "second visit", lambda: visit(page, host))
-            with host.offline():
-                visit(page, host)
-            host.deploy(second)
-            measure(host, "a deploy in which a line of a job changed", lambda: update(page))
-        context.close()
+        with measured(playwright, Path(folder) / "profile", timeout_ms=120_000) as context:
+            report(context.new_page(), first, second)
+
+
+def report(page: Page, first: Files, second: Files) -> None:
+    print(f"the console over {JOBS.relative_to(ROOT)}: {len(first)} files, {megabytes(first)}")
+    print(f"{'':40} {'requests':>8} {'MB':>7}")
+    with deployed(first) as host:
+        measure(host, "first visit", lambda: visit(page, host))
+        measure(host, "second visit", lambda: visit(page, host))
+        with host.offline():
+            visit(page, host)
+        host.deploy(second)
+        measure(host, "a deploy in which a line of a job changed", lambda: update(page))
 
 
 def built(jobs: Path) -> Files:

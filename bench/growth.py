@@ -5,15 +5,15 @@ time: the file's size after many runs must be what it was after a few.
 """
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+from bench.browser import measured
 from spa_runtime import bundle
-from tests.browser.browser import FLAGS, served, wait_until_ready
+from tests.browser.browser import served, wait_until_ready
 
 ROOT = Path(__file__).parent.parent
 BATCH = 500
@@ -54,16 +54,14 @@ def main() -> None:
             options=OPTIONS,
         )
         bundle.write(bundle.plan(sources), Path(folder) / "site")
-        with served(Path(folder) / "site") as site:
-            context = playwright.chromium.launch_persistent_context(
-                Path(folder) / "profile", executable_path=os.environ["DURABLY_BROWSER"], args=FLAGS
-            )
-            context.set_default_timeout(600_000)
+        with (
+            served(Path(folder) / "site") as site,
+            measured(playwright, Path(folder) / "profile", timeout_ms=600_000) as context,
+        ):
             page = context.new_page()
             page.goto(site.url)
             wait_until_ready(page)
             report(measure(page, runs))
-            context.close()
 
 
 def measure(page: Page, runs: int) -> list[dict[str, Any]]:

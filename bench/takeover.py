@@ -7,7 +7,6 @@ the tab that asks which takes over. Memory is what the follower's process has fo
 """
 
 import argparse
-import os
 import statistics
 import tempfile
 from contextlib import suppress
@@ -15,8 +14,9 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Error, Page, sync_playwright
 
+from bench.browser import measured
 from spa_runtime import bundle
-from tests.browser.browser import FLAGS, ROLE, Chromium, served
+from tests.browser.browser import ROLE, Chromium, served
 
 ROOT = Path(__file__).parent.parent
 TRIGGER = """
@@ -51,23 +51,19 @@ def main() -> None:
             wheels=ROOT / "build" / "wheels",
         )
         bundle.write(bundle.plan(sources), Path(folder) / "site")
-        with served(Path(folder) / "site") as site:
-            context = playwright.chromium.launch_persistent_context(
-                Path(folder) / "profile",
-                executable_path=os.environ["DURABLY_BROWSER"],
-                args=FLAGS,
-                bypass_csp=True,  # pages are watched with ``wait_for_function``, which evaluates text
-            )
-            context.set_default_timeout(60_000)
+        profile = Path(folder) / "profile"
+        with (
+            served(Path(folder) / "site") as site,
+            measured(playwright, profile, timeout_ms=60_000) as context,
+        ):
             print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
             print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}   memory")
-            browser = Chromium(context, Path(folder) / "profile")
+            browser = Chromium(context, profile)
             for standby in ("cold", "warm"):
                 gaps, megabytes = measure(browser, f"{site.url}?standby={standby}", kills)
                 p95 = statistics.quantiles(gaps, n=20)[-1]
                 figures = f"{statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}"
                 print(f"{standby:10} {figures} {statistics.median(megabytes):>6.0f} MB", flush=True)
-            context.close()
 
 
 def measure(browser: Chromium, url: str, kills: int) -> tuple[list[float], list[float]]:

@@ -5,7 +5,6 @@ shared machine move; the ratios of rounds measured next to each other say someth
 """
 
 import argparse
-import os
 import statistics
 import subprocess
 import tempfile
@@ -14,8 +13,9 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
+from bench.browser import measured
 from spa_runtime import bundle
-from tests.browser.browser import FLAGS, served
+from tests.browser.browser import served
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD = ROOT / "build" / "bench"
@@ -36,11 +36,8 @@ def main() -> None:
         served(BUILD / "site") as site,
         tempfile.TemporaryDirectory() as profile,
         sync_playwright() as playwright,
+        measured(playwright, Path(profile), timeout_ms=600_000) as context,
     ):
-        context = playwright.chromium.launch_persistent_context(
-            profile, executable_path=os.environ["DURABLY_BROWSER"], args=FLAGS
-        )
-        context.set_default_timeout(600_000)
         print(f"{RUNS} runs of {STEPS} trivial steps, every step flushed; {rounds} rounds, turn by turn")
         ours, reference, limit = [], [], []
         for number in range(rounds):
@@ -49,7 +46,6 @@ def main() -> None:
             ours.append(visit(context, site.url, measure))
             mine, theirs = ours[-1]["steps/s"], reference[-1]["steps/s"]
             print(f"round {number + 1}: {mine:.0f} steps/s, reference {theirs:.1f}")
-        context.close()
     report(ours, reference, limit)
 
 

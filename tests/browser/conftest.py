@@ -17,6 +17,7 @@ PATIENCE_MS = 60_000
 expect.set_options(timeout=PATIENCE_MS)
 
 ROOT = Path(__file__).parent.parent.parent
+JOBS = Path(__file__).parent / "jobs" / "jobs.py"
 AN_HOUR_MS = 3_600_000
 
 
@@ -98,8 +99,7 @@ def leasing_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @contextmanager
 def site_with(tmp_path_factory: pytest.TempPathFactory, **options: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bundle") / "site"
-    jobs = Path(__file__).parent / "jobs" / "jobs.py"
-    planned = sources(jobs, {**bundle.SPA_OPTIONS, **options})
+    planned = sources(JOBS, {**bundle.SPA_OPTIONS, **options})
     # A service worker downloads everything again. What is about it has sites of its own.
     bundle.write(bundle.plan(replace(planned, offline=bundle.Offline(enabled=False))), folder)
     with served(folder) as site:

@@ -19,7 +19,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.conftest import sources
+from tests.browser.conftest import JOBS, sources
 
 PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
 PAGE_SHOWS = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
@@ -128,10 +128,9 @@ def test_insecure_page_says_where_to_open_it(chromium: Chromium, test_site: Site
 def test_broken_job_file_is_told_with_its_line(
     chromium: Chromium, tmp_path: Path, change: Callable[[str], str], sentence: str
 ) -> None:
-    original = Path(__file__).parent / "jobs" / "jobs.py"
     jobs = tmp_path / "project" / "jobs.py"
     jobs.parent.mkdir()
-    jobs.write_text(change(original.read_text("utf-8")), "utf-8")
+    jobs.write_text(change(JOBS.read_text("utf-8")), "utf-8")
     bundle.write(bundle.plan(sources(jobs, dict(bundle.SPA_OPTIONS))), tmp_path / "site")
     with served(tmp_path / "site") as site:
         page = chromium.open(site.url)

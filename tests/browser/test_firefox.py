@@ -27,7 +27,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.conftest import ROOT, sources
+from tests.browser.conftest import JOBS, sources
 from tests.browser.firefox import Firefox, Tab, launched
 from tests.browser.hostile_site import hostile_site
 from tests.browser.hosts import GitHubPages
@@ -233,8 +233,7 @@ def test_engine_is_in_the_tab_that_is_looked_at(firefox: Firefox, site: Site) ->
 def test_service_worker_isolates_the_page_and_keeps_it_without_a_network(
     firefox: Firefox, tmp_path: Path
 ) -> None:
-    jobs = ROOT / "tests" / "browser" / "jobs" / "jobs.py"
-    bundle.write(bundle.plan(sources(jobs, bundle.SPA_OPTIONS)), tmp_path / "site")
+    bundle.write(bundle.plan(sources(JOBS, bundle.SPA_OPTIONS)), tmp_path / "site")
     with app_served(GitHubPages(tmp_path / "site"), tmp_path / "site") as site:
         first = firefox.open(site.url)
         assert first.evaluate("async () => (await navigator.serviceWorker.ready).active !== null")

@@ -27,7 +27,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.conftest import sources
+from tests.browser.conftest import JOBS, sources
 
 IN_BASE64 = """
 async (blob) => {
@@ -205,10 +205,9 @@ def test_requests_wait_while_the_database_is_replaced(chromium: Chromium, test_s
 
 
 def test_database_can_be_had_when_the_jobs_are_broken(chromium: Chromium, tmp_path: Path) -> None:
-    original = Path(__file__).parent / "jobs" / "jobs.py"
     jobs = tmp_path / "project" / "jobs.py"
     jobs.parent.mkdir()
-    jobs.write_text(original.read_text("utf-8"), "utf-8")
+    jobs.write_text(JOBS.read_text("utf-8"), "utf-8")
     folder = tmp_path / "site"
     # With a service worker, the page would stay with the version that it has.
     site_sources = replace(sources(jobs, dict(bundle.SPA_OPTIONS)), offline=bundle.Offline(enabled=False))
