@@ -18,6 +18,8 @@ const LISTENER_MS = 5000
 
 /** A page whose engine was stopped for a new version that does not come goes on with what there is. */
 const STOPPED_FOR_MS = 10_000
+/** A page may ask whether it is really to be left: who stays is led away again. */
+const LEAVING_MS = 5000
 
 /** How often a page that stays open looks for a new version. */
 const CHECK_INTERVAL_MS = 3_600_000
@@ -67,6 +69,7 @@ class ServiceWorkerOffline implements Offline {
   /** From where this page came under the service worker: null as long as it has not. */
   #origin: 'loaded' | 'claimed' | null = null
   #checkedAt = -Infinity
+  #leftAt = -Infinity
   #stopping: Promise<void> | null = null
   /** By how it was loaded, this page is of another version than the service worker. */
   #isOutdated = false
@@ -253,6 +256,13 @@ class ServiceWorkerOffline implements Offline {
 
   async #reload(): Promise<void> {
     await this.#stop()
+    this.#leave()
+  }
+
+  /** A page that is on its way out is told so again by what follows: that would begin its way anew. */
+  #leave(): void {
+    if (performance.now() - this.#leftAt < LEAVING_MS) return
+    this.#leftAt = performance.now()
     location.reload()
   }
 
@@ -286,8 +296,8 @@ class ServiceWorkerOffline implements Offline {
 
   /** Also where the page is not under the service worker, and hears of no other. */
   #reloadWithin(taker: ServiceWorker): void {
-    taker.addEventListener('statechange', () => taker.state === 'activated' && location.reload())
-    setTimeout(() => location.reload(), STOPPED_FOR_MS)
+    taker.addEventListener('statechange', () => taker.state === 'activated' && this.#leave())
+    setTimeout(() => this.#leave(), STOPPED_FOR_MS)
   }
 
   async #isListenedTo(): Promise<boolean> {
