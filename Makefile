@@ -7,12 +7,13 @@ PORT ?= 8000
 SEED ?= 1
 N ?= 200
 KILLS ?= 100
+SEEDS ?= 1000
 SECONDS ?= 180
 # How many processes test at a time.
 WORKERS ?= 2
 POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
 UNIT_NEEDS := .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js build/pyodide/bytecode.zip
-UNIT_TESTS := tests/unit tests/conformance tests/server tests/types tests/examples
+UNIT_TESTS := tests/simulation tests/unit tests/conformance tests/server tests/types tests/examples
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
 WHEEL := build/durably-$(VERSION)-py3-none-any.whl
@@ -21,7 +22,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm mutate check format bench bench-growth bench-downloads bench-takeover bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-growth bench-downloads bench-takeover bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -73,6 +74,9 @@ test-crash: .browser build ## Kill the page again and again: about 20 minutes (N
 test-storm: .browser build ## Ten tabs that come and go for so long (SECONDS=180, SEED=1)
 	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_STORM_SECONDS=$(SECONDS) DURABLY_SEEDS=$(SEED) \
 		$(BIN)/pytest -s tests/browser/test_tab_storm.py
+
+simulate: .setup-python ## Simulated histories, as many as asked, until one breaks a promise (SEEDS=1000)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
 	$(BIN)/python scripts/mutate.py

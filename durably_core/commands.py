@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from durably_core.errors import DurablyError
 from durably_core.store.base import Store
 
 RETAIN_COMMANDS_MS = 86_400_000
@@ -34,6 +35,14 @@ class Recording:
     """From what the store's transition returns to the JSON value that the command is answered with."""
     is_written: bool = False
     """Within a transaction that may yet fail: then whoever asked hears of it, and of nothing else."""
+
+
+class AlreadyDoneError(Exception):
+    """The command was sent again before it was answered, and what was sent first has done it meanwhile."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__(answer)
+        self.answer = answer
 
 
 _asked: ContextVar[Command | None] = ContextVar("durably_command", default=None)
@@ -68,6 +77,13 @@ async def once(
     token = _recording.set(Recording(name, answer))
     try:
         return await work()
+    except AlreadyDoneError as done:
+        return done.answer
+    except DurablyError:
+        # It may have been done meanwhile, and be in its own way.
+        if (known := await store.get_command(name)) is not None:
+            return known.answer
+        raise
     finally:
         _recording.reset(token)
 

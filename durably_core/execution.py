@@ -325,7 +325,7 @@ class Execution:
     def _tell_again(self) -> None:
         """To code that has swallowed it, or that left the telling to a task which did."""
         if self._code is not None and self._context is not None:
-            for task in {self._code, *self._context.tasks_in_flight}:
+            for task in dict.fromkeys([self._code, *self._context.tasks_in_flight]):
                 task.cancel()
 
     def _report_deaf(self, step_name: str | None = None) -> None:

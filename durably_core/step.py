@@ -105,9 +105,9 @@ class StepContext:
         return self._run.attempt
 
     @property
-    def tasks_in_flight(self) -> set[asyncio.Task[Any]]:
-        """The tasks in which steps run at this moment."""
-        return {task for task in self._in_flight.values() if task is not None}
+    def tasks_in_flight(self) -> list[asyncio.Task[Any]]:
+        """The tasks in which steps run at this moment, in the order in which those began."""
+        return list(dict.fromkeys(task for task in self._in_flight.values() if task is not None))
 
     @property
     def steps_in_flight(self) -> list[str]:

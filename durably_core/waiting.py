@@ -110,7 +110,8 @@ class Waiting:
         self._executor = executor
         self._worker = worker
         self._polling_interval_ms = polling_interval_ms
-        self._waiters: set[_Waiter] = set()
+        # In the order in which they came: who is woken first shows in what happens next.
+        self._waiters: dict[_Waiter, None] = {}
         self._joined = asyncio.Event()
         self._must_look = False
         self._poller: asyncio.Task[None] | None = None
@@ -239,7 +240,7 @@ class Waiting:
                 waiter.woken.set()
 
         waiter = _Waiter(run_id, interval_ms / 1000, asyncio.Event())
-        self._waiters.add(waiter)
+        self._waiters[waiter] = None
         stop = self._bus.on_stored(stored)
         if self._poller is None or self._poller.done():
             self._joined = asyncio.Event()
@@ -249,7 +250,7 @@ class Waiting:
             yield waiter
         finally:
             stop()
-            self._waiters.discard(waiter)
+            self._waiters.pop(waiter, None)
             if not self._waiters:
                 self._poller.cancel()
                 self._poller = None

@@ -343,6 +343,8 @@ class Worker:
             self._resume_if_well()
             return
         self._failed_runs += 1
+        # The next claim gives it back. With a slot free, that might be as late as the next poll.
+        self._look_again = True
         if isinstance(unreleased.signal.reason, StorageFullError):
             # Claims may still fit. What is begun would come to the same end.
             self._pause(unreleased.signal.reason)

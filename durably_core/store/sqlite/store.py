@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 from durably_core import events
 from durably_core.blocking import OwnThread
 from durably_core.clock import Clock, SystemClock
-from durably_core.commands import current_recording
+from durably_core.commands import AlreadyDoneError, current_recording
 from durably_core.errors import EventsGoneError, StorageError, StorageFullError, ValidationError
 from durably_core.events import RunEvent
 from durably_core.models import LogEntry, Run, RunStatus, Step
@@ -144,6 +144,9 @@ class SQLiteStore:
             return work
 
         def recorded() -> T:
+            # In here: of two that were sent for the same command, both may have found nothing before.
+            if (known := self._database.one("get_command", {"id": recording.id})) is not None:
+                raise AlreadyDoneError(from_json(known["answer"]))
             result = work()
             answer = to_json(recording.answer(result)).decode()
             row = {"id": recording.id, "answer": answer, "now": self._database.now_ms()}
