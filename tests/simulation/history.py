@@ -4,11 +4,8 @@ import asyncio
 import gc
 import json
 import random
-import sys
-import warnings
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,8 +46,13 @@ class Outcome:
 
 def carry_out(plan: Plan) -> Outcome:
     """Let it happen, and look for what must not be."""
-    with _buried():
+    # What the dead held is let go of at the end only, when no one can take it for something that happens.
+    gc.disable()
+    try:
         return _carry_out(plan)
+    finally:
+        gc.enable()
+        gc.collect()
 
 
 def _carry_out(plan: Plan) -> Outcome:
@@ -67,23 +69,9 @@ def _carry_out(plan: Plan) -> Outcome:
         # Its frames hold all of this world.
         violation = violation.with_traceback(None)
         violation.__context__ = None
-    history.world.is_over = True
-    return Outcome(tuple(history.world.trace), violation, history.disk.commits, history.world.now)
-
-
-@contextmanager
-def _buried() -> Iterator[None]:
-    """What the dead held is let go of afterwards, when no one can take it for something that happens."""
-    gc.disable()
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _unraisable: None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            yield
-            gc.collect()
-    finally:
-        sys.unraisablehook = hook
-        gc.enable()
+    outcome = Outcome(tuple(history.world.trace), violation, history.disk.commits, history.world.now)
+    history.world.end()
+    return outcome
 
 
 class Seat:
@@ -238,7 +226,7 @@ class History:
         task = process.start(install())
         self.world.run_until(task.done, self.world.now + 60.0)
         task.result()
-        connection = self.disk.store._database.connection
+        connection = self.disk.database.connection
         assert connection is not None
         connection.execute("CREATE TABLE marks (run_id TEXT NOT NULL, step_name TEXT NOT NULL)")
         self.disk.onlooker = self.model

@@ -124,21 +124,27 @@ class Model:
     # ------------------------------------------------------------------ commits
 
     def called(self, call: Call, work: Callable[[], Any]) -> Any:
-        connection = self._connection
-        before, changes = self.now, connection.total_changes
+        changes = self._connection.total_changes
         answer: Any = None
         try:
             answer = work()
-            return answer
-        finally:
-            if connection.total_changes != changes:
-                self.now = Snapshot.of(connection)
-                with self._kept():
-                    self._committed(call, answer, before, self.now)
+        except Exception:
+            raise  # and is undone
+        except BaseException:
+            self._look(call, answer, changes)
+            raise
+        self._look(call, answer, changes)
+        return answer
+
+    def _look(self, call: Call, answer: Any, changes: int) -> None:
+        if self._connection.total_changes != changes:
+            before, self.now = self.now, Snapshot.of(self._connection)
+            with self._kept():
+                self._committed(call, answer, before, self.now)
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        connection = self._disk.store._database.connection
+        connection = self._disk.database.connection
         assert connection is not None
         return connection
 

@@ -8,6 +8,9 @@ from typing import Any, Protocol
 
 from durably_core.errors import StorageError, StorageFullError
 from durably_core.store.sqlite import SQLiteStore
+from durably_core.store.sqlite.database import Database
+from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.sqlite.writes import Write
 from tests.simulation.world import Process, World, takes_s
 
 current_call: ContextVar["Call | None"] = ContextVar("current_call", default=None)
@@ -65,7 +68,7 @@ class Disk:
     def __init__(self, world: World, weather: Weather, *, is_watched: bool) -> None:
         self.world = world
         self.weather = weather
-        self.store = _Store(self)
+        self.database = Database(":memory:", exclusive=False, reserve_bytes=0, clock=world.clock)
         self.onlooker: Onlooker | None = None
         self.kill_at: tuple[int, str] | None = None
         """Kill whoever makes the commit of that number, ``before`` or ``after`` it."""
@@ -81,7 +84,7 @@ class Disk:
         """In the thread of a process."""
         assert self.onlooker is not None
         self.weather.refuse(call, self.world.now)
-        connection = self.store._database.connection
+        connection = self.database.connection
         before = 0 if connection is None else connection.total_changes
         try:
             return self.onlooker.called(call, work)
@@ -119,24 +122,47 @@ class Disk:
 
 
 class _Store(SQLiteStore):
+    """That of one process, on the database of all."""
+
     def __init__(self, disk: Disk) -> None:
         super().__init__(":memory:", clock=disk.world.clock)
         self._disk = disk
+        self._database = disk.database
+        self._transitions = Transitions(disk.database)
 
     async def _call(self, work: Callable[[], Any], told: Callable[[], object] | None = None) -> Any:
-        call = current_call.get()
-        assert call is not None
+        call = _asked()
         return await super()._call(lambda: self._disk.carry_out(call, work), told)
+
+    async def _write(self, work: Any, when_full: Any = None, *, from_reserve: bool = False) -> Any:
+        call = _asked()
+
+        def seen(work: Callable[[], Any]) -> Callable[[], Any]:
+            return lambda: self._disk.carry_out(call, work)
+
+        full = None if when_full is None else seen(when_full)
+        return await super()._write(seen(work), full, from_reserve=from_reserve)
 
     def _commit(self, work: Any, when_full: Any, *, from_reserve: bool = False) -> Any:
         commit = super()._commit
         return self._disk.commit(lambda: commit(work, when_full, from_reserve=from_reserve))
+
+    def _commit_together(self, writes: list[Write[Any]]) -> None:
+        together = super()._commit_together
+        self._disk.commit(lambda: together(writes))
+
+
+def _asked() -> Call:
+    call = current_call.get()
+    assert call is not None
+    return call
 
 
 class _Way:
     def __init__(self, disk: Disk, process: Process) -> None:
         self._disk = disk
         self._process = process
+        self._store = _Store(disk)
         self._is_closed = False
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
@@ -146,7 +172,7 @@ class _Way:
         self._is_closed = True
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._disk.store, name)
+        method = getattr(self._store, name)
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             if self._is_closed:

@@ -1,5 +1,6 @@
 """A few hundred histories, and that they would find what is wrong."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -38,6 +39,15 @@ def test_histories_are_not_idle() -> None:
     for what in ("run:requeue", "run:cancel", "run:stop", "step:fail", "run:coalesced", "run:delete", "kill "):
         assert what in told, what
     assert sum(outcome.commits for outcome in outcomes) > 500
+
+
+def test_history_makes_no_loop_of_the_real_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clean-up of the dead would, where Python lets go of them outside of any loop: its tasks never ended."""
+    made: list[object] = []
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "__init__", lambda *loop: made.append(loop))
+    for seed in range(40):
+        carry_out(plan_of(seed))
+    assert not made
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))

@@ -5,7 +5,9 @@ one process happens in the order in which asyncio promises it. Nothing here look
 """
 
 import asyncio
+import contextlib
 import heapq
+import inspect
 import itertools
 import random
 from collections import deque
@@ -90,6 +92,12 @@ class World:
             if self._events > MOST_EVENTS:
                 raise NeverAtRestError(f"{MOST_EVENTS} things have happened, and there is no end to it")
         return True
+
+    def end(self) -> None:
+        """Close what is under way, in the loop that it knows: outside of any, asyncio makes it a real one."""
+        self.is_over = True
+        for process in self.processes:
+            process.within(process.close_tasks)
 
     def _move_on(self, until: float) -> bool:
         ready = [process for process in self.processes if process.may_run]
@@ -194,8 +202,22 @@ class Process:
         self.is_alive = False
         for work in self._when_dead:
             work()
-        self._corpse += self._ready
+        self._corpse += [*self._ready, *asyncio.all_tasks(self.loop)]
         self._ready.clear()
+
+    def close_tasks(self) -> None:
+        closed: set[asyncio.Task[Any]] = set()
+        while left := asyncio.all_tasks(self.loop) - closed:
+            closed |= left
+            for task in left:
+                _close(task.get_coro())
+
+
+def _close(coroutine: Any) -> None:
+    # Clean-up that waits for something refuses to be closed, and is closed where it waits.
+    while inspect.getcoroutinestate(coroutine) != inspect.CORO_CLOSED:
+        with contextlib.suppress(BaseException):
+            coroutine.close()
 
 
 class Loop:

@@ -19,7 +19,7 @@ LAYERS = [
     {"events", "values"},
     {"instrumentation", "store.sql", "store.base"},
     {"commands"},
-    {"store.sqlite.guests", "store.sqlite.reserve", "store.sqlite.watch"},
+    {"store.sqlite.guests", "store.sqlite.reserve", "store.sqlite.watch", "store.sqlite.writes"},
     {"store.sqlite.database"},
     {"store.sqlite.transitions"},
     {"store.sqlite.store"},

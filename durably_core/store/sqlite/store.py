@@ -36,6 +36,7 @@ from durably_core.store.sqlite.database import Database
 from durably_core.store.sqlite.guests import GuestError
 from durably_core.store.sqlite.transitions import Transitions
 from durably_core.store.sqlite.watch import Watch
+from durably_core.store.sqlite.writes import Write, Writes
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class SQLiteStore:
             path, exclusive=exclusive, reserve_bytes=reserve_bytes, clock=clock or SystemClock()
         )
         self._transitions = Transitions(self._database)
+        self._writes = Writes(together=self._commit_together, alone=self._commit_alone)
         self._thread = OwnThread("durably-sqlite")
         log = None if exclusive or path in IN_MEMORY else Path(f"{path}-wal")
         self._watch = Watch(log, lambda: self._read(self._database.data_version))
@@ -284,12 +286,30 @@ class SQLiteStore:
     async def _read(self, work: Callable[[], T]) -> T:
         return await self._call(lambda: self._database.read(work))
 
-    async def _write(self, work: Callable[[], T]) -> T:
-        return await self._call(lambda: self._commit(work, work))
+    async def _write(
+        self, work: Callable[[], T], when_full: Callable[[], T] | None = None, *, from_reserve: bool = False
+    ) -> T:
+        """``work`` may be called more than once, and counts once."""
+        self._expect_open()
+        write = Write(work, when_full or work, from_reserve)
+        self._writes.add(write)
+        try:
+            return await self._thread.call(lambda: self._writes.carry_out(write))
+        finally:
+            if not write.is_done:
+                self._writes.withdraw(write)
 
     async def _write_at_any_rate(self, work: Callable[[], T], when_full: Callable[[], T] | None = None) -> T:
         """For what ends runs or gives room back. In a full storage the reserve is spent on it."""
-        return await self._call(lambda: self._commit(work, when_full or work, from_reserve=True))
+        return await self._write(work, when_full, from_reserve=True)
+
+    def _commit_together(self, writes: list[Write[Any]]) -> None:
+        if not self._database.reserve.is_whole:
+            raise StorageFullError  # some may be written, and others not
+        self._transitions.commit_together(writes)
+
+    def _commit_alone(self, write: Write[T]) -> T:
+        return self._commit(write.work, write.when_full, from_reserve=write.from_reserve)
 
     def _commit(
         self, work: Callable[[], T], when_full: Callable[[], T] | None, *, from_reserve: bool = False
@@ -305,9 +325,12 @@ class SQLiteStore:
 
     async def _call(self, work: Callable[[], T], told: Callable[[], object] | None = None) -> T:
         """``told`` is called when who waits for it is cancelled."""
+        self._expect_open()
+        return await self._thread.call(work, told)
+
+    def _expect_open(self) -> None:
         if self._thread.closed:
             raise StorageError("The store is closed.")
-        return await self._thread.call(work, told)
 
 
 def _parameters(filter: RunFilter) -> dict[str, str | None]:

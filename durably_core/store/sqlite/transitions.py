@@ -29,6 +29,7 @@ from durably_core.store.base import (
     StepWork,
 )
 from durably_core.store.sqlite.database import Database
+from durably_core.store.sqlite.writes import Write
 
 END_OF_TIME = 2**62
 
@@ -49,9 +50,37 @@ class Transitions:
         """What ``work`` returns, as one transaction. Events get their numbers once it is committed."""
         self._numbered.clear()
         result = self._database.write(work, from_reserve=from_reserve)
+        self._stamp()
+        return result
+
+    def commit_together(self, writes: Sequence[Write[Any]]) -> None:
+        """Several as one transaction. What one of them raises undoes that one alone."""
+        self._numbered.clear()
+        outcomes = self._database.write(lambda: [self._undone_alone(write.work) for write in writes])
+        self._stamp()
+        for write, (result, error) in zip(writes, outcomes, strict=True):
+            if error is None:
+                write.settle(result)
+            else:
+                write.fail(error)
+
+    def _undone_alone(self, work: Callable[[], T]) -> tuple[T | None, Exception | None]:
+        numbered = len(self._numbered)
+        self._database.run("SAVEPOINT one_of_them")
+        try:
+            outcome: tuple[T | None, Exception | None] = (work(), None)
+        except sqlite3.Error:
+            raise  # SQLite may have undone all of them
+        except Exception as error:  # noqa: BLE001 - it is told to whoever waits for this one
+            del self._numbered[numbered:]
+            self._database.run("ROLLBACK TO one_of_them")
+            outcome = (None, error)
+        self._database.run("RELEASE one_of_them")
+        return outcome
+
+    def _stamp(self) -> None:
         for event, sequence in self._numbered:
             events.stamp(event, sequence)
-        return result
 
     # ------------------------------------------------------------------ trigger
 
