@@ -127,7 +127,8 @@ class Process:
         self._blocked_until = 0.0
         self._ready: deque[asyncio.Handle] = deque()
         self._when_dead: list[Callable[[], None]] = []
-        self._corpse: list[Any] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._corpse: list[asyncio.Handle] = []
 
     @property
     def may_run(self) -> bool:
@@ -139,9 +140,11 @@ class Process:
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """From outside of any loop."""
-        task = asyncio.Task(coroutine, loop=self.loop)
-        self._corpse.append(task)
-        return task
+        return self.loop.create_task(coroutine)
+
+    def keep(self, task: asyncio.Task[Any]) -> None:
+        """Let it be closed in the end, though no one wants to know how it ends."""
+        self._tasks.append(task)
 
     def ready(self, handle: asyncio.Handle) -> None:
         self._ready.append(handle)
@@ -202,15 +205,12 @@ class Process:
         self.is_alive = False
         for work in self._when_dead:
             work()
-        self._corpse += [*self._ready, *asyncio.all_tasks(self.loop)]
+        self._corpse += self._ready
         self._ready.clear()
 
     def close_tasks(self) -> None:
-        closed: set[asyncio.Task[Any]] = set()
-        while left := asyncio.all_tasks(self.loop) - closed:
-            closed |= left
-            for task in left:
-                _close(task.get_coro())
+        for task in self._tasks:  # more and more: clean-up begins tasks
+            _close(task.get_coro())
 
 
 def _close(coroutine: Any) -> None:
@@ -271,7 +271,9 @@ class Loop:
         return asyncio.Future(loop=self._process.loop)
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> Any:
-        return asyncio.Task(coro, loop=self._process.loop, name=name, context=context)
+        task = asyncio.Task(coro, loop=self._process.loop, name=name, context=context)
+        self._process.keep(task)
+        return task
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """In one thread for each executor; None: in one of many."""
