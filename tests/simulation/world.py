@@ -140,11 +140,12 @@ class Process:
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """From outside of any loop."""
-        return self.loop.create_task(coroutine)
+        return self.keep(asyncio.Task(coroutine, loop=self.loop))
 
-    def keep(self, task: asyncio.Task[Any]) -> None:
-        """Let it be closed in the end, though no one wants to know how it ends."""
+    def keep(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+        """The task, which is closed in the end, though no one may want to know how it ends."""
         self._tasks.append(task)
+        return task
 
     def ready(self, handle: asyncio.Handle) -> None:
         self._ready.append(handle)
@@ -271,9 +272,7 @@ class Loop:
         return asyncio.Future(loop=self._process.loop)
 
     def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> Any:
-        task = asyncio.Task(coro, loop=self._process.loop, name=name, context=context)
-        self._process.keep(task)
-        return task
+        return self._process.keep(asyncio.Task(coro, loop=self._process.loop, name=name, context=context))
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> asyncio.Future[Any]:
         """In one thread for each executor; None: in one of many."""
