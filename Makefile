@@ -22,7 +22,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-growth bench-downloads bench-takeover bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-growth bench-downloads bench-takeover bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -87,8 +87,11 @@ format: .setup-python .setup-web ## Format all code
 	cd web && npm run --silent format
 	$(BIN)/python scripts/embed_examples.py
 
-bench: .browser build .setup-bench ## Steps per second in the browser, beside the reference
+bench: .browser build bench/spa/node_modules/.installed ## Speed in the browser, beside the reference and the disk
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.spa
+
+bench-sqlite: .setup-python bench/sqlite/reference/node_modules/.installed ## Speed on a server, beside the reference and plain sqlite3
+	$(BIN)/python -m bench.sqlite
 
 bench-growth: .browser build ## How large the database in the browser gets over 10,000 runs
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.growth
@@ -114,15 +117,14 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o requirements/pip-$$pip.txt; done
 
 clean: ## Remove everything that was built or installed
-	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/*/node_modules examples/*/dist bench/spa/node_modules bench/spa/dist \
+	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/*/node_modules examples/*/dist bench/spa/node_modules bench/sqlite/reference/node_modules bench/spa/dist \
 	  tests/browser/original/node_modules
 
 # ---------------------------------------------------------------- what the targets need
 
-.PHONY: .setup-python .setup-web .setup-bench
+.PHONY: .setup-python .setup-web
 .setup-python: $(VENV)/.installed
 .setup-web: web/node_modules/.installed
-.setup-bench: bench/spa/node_modules/.installed
 
 $(BIN)/pip:
 	@$(PYTHON) scripts/check_python.py
@@ -140,6 +142,11 @@ web/node_modules/.installed: web/package.json web/package-lock.json
 
 bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock.json
 	cd bench/spa && npm ci --no-audit --no-fund --loglevel=error --ignore-scripts
+	@touch $@
+
+# better-sqlite3 is compiled, against the headers that come with Node.
+bench/sqlite/reference/node_modules/.installed: bench/sqlite/reference/package.json bench/sqlite/reference/package-lock.json
+	cd $(@D)/.. && npm_config_nodedir="$$(node -p 'path.resolve(process.execPath, "../..")')" npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 build/wheels/.downloaded: spa_runtime/pyodide-requirements.txt | $(VENV)/.installed

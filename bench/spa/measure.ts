@@ -1,61 +1,117 @@
-/** What both engines are asked to do. */
+/** What both engines are asked to do. Of each run it is said how many steps it has, which do nothing. */
 export interface Engine {
-  /** Starts a run of `steps` trivial steps; settles when the trigger is acknowledged. */
-  trigger(steps: number): Promise<void>
-  /** Calls `listener` once per completed run. Returns the way to stop. */
-  onComplete(listener: () => void): () => void
+  /** Settles when the trigger is acknowledged. A run that `waits` never ends in the page that executed it. */
+  trigger(steps: number, waits?: boolean): Promise<{ runId: string }>
+  triggerBatch(steps: number, runs: number): Promise<void>
+  /** Calls `listener` once per event of that type. Returns the way to stop. */
+  on(type: 'run:complete' | 'step:complete', listener: () => void): () => void
+  /** Settles when it has been answered with so many runs. */
+  list(limit: number): Promise<unknown>
+  /** How long the steps of a run took, if it has ended. */
+  stepsMs(runId: string): Promise<number | undefined>
+  databaseBytes(): Promise<number>
 }
 
-export interface Figures {
-  /** Steps per second, from the first trigger to the last completion. */
-  stepsPerSecond: number
-  /** Acknowledged triggers per second, one after the other, of runs without steps. */
-  triggersPerSecond: number
+/** Measurements, offered to the script that drives the browser. Times are in milliseconds. */
+export function offer(engine: Engine): void {
+  Object.assign(window, {
+    engineReady: true,
+
+    /** Runs until compilers and caches have settled. */
+    warmUp: async (steps: number, ms: number) => {
+      for (const began = performance.now(); performance.now() - began < ms; ) await together(engine, steps, 5)
+    },
+
+    /** Runs per second, all triggered at once, from the first trigger to the last completion. */
+    runsPerSecond: async (steps: number, runs: number) => perSecond(runs, () => together(engine, steps, runs)),
+
+    /** Acknowledged triggers per second, one after the other, of runs without steps that execute meanwhile. */
+    triggersPerSecond: async (runs: number) => {
+      const completed = heard(engine, 'run:complete', runs)
+      const found = await perSecond(runs, async () => {
+        for (let run = 0; run < runs; run++) await engine.trigger(0)
+      })
+      await completed
+      return found
+    },
+
+    /**
+     * How long a batch takes to be acknowledged. Then, with all but those pending, how long a list of 50 takes,
+     * and how many of the first runs are completed per second.
+     */
+    batch: async (runs: number, first: number) => {
+      const completed = heard(engine, 'run:complete', runs)
+      const firstCompleted = heard(engine, 'run:complete', first)
+      const batchMs = await took(() => engine.triggerBatch(0, runs))
+      const runsPerSecond = await perSecond(first, () => firstCompleted)
+      const listMs = await took(() => engine.list(50))
+      if (runs <= 1000) await completed
+      return { batchMs, listMs, runsPerSecond }
+    },
+
+    /** Median from the trigger to the completion, as the page sees them, on an idle engine. */
+    latency: async (runs: number, steps: number) => {
+      const found: number[] = []
+      for (let run = 0; run < runs; run++) {
+        found.push(await took(() => together(engine, steps, 1)))
+        // At a random moment of the polling interval, as people are.
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
+      }
+      return found.sort((a, b) => a - b)[Math.floor(runs / 2)]
+    },
+
+    /** Messages between the page and its workers for each of so many runs. */
+    messagesPerRun: async (steps: number, runs: number) => {
+      const before = window.messages ?? 0
+      await together(engine, steps, runs)
+      return ((window.messages ?? 0) - before) / runs
+    },
+
+    bytesPerRun: async (steps: number, runs: number) => {
+      const before = await engine.databaseBytes()
+      await together(engine, steps, runs)
+      return ((await engine.databaseBytes()) - before) / runs
+    },
+
+    /** Executes all steps of a run that then waits. Its id, and steps per second. */
+    longRun: async (steps: number) => {
+      const executed = heard(engine, 'step:complete', steps)
+      let runId = ''
+      const stepsPerSecond = await perSecond(steps, async () => {
+        runId = (await engine.trigger(steps, true)).runId
+        await executed
+      })
+      return { runId, stepsPerSecond }
+    },
+
+    /** In another page: how long the steps took that were there. */
+    replayMs: async (runId: string) => {
+      for (;;) {
+        const found = await engine.stepsMs(runId)
+        if (found !== undefined) return found
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+    },
+  })
 }
 
-/** `runs` runs of `steps` steps, all triggered at once. */
-export async function throughput(engine: Engine, runs: number, steps: number): Promise<Figures> {
-  let began = performance.now()
-  let completed = completions(engine, runs)
+declare global {
+  interface Window {
+    /** Counted by what the script puts in front of the page. */
+    messages?: number
+  }
+}
+
+async function together(engine: Engine, steps: number, runs: number): Promise<void> {
+  const completed = heard(engine, 'run:complete', runs)
   await Promise.all(Array.from({ length: runs }, () => engine.trigger(steps)))
   await completed
-  const stepsPerSecond = ((runs * steps) / (performance.now() - began)) * 1000
-  completed = completions(engine, runs)
-  began = performance.now()
-  for (let run = 0; run < runs; run++) await engine.trigger(0)
-  const triggersPerSecond = (runs / (performance.now() - began)) * 1000
-  await completed
-  return { stepsPerSecond, triggersPerSecond }
 }
 
-/** Runs until compilers and caches have settled. */
-export async function warmUp(engine: Engine, steps: number, ms: number): Promise<void> {
-  for (const began = performance.now(); performance.now() - began < ms; ) {
-    const completed = completions(engine, 5)
-    await Promise.all(Array.from({ length: 5 }, () => engine.trigger(steps)))
-    await completed
-  }
-}
-
-/** Milliseconds from the trigger to the completion, as the page sees them, on an idle engine. */
-export async function latencies(engine: Engine, count: number, steps: number): Promise<number[]> {
-  const found: number[] = []
-  for (let index = 0; index < count; index++) {
-    const completed = completions(engine, 1)
-    const began = performance.now()
-    await engine.trigger(steps)
-    await completed
-    found.push(performance.now() - began)
-    // At a random moment of the polling interval, as people are.
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 150))
-  }
-  return found
-}
-
-function completions(engine: Engine, count: number): Promise<void> {
+function heard(engine: Engine, type: 'run:complete' | 'step:complete', count: number): Promise<void> {
   return new Promise((resolve) => {
     let left = count
-    const stop = engine.onComplete(() => {
+    const stop = engine.on(type, () => {
       left -= 1
       if (left > 0) return
       stop()
@@ -64,12 +120,12 @@ function completions(engine: Engine, count: number): Promise<void> {
   })
 }
 
-/** Offers the measurements to the script that drives the browser. */
-export function offer(engine: Engine): void {
-  Object.assign(window, {
-    warmUp: (steps: number, ms: number) => warmUp(engine, steps, ms),
-    throughput: (runs: number, steps: number) => throughput(engine, runs, steps),
-    latencies: (count: number, steps: number) => latencies(engine, count, steps),
-    engineReady: true,
-  })
+async function took(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now()
+  await work()
+  return performance.now() - began
+}
+
+async function perSecond(count: number, work: () => Promise<unknown>): Promise<number> {
+  return (count / (await took(work))) * 1000
 }

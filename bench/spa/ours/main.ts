@@ -4,11 +4,15 @@ import { offer } from '../measure.ts'
 const durably = createDurably({ spa: { database: 'bench' } })
 await durably.ready()
 offer({
-  trigger: async (steps) => {
-    await durably.jobs.bench?.trigger({ steps })
+  trigger: (steps, waits = false) => durably.trigger('bench', { steps, waits }),
+  triggerBatch: async (steps, runs) => {
+    await durably.jobs.bench?.batchTrigger(Array.from({ length: runs }, () => ({ input: { steps } })))
   },
-  onComplete: (listener) =>
+  on: (type, listener) =>
     durably.subscribe((events) => {
-      for (const event of events) if (event.type === 'run:complete') listener()
+      for (const event of events) if (event.type === type) listener()
     }),
+  list: (limit) => durably.getRuns({ status: 'pending', limit }),
+  stepsMs: async (runId) => ((await durably.getRun(runId))?.output as { ms: number } | null)?.ms,
+  databaseBytes: async () => (await durably.storage.getInfo()).files['main.db']?.bytes ?? 0,
 })
