@@ -30,6 +30,7 @@ from durably_core.plugins import with_log_persistence
 from durably_core.store.sqlite import SQLiteStore
 from durably_core.watching import LimitState
 from spa_runtime.storage import RESERVE_BYTES
+from spa_runtime.turns import share_turns
 
 APP = Path("/app")
 """Where the worker unpacks engine and jobs."""
@@ -76,6 +77,7 @@ async def start(
     failed, a JSON array of the arguments of ``Durably.fail_overdue``, and the requests in ``first`` are
     answered, a JSON array of the arguments of ``Bridge.request``. ``host.failed`` hears before this raises.
     """
+    share_turns(asyncio.get_running_loop())
     durably: Durably | None = None
     try:
         jobs = _import_jobs(jobs_module)

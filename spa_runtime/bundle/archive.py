@@ -19,6 +19,7 @@ ENGINE_PACKAGES = (
     "spa_runtime/bridge.py",
     "spa_runtime/interrupting.py",
     "spa_runtime/storage.py",
+    "spa_runtime/turns.py",
 )
 SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")
 """Modules and packages of the engine that no page needs."""

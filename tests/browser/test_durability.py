@@ -25,6 +25,43 @@ def test_each_committed_step_is_flushed_exactly_once(chromium: Chromium, test_si
     assert flushes_of_a_run(page, 50) == without_steps + 50
 
 
+COUNT_MESSAGES = """
+window.messages = 0
+const { postMessage } = Worker.prototype
+Worker.prototype.postMessage = function (...args) {
+  window.messages += 1
+  if (!this.isCounted) this.addEventListener('message', () => (window.messages += 1))
+  this.isCounted = true
+  return postMessage.apply(this, args)
+}
+"""
+RUN = """
+async (steps) => {
+  const before = window.messages
+  const ended = new Promise((resolve) => {
+    const stop = window.durably.subscribe((events) => {
+      if (!events.some((event) => event.type === 'run:complete')) return
+      stop()
+      resolve()
+    })
+  })
+  await window.durably.trigger('count', { count: steps })
+  await ended
+  return window.messages - before
+}"""
+
+
+def test_events_of_a_run_share_messages(chromium: Chromium, test_site: Site) -> None:
+    chromium.context.add_init_script(COUNT_MESSAGES)
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    page.evaluate(RUN, 0)
+    for steps in (3, 50):
+        # The trigger, that it happened, its answer, that the run begins, and that it has ended. Where a step
+        # takes long, it is told of at once.
+        assert 4 <= page.evaluate(RUN, steps) <= 6 + steps
+
+
 def test_page_is_cross_origin_isolated(chromium: Chromium, test_site: Site) -> None:
     page = chromium.open(test_site.url)
     assert page.evaluate("window.crossOriginIsolated") is True
