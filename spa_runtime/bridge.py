@@ -223,10 +223,10 @@ class Bridge:
             self._host.damaged(_wire(error))
 
     def _collect(self, event: Event) -> None:
-        # One message per turn of the loop, however many events.
+        # One message per turn of the browser's loop, however many events.
         if not self._turn_awaited:
             self._turn_awaited = True
-            asyncio.get_running_loop().call_soon(self._on_turn)
+            asyncio.get_running_loop().call_later(0, self._on_turn)
         self._events.append(to_wire(event, payload=False))
         if event.type == "run:leased":
             # Its code may keep this thread for itself from here on: the page has to know whose it is.

@@ -1,5 +1,6 @@
 """The SQLite store, for servers and for the browser."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic_core import from_json, to_json
 
 from durably_core import events
-from durably_core.blocking import OwnThread
+from durably_core.blocking import HAS_THREADS, OwnThread
 from durably_core.clock import Clock, SystemClock
 from durably_core.commands import AlreadyDoneError, current_recording
 from durably_core.errors import EventsGoneError, StorageError, StorageFullError, ValidationError
@@ -294,6 +295,9 @@ class SQLiteStore:
         write = Write(work, when_full or work, from_reserve)
         self._writes.add(write)
         try:
+            if not HAS_THREADS:
+                # Those that are ready now write first, and go along: nothing else lets writes come together.
+                await asyncio.sleep(0)
             return await self._thread.call(lambda: self._writes.carry_out(write))
         finally:
             if not write.is_done:
