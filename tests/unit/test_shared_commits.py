@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
-from durably_core import ConflictError, Durably, SQLiteStore, ValidationError, create_durably
+from durably_core import (
+    ConflictError,
+    Durably,
+    SQLiteStore,
+    StorageError,
+    ValidationError,
+    create_durably,
+)
 from tests.conftest import FakeClock, make_job, nothing, turns, within
 
 
@@ -108,3 +115,60 @@ async def test_who_is_cancelled_meanwhile_takes_no_one_along(engine: Durably, di
     assert [task.cancelled() for task in asked] == [False, True, False]
     # It was on its way to the disk, and got there with the others.
     assert len(await engine.get_runs()) == 3
+
+
+# ---------------------------------------------------------------------- where there are no threads
+
+
+@pytest.fixture
+async def threadless(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Durably, Disk]]:
+    for module in ("durably_core.blocking", "durably_core.store.sqlite.store"):
+        monkeypatch.setattr(f"{module}.HAS_THREADS", False)
+    store = SQLiteStore(str(tmp_path / "durably.db"), exclusive=True, clock=clock)
+    engine = create_durably(database=store, jobs={"work": make_job(nothing, name="work")}, clock=clock)
+    await engine.migrate()
+    yield engine, Disk(store)
+    await engine.close()
+
+
+async def test_writes_that_are_ready_share_one_commit_without_threads(threadless: tuple[Durably, Disk]) -> None:
+    engine, disk = threadless
+    runs = await within(asyncio.gather(*(engine.jobs.work.trigger({}) for _ in range(10))))
+    assert disk.commits == 1
+    assert {run.id for run in await engine.get_runs()} == {run.id for run in runs}
+
+
+async def test_write_whose_store_is_closed_before_its_turn_does_not_open_it_again(
+    threadless: tuple[Durably, Disk],
+) -> None:
+    engine, disk = threadless
+    late = asyncio.ensure_future(engine.jobs.work.trigger({}))
+    while not disk.store._writes._waiting:
+        await asyncio.sleep(0)
+    await disk.store.close()
+    with pytest.raises(StorageError, match="closed"):
+        await within(late)
+    assert disk.store._database.connection is None
+    assert disk.commits == 0
+
+
+async def test_write_that_was_carried_out_is_acknowledged_though_the_store_is_closed(
+    threadless: tuple[Durably, Disk],
+) -> None:
+    engine, disk = threadless
+    first = asyncio.ensure_future(engine.jobs.work.trigger({}))
+    # Goes along with the first.
+    second = asyncio.ensure_future(engine.jobs.work.trigger({}))
+    closing: list[asyncio.Future[None]] = []
+    commit = disk.store._commit_together
+
+    def then_close(writes: list[Any]) -> None:
+        commit(writes)
+        closing.append(asyncio.ensure_future(disk.store.close()))
+
+    disk.store._writes.together = then_close
+    assert (await within(first)).id != (await within(second)).id
+    await closing[0]
+    assert disk.commits == 1

@@ -298,6 +298,8 @@ class SQLiteStore:
             if not HAS_THREADS:
                 # Those that are ready now write first, and go along: nothing else lets writes come together.
                 await asyncio.sleep(0)
+                if not write.is_done:
+                    self._expect_open()
             return await self._thread.call(lambda: self._writes.carry_out(write))
         finally:
             if not write.is_done:
