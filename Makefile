@@ -9,8 +9,8 @@ N ?= 200
 KILLS ?= 100
 SEEDS ?= 1000
 SECONDS ?= 180
-# How many processes test at a time.
-WORKERS ?= 2
+# How many processes test at a time: on two cores a third tests while the others wait for browsers.
+WORKERS ?= 3
 POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
 UNIT_NEEDS := .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js build/pyodide/bytecode.zip
 UNIT_TESTS := tests/simulation tests/unit tests/conformance tests/server tests/types tests/examples

@@ -61,7 +61,7 @@ LONGEST = (
     "crash_loop",
     "tab_storm",
 )
-"""Files that take more than a minute. Two processes that share them begin with these, and end together."""
+"""Files that take more than a minute. Processes that share the tests begin with these, and end together."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
