@@ -34,4 +34,4 @@ FEW = Amounts(
     pending=(20, 50),
     looks=3,
 )
-"""For a test that the bench still works."""
+"""Enough to see that the bench works."""

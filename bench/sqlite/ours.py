@@ -25,6 +25,8 @@ Row = dict[str, float]
 class Work(BaseModel):
     steps: int
     waits: bool = False
+    in_threads: bool = False
+    """Steps are plain functions, which may block, and are called in threads; else they are coroutines."""
 
 
 class Bench:
@@ -41,6 +43,9 @@ class Bench:
             row[f"{steps}-step runs/s, 1 slot"] = await self._runs_per_s(steps, runs, slots=1)
         slots, runs = self._amounts["slots"], self._amounts["parallel_runs"]
         row[f"3-step runs/s, {slots} slots"] = await self._runs_per_s(3, runs, slots=slots)
+        for count in (1, slots):
+            name = f"3-step runs/s, {count} in threads"
+            row[name] = await self._runs_per_s(3, runs, slots=count, in_threads=True)
         row |= await self._one_long_run()
         for steps in (0, 5):
             row[f"trigger to completed, {steps} steps, ms"] = await self._latency_ms(steps)
@@ -62,7 +67,7 @@ class Bench:
     async def _work(self, step: StepContext, work: Work) -> Work:
         began = perf_counter()
         for number in range(work.steps):
-            await step.run(f"step-{number}", same, number)
+            await step.run(f"step-{number}", same_in_thread if work.in_threads else same, number)
         self._steps_ms = (perf_counter() - began) * 1000
         self._at_end()
         if work.waits:
@@ -87,11 +92,13 @@ class Bench:
         await engine.close()
         return {"triggers/s, one by one": one_by_one, f"batch of {batch} triggers, ms": batched_ms}
 
-    async def _runs_per_s(self, steps: int, runs: int, *, slots: int, name: str | None = None) -> float:
+    async def _runs_per_s(
+        self, steps: int, runs: int, *, slots: int, name: str = "runs", in_threads: bool = False
+    ) -> float:
         """From the start of the worker to the last completion; all have been triggered before."""
-        engine = self._engine(name or f"runs-{steps}-{slots}", slots)
+        engine = self._engine(f"{name}-{steps}-{slots}{'-in-threads' * in_threads}", slots)
         await engine.migrate()
-        await engine.jobs.bench.batch_trigger([Work(steps=steps)] * runs)
+        await engine.jobs.bench.batch_trigger([Work(steps=steps, in_threads=in_threads)] * runs)
         completed = _completions(engine, runs)
         began = perf_counter()
         engine.start()
@@ -176,7 +183,11 @@ class Bench:
         return grown / float(runs)
 
 
-def same(number: int) -> int:
+async def same(number: int) -> int:
+    return number
+
+
+def same_in_thread(number: int) -> int:
     return number
 
 
