@@ -17,6 +17,8 @@ SERVICE_WORKER = "sw.js"
 PLACEHOLDER = b"__DURABLY_SITE__"
 LEFT_OUT = ("*.map", "screenshots/*")
 """For those who develop or install the app, who are online."""
+SCRIPTS = (".js", ".mjs")
+"""By these a page tells of which version it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ def _site(files: Mapping[str, Content], offline: Offline, isolation: Isolation, 
         raise NotFoundError(f"The fallback {offline.navigation_fallback} is not among the files of the site.")
     return {
         "files": [_entry(name, read(files[name]), f"{isolation} {policy}") for name in kept],
+        "leftOut": [quote(name) for name in sorted({*files} - {*kept}) if name.endswith(SCRIPTS)],
         "isolation": isolation.value,
         "policy": policy,
         "navigationFallback": _fallback(offline),

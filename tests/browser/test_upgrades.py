@@ -349,6 +349,14 @@ def test_tab_that_is_opened_during_the_switch_is_of_one_version(
     expect_whole(late, "v2")
 
 
+def test_script_that_is_not_kept_makes_no_page_outdated(chromium: Chromium, host: Host, sites: Sites) -> None:
+    host.deploy(sites("v1", offline=Offline(exclude=("slow.js",))))
+    page = visit(chromium, host)
+    told = status(page)
+    assert told["version"] is not None
+    assert told["update"] == "none"
+
+
 def test_page_that_asks_all_the_time_never_gets_a_file_of_the_next_version(
     chromium: Chromium, host: Host, sites: Sites
 ) -> None:

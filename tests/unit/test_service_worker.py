@@ -58,6 +58,17 @@ def test_what_is_of_no_use_offline_is_left_out() -> None:
     assert urls == ["a%20name%20%281%29.txt", "assets/a.js", "index.html"]
 
 
+def test_scripts_that_are_not_kept_are_named() -> None:
+    files: dict[str, Content] = {
+        "index.html": b"",
+        "a.js": b"",
+        "a.js.map": b"",
+        "videos/b c.mjs": b"",
+        "videos/d": b"",
+    }
+    assert site_of(files, Offline(exclude=("videos/*",)))["leftOut"] == ["videos/b%20c.mjs"]
+
+
 def test_version_is_of_files_and_options() -> None:
     versions = {
         site_of(FILES)["version"],

@@ -5,7 +5,7 @@
 
 import type { Hello, OfflineError, ToServiceWorker } from '../offline/messages'
 import { answerTo } from './answers'
-import { findFile, isInScope } from './files'
+import { hasScript, isInScope } from './files'
 import { ask, openPages, reloadPages, stopPages, tellPages } from './pages'
 import { deleteOthers, download, DownloadError } from './precache'
 import { site } from './site'
@@ -77,7 +77,7 @@ function hello(scripts: readonly string[], source: ExtendableMessageEvent['sourc
   const urls = scripts.map((script) => new URL(script))
   const isOutdated =
     (source instanceof Client && visitors.isOutdated(source.id)) ||
-    urls.some((url) => isInScope(url) && findFile(url) === undefined)
+    urls.some((url) => isInScope(url) && !hasScript(url))
   return { version: site.version, isolation: site.isolation, isOutdated }
 }
 

@@ -3,6 +3,7 @@ import { site, type SiteFile } from './site'
 
 /** By their paths, decoded: browsers and the bundler encode some characters differently. */
 const files = new Map(site.files.map((file) => [pathOf(new URL(file.url, SCOPE)), file]))
+const leftOut = new Set(site.leftOut.map((url) => pathOf(new URL(url, SCOPE))))
 
 /** The file that a static host answers with, also where it leaves `index.html` and `.html` out of addresses. */
 export function findFile(url: URL): SiteFile | undefined {
@@ -10,6 +11,11 @@ export function findFile(url: URL): SiteFile | undefined {
   if (!isInScope(url)) return undefined
   if (path.endsWith('/')) return files.get(`${path}index.html`)
   return files.get(path) ?? files.get(`${path}.html`)
+}
+
+/** Whether a page with this script may be of this version. */
+export function hasScript(url: URL): boolean {
+  return findFile(url) !== undefined || leftOut.has(pathOf(url))
 }
 
 /** What a navigation is answered with. Queries are the page's own business. */

@@ -5,6 +5,8 @@ export interface Site {
   /** Hash over all that stands here. */
   version: string
   files: readonly SiteFile[]
+  /** Scripts that belong to it, too, and are not kept. */
+  leftOut: readonly string[]
   /** What is added to pages and worker scripts where the host adds nothing. */
   isolation: Isolation
   /** The Content-Security-Policy, likewise. Empty: none. */
