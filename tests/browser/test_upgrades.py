@@ -278,7 +278,7 @@ def test_browser_that_dies_while_a_version_takes_over_has_one_or_the_other(
     browsers: Browsers, host: Host, sites: Sites, delay_ms: int
 ) -> None:
     page = visit(browsers.start(), host)
-    run_id = work(page, "long", STEPS, pause_ms=20)
+    run_id = work(page, "long", STEPS, pause_ms=250)
     host.deploy(sites("v2"))
     wait_for_update(page)
     page.evaluate(
