@@ -59,14 +59,14 @@ OURS = Amounts(
     parallel_runs=100,
     triggers=200,
     steps_in_one_run=500,
-    batches=(1000, 10_000, 50_000),
+    batches=(1000, 10_000),
 )
 REFERENCE = Amounts(
     runs=((0, 30), (3, 20), (5, 50), (50, 2)),
     parallel_runs=20,
     triggers=50,
     steps_in_one_run=100,
-    batches=(1000, 10_000, 50_000),
+    batches=(1000, 10_000),
 )
 FEW = Amounts(
     runs=((0, 2), (3, 2)),
