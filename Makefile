@@ -146,7 +146,7 @@ bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock
 
 # better-sqlite3 is compiled, against the headers that come with Node.
 bench/sqlite/reference/node_modules/.installed: bench/sqlite/reference/package.json bench/sqlite/reference/package-lock.json
-	cd $(@D)/.. && npm_config_nodedir="$$(node -p 'path.resolve(process.execPath, "../..")')" npm ci --no-audit --no-fund --loglevel=error
+	cd bench/sqlite/reference && npm_config_nodedir="$$(node -p 'path.resolve(process.execPath, "../..")')" npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 build/wheels/.downloaded: spa_runtime/pyodide-requirements.txt | $(VENV)/.installed

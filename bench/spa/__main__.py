@@ -17,27 +17,13 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 from bench.browser import measured
 from bench.comparison import Row, report
 from spa_runtime import bundle
-from tests.browser.browser import served
+from tests.browser.browser import count_messages, served
 
 ROOT = Path(__file__).parent.parent.parent
 BUILD = ROOT / "build" / "bench"
 SLOTS = (1, 10)
 WARM_UP_MS = 4000
 STEPS = 5
-
-COUNT_MESSAGES = """
-window.messages = 0
-for (const kind of [Worker, MessagePort]) {
-  const { postMessage } = kind.prototype
-  kind.prototype.postMessage = function (...args) {
-    window.messages += 1
-    if (!this.counted) this.addEventListener('message', () => (window.messages += 1))
-    this.counted = true
-    return postMessage.apply(this, args)
-  }
-}
-"""
-"""Both ways, in front of all that a page does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +127,7 @@ class Engine:
         self._amounts = amounts
 
     def measure(self, context: BrowserContext) -> Row:
-        context.add_init_script(COUNT_MESSAGES)
+        context.add_init_script(count_messages("Worker", "MessagePort"))
         row: Row = self._visit(context, self._url, self._measure_alone)
         row |= self._visit(context, self._parallel_url, self._measure_parallel)
         run_id, row["steps/s in one run"] = self._visit(context, self._url, self._begin_long_run)

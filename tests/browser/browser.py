@@ -237,3 +237,22 @@ def run_ids(page: AnyPage) -> list[str]:
 
 def open_gate(page: AnyPage) -> None:
     page.evaluate("() => new BroadcastChannel('durably-test-gate').postMessage('open')")
+
+
+def count_messages(*kinds: str) -> str:
+    """A script in front of a page: ``window.messages`` counts those through such objects, both ways."""
+    return (
+        f"const kinds = [{', '.join(kinds)}]"
+        """
+window.messages = 0
+for (const kind of kinds) {
+  const { postMessage } = kind.prototype
+  kind.prototype.postMessage = function (...args) {
+    window.messages += 1
+    if (!this.isCounted) this.addEventListener('message', () => (window.messages += 1))
+    this.isCounted = true
+    return postMessage.apply(this, args)
+  }
+}
+"""
+    )

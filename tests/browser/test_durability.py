@@ -1,6 +1,14 @@
 """What is acknowledged is on disk."""
 
-from tests.browser.browser import AnyPage, Chromium, Site, trigger, wait_until_ended, wait_until_ready
+from tests.browser.browser import (
+    AnyPage,
+    Chromium,
+    Site,
+    count_messages,
+    trigger,
+    wait_until_ended,
+    wait_until_ready,
+)
 
 
 def flushes_of_a_run(page: AnyPage, steps: int) -> int:
@@ -25,16 +33,6 @@ def test_each_committed_step_is_flushed_exactly_once(chromium: Chromium, test_si
     assert flushes_of_a_run(page, 50) == without_steps + 50
 
 
-COUNT_MESSAGES = """
-window.messages = 0
-const { postMessage } = Worker.prototype
-Worker.prototype.postMessage = function (...args) {
-  window.messages += 1
-  if (!this.isCounted) this.addEventListener('message', () => (window.messages += 1))
-  this.isCounted = true
-  return postMessage.apply(this, args)
-}
-"""
 RUN = """
 async (steps) => {
   const before = window.messages
@@ -52,7 +50,7 @@ async (steps) => {
 
 
 def test_events_of_a_run_share_messages(chromium: Chromium, test_site: Site) -> None:
-    chromium.context.add_init_script(COUNT_MESSAGES)
+    chromium.context.add_init_script(count_messages("Worker"))
     page = chromium.open(test_site.url)
     wait_until_ready(page)
     page.evaluate(RUN, 0)

@@ -142,11 +142,16 @@ class Seat:
         if not self.lives:
             self.boot()
 
+    def _ready_engine(self) -> tuple[Process, Durably] | None:
+        if self.process is None or self.durably is None or not self.is_ready or not self.process.is_alive:
+            return None
+        return self.process, self.durably
+
     def hand_over(self) -> None:
         """A clean change of the leader."""
-        process, durably = self.process, self.durably
-        if process is None or durably is None or not self.is_ready or not process.is_alive:
+        if (engine := self._ready_engine()) is None:
             return
+        process, durably = engine
 
         async def hand_over() -> None:
             if await durably.hand_over(timeout_ms=500):
@@ -157,9 +162,9 @@ class Seat:
         process.start(hand_over())
 
     def stop_for(self, seconds: float) -> None:
-        process, durably = self.process, self.durably
-        if process is None or durably is None or not self.is_ready or not process.is_alive:
+        if (engine := self._ready_engine()) is None:
             return
+        process, durably = engine
 
         async def stop() -> None:
             await durably.stop(timeout_ms=round(seconds * 100))
