@@ -31,6 +31,10 @@ SPARING = (
     # Nothing moves, and V8 optimises in the background no Python that is over before it would pay.
     "--force-prefers-reduced-motion",
     "--js-flags=--liftoff-only",
+    # A browser that has just begun looks for no new service worker until a page in sight has come to rest, or
+    # for three minutes if the tests switch between pages before one has.
+    "--enable-features=ImprovedStartupBestEffortDelay:"
+    "StartupDelayVisibleTabTimeout/0s/StartupDelayFailsafeTimeout/1s",
 )
 """For tests, which are many: not for measurements."""
 LISTEN = """

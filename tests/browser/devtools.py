@@ -6,7 +6,6 @@ protocol without it.
 
 import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +15,10 @@ import psutil
 from websockets.sync.client import connect
 
 from tests.browser.browser import FLAGS, LISTEN, SPARING, command
-from tests.browser.remote import PATIENCE_S, Remote, RemoteTab, address
+from tests.browser.remote import Remote, RemoteTab, address
 
 BODY = "body: "
+BUSY = "() => { const since = performance.now(); while (performance.now() - since < 300); }"
 
 
 class DevtoolsError(Exception):
@@ -144,13 +144,10 @@ class Chromium:
         """A tab, and the process that shows it and no other."""
         others = self._renderers()
         tab = self.open(url)
-        # What showed the blank page before may take a moment to end.
-        deadline = time.monotonic() + PATIENCE_S
-        while len(new := self._renderers() - others) > 1:
-            assert time.monotonic() < deadline, new
-            time.sleep(0.02)
-        [renderer] = new
-        return tab, renderer
+        # What showed the blank page before may not have ended yet. One process works when the page does.
+        before = {process: _worked_s(process) for process in self._renderers() - others}
+        tab.evaluate(BUSY)
+        return tab, max(before, key=lambda process: _worked_s(process) - before[process])
 
     def _renderers(self) -> set[psutil.Process]:
         every = self.process.children(recursive=True)
@@ -164,6 +161,14 @@ class Chromium:
         for process in self.processes():
             process.kill()
         self.process.wait()
+
+
+def _worked_s(process: psutil.Process) -> float:
+    """Processor time; none for one that has just died."""
+    try:
+        return process.cpu_times().user
+    except psutil.Error:
+        return 0.0
 
 
 @contextmanager
