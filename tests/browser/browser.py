@@ -27,14 +27,14 @@ FLAGS = (
     # An address that is not this machine's, for what browsers allow only there.
     "--host-resolver-rules=MAP insecure.test 127.0.0.1",
 )
+NO_DELAY = "StartupDelayVisibleTabTimeout/0s/StartupDelayFailsafeTimeout/1s"
 SPARING = (
     # Nothing moves, and V8 optimises in the background no Python that is over before it would pay.
     "--force-prefers-reduced-motion",
     "--js-flags=--liftoff-only",
     # A browser that has just begun looks for no new service worker until a page in sight has come to rest, or
     # for three minutes if the tests switch between pages before one has.
-    "--enable-features=ImprovedStartupBestEffortDelay:"
-    "StartupDelayVisibleTabTimeout/0s/StartupDelayFailsafeTimeout/1s",
+    f"--enable-features=ImprovedStartupBestEffortDelay:{NO_DELAY}",
 )
 """For tests, which are many: not for measurements."""
 LISTEN = """
