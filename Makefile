@@ -12,8 +12,8 @@ SECONDS ?= 180
 # How many processes test at a time: on two cores a third tests while the others wait for browsers.
 WORKERS ?= 3
 POWER_NEEDS := build/power/main.js build/wheels/.downloaded build/pyodide/python_stdlib.zip
-UNIT_NEEDS := .setup-python .setup-web build/pips/.downloaded build/service-worker/sw.js build/pyodide/bytecode.zip
-UNIT_TESTS := tests/simulation tests/unit tests/conformance tests/server tests/types tests/examples
+UNIT_NEEDS := .setup-python .setup-web .postgres build/pips/.downloaded build/service-worker/sw.js build/pyodide/bytecode.zip
+UNIT_TESTS := tests/simulation tests/unit tests/conformance tests/postgres tests/server tests/types tests/examples
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 NPM_PACKAGE := build/durably-$(VERSION).tgz
 WHEEL := build/durably-$(VERSION)-py3-none-any.whl
@@ -167,7 +167,7 @@ build/pips/.downloaded: requirements/pip-oldest.txt requirements/pip-newest.txt 
 	@touch $@
 
 # Asked each time: a browser that was there yesterday may be gone.
-.PHONY: .browser .firefox
+.PHONY: .browser .firefox .postgres
 .browser: | $(VENV)/.installed
 	@mkdir -p build
 	@$(BIN)/python scripts/ensure_browser.py chromium build/.browser
@@ -175,6 +175,10 @@ build/pips/.downloaded: requirements/pip-oldest.txt requirements/pip-newest.txt 
 .firefox: | $(VENV)/.installed
 	@mkdir -p build
 	@$(BIN)/python scripts/ensure_browser.py firefox build/.firefox
+
+.postgres: | $(VENV)/.installed
+	@mkdir -p build
+	@$(BIN)/python -m scripts.ensure_postgres build/.postgres
 
 build/pyodide/python_stdlib.zip: scripts/compile_pyodide.mjs web/package-lock.json | web/node_modules/.installed
 	node scripts/compile_pyodide.mjs web/node_modules/pyodide $(@D)

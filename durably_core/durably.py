@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from durably_core.blocking import uninterrupted
-from durably_core.clock import Clock, IdFactory, NewId, SystemClock
+from durably_core.clock import Clock, IdFactory, NewId
 from durably_core.errors import (
     CancelledError,
     ConflictError,
@@ -32,7 +32,7 @@ from durably_core.models import LogEntry, Run, RunStatus, Step
 from durably_core.options import Options, check_count, check_jobs, check_ms
 from durably_core.stopping import overdue
 from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, QueryResult, RunFilter, Store
-from durably_core.store.sqlite import SQLiteStore
+from durably_core.store.opening import open_store
 from durably_core.triggering import BatchItem, check_labels, new_run
 from durably_core.waiting import OnLog, OnProgress, Waiting
 from durably_core.watching import Watcher
@@ -610,7 +610,7 @@ def create_durably(
 ) -> Durably:
     """Make an engine. Opens nothing yet: ``await durably.init()`` does.
 
-    ``database``: a path, a ``sqlite:`` URL, or a store.
+    ``database``: a path, a ``sqlite:`` or ``postgresql:`` URL, or a store.
     ``jobs``: the jobs under the names by which they are reached; ``register`` adds more.
     ``polling_interval_ms``: how often to look for what other processes did; this process needs no look.
     ``lease_ms``, ``lease_renew_interval_ms``: after how long without renewal a worker counts as dead.
@@ -644,9 +644,9 @@ def create_durably(
         idempotency_mismatch=idempotency_mismatch,
         exclusive=exclusive,
     )
-    clock = clock or SystemClock()
     if isinstance(database, str):
-        database = SQLiteStore(sqlite_path(database), exclusive=exclusive, clock=clock)
+        database = open_store(database, exclusive=exclusive, clock=clock)
+    clock = clock or database.clock
     durably = Durably(
         database,
         options,
@@ -655,20 +655,6 @@ def create_durably(
         rng=rng or random.Random(),  # noqa: S311 - jitter
     )
     return durably.register(jobs or {})
-
-
-def sqlite_path(database: str) -> str:
-    """The path in what ``create_durably`` takes as ``database``. Raises ``ValidationError``."""
-    scheme, separator, rest = database.partition(":")
-    if separator and scheme == "sqlite":
-        database = rest.removeprefix("///").removeprefix("//")
-    elif separator and scheme in ("postgresql", "postgres"):
-        raise ValidationError("This version has no PostgreSQL store yet: pass a path or a sqlite: URL.")
-    elif rest.startswith("//"):
-        raise ValidationError(f"There is no store for {scheme}: databases. Pass a path or a sqlite: URL.")
-    if not database:
-        raise ValidationError("The database needs a name: a path, or ':memory:' for one that does not last.")
-    return database
 
 
 def _filter(status: Any, job_name: Any, labels: Mapping[str, str] | None) -> RunFilter:

@@ -465,7 +465,7 @@ class Execution:
             return step, event
 
         done: list[tuple[str | None, events.StepComplete]] = []
-        write = self._write_transaction(index, checkpoint, done, committed, code)
+        write = self._write_transaction(checkpoint, done, committed, code)
         self.transactions += 1
         try:
             state = await uninterrupted(write, code.interrupt)
@@ -479,7 +479,6 @@ class Execution:
 
     async def _write_transaction(
         self,
-        index: int,
         checkpoint: StepWork,
         done: list[tuple[str | None, events.StepComplete]],
         committed: Committed,
@@ -491,9 +490,7 @@ class Execution:
 
         told, logs, progress = self._told, self._logs, self._progress
         try:
-            state = await self._store.run_transaction(
-                self.lease, index, checkpoint, self._take_notes(), is_to_stop
-            )
+            state = await self._store.run_transaction(self.lease, checkpoint, self._take_notes(), is_to_stop)
         except StorageError as error:
             self._storage_failed(error, "step-checkpoint")
             return None

@@ -22,7 +22,7 @@ LIMIT_S = 120
 
 SQL = "durably_core/store/sql/sqlite"
 RUNS = f"{SQL}/runs.sql"
-TRANSITIONS = "durably_core/store/sqlite/transitions.py"
+TRANSITIONS = "durably_core/store/transitions.py"
 DATABASE = "durably_core/store/sqlite/database.py"
 SECOND = f"{SQL}/migrations/0002_events_and_keys.sql"
 
@@ -97,7 +97,7 @@ MUTANTS = (
         KEYS,
         new="FALSE",
     ),
-    query("find_next", "holder's expiry", "          AND holder.lease_expires_at > :now", (*KEYS, *CANCEL)),
+    query("find_next", "holder's expiry", "holder.lease_expires_at > :now", (*KEYS, *CANCEL), new="TRUE"),
     query("find_next", "job_names", "      AND candidate.job_name = known.value", LIFE),
     query(
         "find_next_of",
@@ -206,11 +206,11 @@ MUTANTS = (
     Mutant(
         guard="events in the same transaction",
         file=TRANSITIONS,
-        after="def _write_events",
-        old="        for event in happened:",
-        new='        self._database._open().execute("COMMIT")\n'
-        '        self._database._open().execute("BEGIN IMMEDIATE")\n'
-        "        for event in happened:",
+        after="def log(",
+        old="            numbers = ",
+        new='            self.session._open().execute("COMMIT")\n'
+        '            self.session._open().execute("BEGIN IMMEDIATE")\n'
+        "            numbers = ",
         tests=HISTORY,
     ),
     Mutant(
@@ -250,7 +250,7 @@ MUTANTS = (
     Mutant(
         guard="busy timeout",
         file=DATABASE,
-        old="BUSY_TIMEOUT_MS = 10_000",
+        old="BUSY_TIMEOUT_MS = 60_000",
         new="BUSY_TIMEOUT_MS = 0",
         tests=MIGRATIONS,
     ),
@@ -270,9 +270,9 @@ MUTANTS = (
     ),
     Mutant(
         guard="no claim rides along in a full storage",
-        file=STORE,
-        old="lambda: end(None)",
-        new="lambda: end(then_claim)",
+        file="durably_core/store/sql_store.py",
+        old="transitions.end_run(lease, ending, notes, None)",
+        new="transitions.end_run(lease, ending, notes, then_claim)",
         tests=FULL,
     ),
     Mutant(

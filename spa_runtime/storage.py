@@ -14,7 +14,7 @@ from durably_core.clock import SystemClock
 from durably_core.errors import DurablyError, StorageDamagedError, ValidationError
 from durably_core.store.base import ClaimRequest
 from durably_core.store.sqlite.database import Database
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.sqlite.transitions import SQLiteTransitions
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """As much as the WAL may hold before it is emptied."""
@@ -43,7 +43,7 @@ def verify(path: str) -> str:
         database.write(database.migrate)
         database.read(lambda: _expect_same_schema(database))
         # What an engine does first.
-        transitions = Transitions(database)
+        transitions = SQLiteTransitions(database)
         transitions.commit(lambda: transitions.expire_leases(NOBODY))
         database.read(database.pack)
 

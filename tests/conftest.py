@@ -116,7 +116,10 @@ class StoreProbe:
 
     def __init__(self, inner: Store) -> None:
         self._inner = inner
+        self.clock, self.name = inner.clock, inner.name
         self.calls: list[str] = []
+        self.answered: list[str] = []
+        self._answer = asyncio.Event()
         self.before: dict[str, Trap] = {}
         self.after: dict[str, Trap] = {}
 
@@ -130,7 +133,11 @@ class StoreProbe:
             self.calls.append(name)
             if name in self.before:
                 await self.before[name]()
-            result = await method(*args, **kwargs)
+            try:
+                result = await method(*args, **kwargs)
+            finally:
+                self.answered.append(name)
+                self._answer.set()
             if name in self.after:
                 await self.after[name]()
             return result
@@ -140,6 +147,13 @@ class StoreProbe:
     @property
     def as_store(self) -> Store:
         return cast("Store", self)
+
+    async def until_answered(self, name: str, count: int | None = None) -> None:
+        """Until so many calls have been answered; None: all that were made."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self.answered.count(name) < (self.calls.count(name) if count is None else count):
+                self._answer.clear()
+                await self._answer.wait()
 
     def fail(self, *names: str) -> None:
         """Refuse these calls from now on, as a full or broken disk does."""
@@ -223,9 +237,17 @@ def in_opfs(clock: Clock, _folder: Path) -> Store:
     return SQLiteStore(OPFS_DATABASE, exclusive=True, clock=clock)
 
 
+def in_postgres(clock: Clock, _folder: Path) -> Store:
+    from durably_core.store.postgres import PostgresStore
+    from tests.postgres.server import emptied
+
+    return PostgresStore(emptied().url, clock=clock, pool_size=4)
+
+
 STORES: dict[str, OpenStore] = {
     "sqlite-memory": lambda clock, _folder: SQLiteStore(":memory:", clock=clock),
     "sqlite-file": lambda clock, folder: SQLiteStore(str(folder / "durably.db"), clock=clock),
+    "postgres": in_postgres,
 }
 STORES_IN_BROWSER: dict[str, OpenStore] = {"opfs": in_opfs}
 """Every store that there is, by the name that reports give it. ``tests/browser/test_conformance.py`` takes

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from durably_core.cli.database import expect_current, path_of
+from durably_core.cli.database import expect_current, name_of
 from durably_core.cli.options import (
     App,
     Database,
@@ -149,7 +149,7 @@ def migrate(database: Database = None, app: App = None, json: Json = False) -> N
     """Create the database, or bring its tables up to date."""
     durably = open_any(database, app)
     version = run(_migrate(durably))
-    name = path_of(durably) or "its store"
+    name = name_of(durably)
     if json:
         print_json({"database": name, "schemaVersion": version})
     else:

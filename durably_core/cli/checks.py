@@ -24,7 +24,11 @@ from durably_core.errors import DurablyError, StorageError
 from durably_core.store.sqlite.database import MINIMUM_SQLITE
 
 MINIMUM_PYTHON = (3, 11)
-EXTRAS = {"server": ("starlette", "uvicorn"), "telemetry": ("opentelemetry",)}
+EXTRAS = {
+    "server": ("starlette", "uvicorn"),
+    "postgres": ("psycopg", "psycopg_pool"),
+    "telemetry": ("opentelemetry",),
+}
 """What each extra of the package brings."""
 
 IDLE_MS = 60_000

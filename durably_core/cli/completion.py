@@ -11,9 +11,10 @@ import typer
 
 from durably_core.cli.database import read_only
 from durably_core.cli.target import load
-from durably_core.durably import Durably, sqlite_path
+from durably_core.durably import Durably
 from durably_core.errors import DurablyError
 from durably_core.models import RunStatus
+from durably_core.store.opening import sqlite_path
 
 MOST = 50
 """A longer list helps no one."""

@@ -20,6 +20,11 @@ def path_of(durably: Durably) -> str | None:
     return durably.store.path if isinstance(durably.store, SQLiteStore) else None
 
 
+def name_of(durably: Durably) -> str:
+    """What messages call the engine's database."""
+    return durably.store.name
+
+
 def expect_current(durably: Durably) -> None:
     """Raises unless the engine's database exists and has the schema that this code knows."""
     path = path_of(durably)

@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from durably_core.asgi import create_durably_handler
-from durably_core.cli.database import path_of
+from durably_core.cli.database import name_of
 from durably_core.cli.event_lines import EventLines
 from durably_core.cli.running import listening
 from durably_core.cli.worker import drain
@@ -174,7 +174,7 @@ def _bound(site: Site) -> socket.socket:
 def _tell_start(durably: Durably, site: Site, page: Path | None, lines: EventLines, port: int) -> None:
     host = f"[{site.host}]" if ":" in site.host else site.host
     url = f"http://{host}:{port}"
-    database = path_of(durably) or "its store"
+    database = name_of(durably)
     what = "serving and executing" if site.is_worker else "serving, not executing,"
     where = f"{url}{API}" if page is None else f"{url}, the API at {url}{API}"
     lines.tell(

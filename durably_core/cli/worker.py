@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from durably_core.cli.database import path_of
+from durably_core.cli.database import name_of
 from durably_core.cli.event_lines import EventLines, LogFormat, event_lines
 from durably_core.cli.options import (
     Database,
@@ -92,7 +92,7 @@ async def drain(durably: Durably, lines: EventLines, drain_ms: int) -> None:
 
 
 def _tell_start(durably: Durably, lines: EventLines) -> None:
-    database = path_of(durably) or "its store"
+    database = name_of(durably)
     jobs = sorted({handle.name for handle in durably.jobs})
     lines.tell(
         "start",

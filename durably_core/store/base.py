@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from durably_core.clock import Clock
 from durably_core.events import RunEvent
 from durably_core.models import (
     Disposition,
@@ -213,6 +214,14 @@ class Store(Protocol):
     What clients ask for commits its answer beside itself: see ``commands.current_recording``.
     """
 
+    @property
+    def clock(self) -> Clock:
+        """The one that all who write to the database go by."""
+
+    @property
+    def name(self) -> str:
+        """What people call the database in messages. No password is in it."""
+
     async def migrate(self) -> None:
         """Bring the schema up to date. Raises ``StorageError`` for a database newer than this code."""
 
@@ -246,9 +255,9 @@ class Store(Protocol):
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState: ...
 
     async def run_transaction(
-        self, lease: Lease, index: int, work: StepWork, notes: Notes, is_to_stop: Callable[[], bool]
+        self, lease: Lease, work: StepWork, notes: Notes, is_to_stop: Callable[[], bool]
     ) -> LeaseState:
-        """Commit what ``work`` writes and the checkpoint of the step at ``index`` together, or neither.
+        """Commit what ``work`` writes and the step's checkpoint together, or neither.
 
         ``work`` is called only while the lease is held. What it raises is raised. Its statements fail
         once ``is_to_stop`` says so.

@@ -21,7 +21,12 @@ ENGINE_PACKAGES = (
     "spa_runtime/storage.py",
     "spa_runtime/turns.py",
 )
-SERVER_ONLY = ("durably_core/cli", "durably_core/asgi")
+SERVER_ONLY = (
+    "durably_core/cli",
+    "durably_core/asgi",
+    "durably_core/store/postgres",
+    "durably_core/store/sql/postgres",
+)
 """Modules and packages of the engine that no page needs."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from durably_core import ConflictError, StepContext, Store, worker
+from durably_core import ConflictError, SQLiteStore, StepContext, Store, worker
 from durably_core.errors import StorageError
 from tests.conftest import (
     FakeClock,
@@ -108,7 +108,7 @@ async def test_stop_of_run_cancelled_elsewhere_frees_key(make_engine: MakeEngine
 
 
 async def test_left_behind_code_loses_its_lease(
-    make_engine: MakeEngine, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    make_engine: MakeEngine, probe: StoreProbe, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "STOP_GRACE_MS", 1)
     gate, release = Gate(), asyncio.Event()
@@ -119,13 +119,13 @@ async def test_left_behind_code_loses_its_lease(
                 gate.reached.set()
                 await release.wait()
 
-    engine = make_engine(make_job(deaf), lease_ms=1000, lease_renew_interval_ms=1)
+    engine = make_engine(make_job(deaf), store=probe.as_store, lease_ms=1000, lease_renew_interval_ms=1)
     other = make_engine(make_job(nothing))
     engine.start()
     await engine.jobs.work.trigger({})
     await gate.until_reached()
     await within(engine.stop(timeout_ms=0))
-    await engine.get_runs()  # behind a renewal that was under way
+    await probe.until_answered("renew_lease")  # one that was under way
     heard = Heard(engine)
     try:
         clock.advance(900)
@@ -581,29 +581,55 @@ async def test_progress_before_trigger_returns_is_heard(make_engine: MakeEngine,
     assert len(seen) == 1
 
 
-async def test_commit_that_fails_numbers_nothing(make_engine: MakeEngine, store: Any) -> None:
-    connection = store._database.connection
+class BrokenConnection:
+    """Refuses to commit."""
 
-    class Broken:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(connection, name)
+    def __init__(self, connection: Any, error: Exception) -> None:
+        self._connection = connection
+        self._error = error
 
-        def execute(self, sql: str, *rest: Any) -> Any:
-            if sql == "COMMIT":
-                raise sqlite3.OperationalError("disk I/O error")
-            return connection.execute(sql, *rest)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
 
+    def execute(self, sql: Any, *rest: Any) -> Any:
+        if sql == "COMMIT":
+            raise self._error
+        return self._connection.execute(sql, *rest)
+
+
+def refuse_commits(store: Any, patch: pytest.MonkeyPatch) -> None:
+    if isinstance(store, SQLiteStore):
+        error = sqlite3.OperationalError("disk I/O error")
+        patch.setattr(store._database, "connection", BrokenConnection(store._database.connection, error))
+        return
+    import psycopg
+
+    from durably_core.store.postgres.session import PostgresSession
+
+    made = PostgresSession.__init__
+
+    def make(session: PostgresSession, connection: Any, *rest: Any, **options: Any) -> None:
+        broken: Any = BrokenConnection(connection, psycopg.errors.DiskFull("full"))
+        made(session, broken, *rest, **options)
+
+    patch.setattr(PostgresSession, "__init__", make)
+
+
+async def test_commit_that_fails_numbers_nothing(
+    make_engine: MakeEngine, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def body(step: StepContext, _input: Numbers) -> None:
         step.log.info("x")
-        store._database.connection = Broken()
+        refuse_commits(store, monkeypatch)
 
     engine = make_engine(make_job(body))
     heard = Heard(engine)
     await engine.jobs.work.trigger({})
     with pytest.raises(StorageError):
         await engine.process_one()
-    store._database.connection = connection
-    assert (heard.of("log:write")[0].sequence, await engine.get_newest_event()) == (0, 2)
+    monkeypatch.undo()
+    assert heard.of("log:write")[0].sequence == 0
+    assert [event.sequence for event in await engine.get_events()] == [1, 2]
 
 
 async def test_parents_of_one_call_all_end(make_engine: MakeEngine) -> None:

@@ -29,7 +29,20 @@ async def collect(engine: Durably, run_id: str, after: int | None = None) -> lis
 
 async def following(engine: Durably, run_id: str, after: int | None = None) -> "asyncio.Task[list[RunEvent]]":
     """A task that follows the run by now."""
-    task = asyncio.create_task(collect(engine, run_id, after))
+    looked = asyncio.Event()
+    get_events = engine.store.get_events
+
+    async def look(**what: Any) -> list[RunEvent]:
+        found = await get_events(**what)
+        looked.set()
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine.store, "get_events", look)
+        task = asyncio.create_task(collect(engine, run_id, after))
+        looking = asyncio.create_task(looked.wait())
+        await asyncio.wait([task, looking], return_when=asyncio.FIRST_COMPLETED)
+        looking.cancel()
     await turns()
     return task
 

@@ -12,8 +12,10 @@ from durably_core import (
     NotFoundError,
     RunFailedError,
     RunResult,
+    SQLiteStore,
     StepContext,
     StorageError,
+    Store,
     ValidationError,
     WaitTimeoutError,
 )
@@ -199,14 +201,16 @@ async def test_idempotent_trigger_waits_for_the_first(make_engine: MakeEngine) -
 
 @pytest.mark.parametrize(("coalesce", "total"), [("skip", 2), ("queue", 4)])
 async def test_coalesced_trigger_waits_for_the_waiting(
-    make_engine: MakeEngine, coalesce: Any, total: int
+    make_engine: MakeEngine, probe: StoreProbe, coalesce: Any, total: int
 ) -> None:
-    engine = make_engine(doubling)
+    engine = make_engine(doubling, store=probe.as_store)
     first = await engine.jobs.work.trigger({"count": 1}, concurrency_key="k")
+    probe.after["enqueue"] = coalesced = Gate()
+    coalesced.open()
     waiting = asyncio.create_task(
         engine.jobs.work.trigger_and_wait({"count": 2}, concurrency_key="k", coalesce=coalesce)
     )
-    await turns()
+    await coalesced.until_reached()
     engine.start()
     result: RunResult[Any] = await within(waiting)
     assert (result.id, result.output, result.disposition) == (first.id, Total(total=total), "coalesced")
@@ -367,10 +371,12 @@ async def test_end_elsewhere_is_seen_by_polling(
         await within(waiting)
 
 
-async def test_output_from_elsewhere_is_the_same(make_engine: MakeEngine) -> None:
-    engine, other = make_engine(doubling, polling_interval_ms=1), make_engine(doubling)
+async def test_output_from_elsewhere_is_the_same(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    engine, other = make_engine(doubling, store=probe.as_store, polling_interval_ms=1), make_engine(doubling)
+    probe.after["enqueue"] = triggered = Gate()
+    triggered.open()
     waiting = asyncio.create_task(engine.jobs.work.trigger_and_wait({"count": 4}))
-    await turns()
+    await triggered.until_reached()
     await within(other.process_until_idle())
     assert (await within(waiting)).output == Total(total=8)
 
@@ -398,10 +404,13 @@ async def test_one_poll_serves_all_who_wait(make_engine: MakeEngine, probe: Stor
     assert [(await within(each)).status for each in waiting] == ["completed"] * 20
 
 
-async def test_unrelated_events_cost_no_look(make_engine: MakeEngine, probe: StoreProbe) -> None:
+async def test_unrelated_events_cost_no_look(make_engine: MakeEngine, probe: StoreProbe, store: Store) -> None:
     engine = make_engine(doubling, store=probe.as_store)
     run = await engine.jobs.work.trigger({})
     waiting = await wait_for(engine, run.id)
+    # Where other processes are heard of, it looks once more as soon as it listens to them.
+    await probe.until_answered("get_run", 1 if isinstance(store, SQLiteStore) else 2)
+    await turns()
     probe.calls.clear()
     for _ in range(3):
         await engine.cancel((await engine.jobs.work.trigger({})).id)

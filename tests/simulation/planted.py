@@ -11,8 +11,8 @@ from durably_core import api, durably, worker
 from durably_core.execution import Execution
 from durably_core.step import StepContext
 from durably_core.store.sql import queries
-from durably_core.store.sqlite.store import SQLiteStore
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.sql_store import SQLStore
+from durably_core.store.transitions import Transitions
 
 Plant = Callable[[], Any]
 """Makes a context manager: the fault is there within."""
@@ -142,8 +142,8 @@ FAULTS = (
         _code(
             Transitions,
             "run_transaction",
-            'self._insert_step(lease.run_id, step, guard["now"])',
-            "None",
+            "self.save(lease, step,",
+            "self.save(lease, None,",
         ),
     ),
     # ---- ends
@@ -185,12 +185,12 @@ FAULTS = (
     # ---- commands
     _fault(
         "what a command has done is not recorded",
-        _code(SQLiteStore, "_recorded", "if recording is None:", "if True:"),
+        _code(SQLStore, "_recorded", "if recording is None:", "if True:"),
     ),
     _fault(
         "two requests of one command don't know of each other",
         _code(
-            SQLiteStore,
+            SQLStore,
             "_recorded",
             "is not None:\n            raise",
             "is not None and False:\n            raise",

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from durably_core.errors import StorageError, StorageFullError
 from durably_core.store.sqlite import SQLiteStore
 from durably_core.store.sqlite.database import Database
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.sqlite.transitions import SQLiteTransitions
 from durably_core.store.sqlite.writes import Write
 from tests.simulation.world import Process, World, takes_s
 
@@ -128,20 +128,28 @@ class _Store(SQLiteStore):
         super().__init__(":memory:", clock=disk.world.clock)
         self._disk = disk
         self._database = disk.database
-        self._transitions = Transitions(disk.database)
+        self._transitions = SQLiteTransitions(disk.database)
 
     async def _call(self, work: Callable[[], Any], told: Callable[[], object] | None = None) -> Any:
         call = _asked()
         return await super()._call(lambda: self._disk.carry_out(call, work), told)
 
-    async def _write(self, work: Any, when_full: Any = None, *, from_reserve: bool = False) -> Any:
+    async def _write(
+        self, work: Any, when_full: Any = None, *, of_run: str | None = None, from_reserve: bool = False
+    ) -> Any:
         call = _asked()
 
-        def seen(work: Callable[[], Any]) -> Callable[[], Any]:
-            return lambda: self._disk.carry_out(call, work)
+        def seen(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
+            def logged(transitions: SQLiteTransitions) -> Any:
+                result = work(transitions)
+                # Here already: who looks on compares what was done with what is told of it.
+                transitions.log()
+                return result
+
+            return lambda transitions: self._disk.carry_out(call, lambda: logged(transitions))
 
         full = None if when_full is None else seen(when_full)
-        return await super()._write(seen(work), full, from_reserve=from_reserve)
+        return await super()._write(seen(work), full, of_run=of_run, from_reserve=from_reserve)
 
     def _commit(self, work: Any, when_full: Any, *, from_reserve: bool = False) -> Any:
         commit = super()._commit

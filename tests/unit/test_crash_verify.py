@@ -18,7 +18,7 @@ import pytest
 from durably_core import Durably, create_durably, with_log_persistence
 from durably_core.events import Event, to_wire
 from durably_core.store.sqlite.database import Database
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.transitions import Transitions
 from tests.crash import JOBS, PLANTS
 from tests.crash.journal import FROM_BODY, FROM_PAGE, Journal
 from tests.crash.plans import Trigger, plan

@@ -332,7 +332,7 @@ class Failing:
 async def test_interrupted_upgrade_leaves_version_1(old: Path, statement: int) -> None:
     before = dump(old)
     store = SQLiteStore(str(old))
-    connection = await store._read(store._database._open)
+    connection = await store._look(store._database._open)
     store._database.connection = Failing(connection, statement)  # type: ignore[assignment]
     with pytest.raises(StorageError, match="disk is full"):
         await store.migrate()

@@ -1,5 +1,6 @@
 """Options that can't work are refused when the engine is made."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,25 @@ def test_one_job_may_have_two_keys() -> None:
     create(jobs={"one": job, "two": job})
 
 
-def test_postgresql_is_refused_for_now() -> None:
-    with pytest.raises(ValidationError, match="no PostgreSQL store yet"):
+def test_postgresql_has_no_single_owner() -> None:
+    with pytest.raises(ValidationError, match="no one owns a PostgreSQL database alone"):
+        create(database="postgresql://localhost/app", exclusive=True)
+
+
+def test_address_of_postgresql_is_checked() -> None:
+    with pytest.raises(ValidationError, match=r"postgresql://user:password@host:5432/name"):
+        create(database="postgresql://localhost/app?no=such")
+
+
+async def test_name_of_a_database_has_no_password() -> None:
+    store = create(database="postgresql://me:secret@db.internal:5433/app").store
+    assert store.name == "app on db.internal"
+    await store.close()
+
+
+def test_driver_of_postgresql_is_asked_for_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "durably_core.store.postgres", None)
+    with pytest.raises(ValidationError, match=r"pip install 'durably\[postgres\]'"):
         create(database="postgresql://localhost/app")
 
 
@@ -73,7 +91,10 @@ def test_database_may_be_path_or_url(url: str, path: str) -> None:
 @pytest.mark.parametrize(
     ("database", "sentence"),
     [
-        ("mysql://x", r"There is no store for mysql: databases\. Pass a path or a sqlite: URL\."),
+        (
+            "mysql://x",
+            "There is no store for mysql: databases. Pass a path, a sqlite: or a postgresql: URL.",
+        ),
         ("", r"The database needs a name: a path, or ':memory:'"),
         ("sqlite:", r"The database needs a name: a path, or ':memory:'"),
     ],

@@ -80,9 +80,17 @@ class _Anything(dict[str, Any]):
         return 1
 
 
-def test_every_query_is_used() -> None:
-    source = "".join(file.read_text() for file in (Path(sql.__file__).parent.parent / "sqlite").glob("*.py"))
-    assert [name for name in queries("sqlite") if f'"{name}"' not in source] == []
+@pytest.mark.parametrize("dialect", ["sqlite", "postgres"])
+def test_every_query_is_used(dialect: str) -> None:
+    store = Path(sql.__file__).parent.parent
+    source = "".join(file.read_text() for folder in (store, store / dialect) for file in folder.glob("*.py"))
+    assert [name for name in queries(dialect) if f'"{name}"' not in source] == []
+
+
+def test_dialects_have_the_same_queries() -> None:
+    """But for those that only many writers need."""
+    only_postgres = {"announce_events", "get_now", "insert_events", "lock", "try_lock"}
+    assert {*queries("postgres")} ^ {*queries("sqlite")} == only_postgres | {"insert_event"}
 
 
 def test_migrations_count_up_from_one() -> None:

@@ -40,7 +40,9 @@ ARGUMENTS: dict[str, Any] = {
     "before_ms": 0,
     "keep_steps": True,
 }
-CALLS = [name for name in vars(Store) if not name.startswith("_") and name not in ("close", "watch")]
+CALLS = [
+    name for name in vars(Store) if not name.startswith("_") and name not in ("clock", "close", "name", "watch")
+]
 
 
 def arguments(name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Everything here blocks, and runs on the store's own thread.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from durably_core.errors import (
     StorageFullError,
     ValidationError,
 )
+from durably_core.models import Row
 from durably_core.store.base import QueryResult
 from durably_core.store.sql import migrations, queries
 from durably_core.store.sqlite.guests import Parameters, SQLiteTransaction, lent, query
@@ -70,6 +71,16 @@ class Database:
     def one(self, query: str, parameters: Mapping[str, Any]) -> sqlite3.Row | None:
         row: sqlite3.Row | None = self.execute(query, parameters).fetchone()
         return row
+
+    def lock(self, name: str) -> None:
+        """Nothing to wait for: SQLite has one writer."""
+
+    def may_claim(self, _found: Row) -> bool:
+        return True
+
+    def insert_events(self, rows: Sequence[Mapping[str, Any]]) -> Callable[[], Sequence[int]]:
+        numbers = [self.execute("insert_event", row).lastrowid or 0 for row in rows]
+        return lambda: numbers
 
     def read(self, work: Callable[[], T]) -> T:
         """What ``work`` returns. Raises ``StorageError`` in place of SQLite's errors."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from durably_core.errors import ValidationError
 from durably_core.store.base import QueryResult
+from durably_core.store.guests import GuestError
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
@@ -47,14 +48,6 @@ _FAULTS_OF_STORAGE = {
     sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_BUSY,
 }
-
-
-class GuestError(Exception):
-    """What the code of a guest raised, past those who would take it for a fault of the storage."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
 
 
 class SQLiteTransaction:

@@ -5,7 +5,7 @@ from typing import Any
 
 from durably_core.models import Run
 from durably_core.store.base import Claimed
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.transitions import Transitions
 
 work = importlib.import_module("jobs").work
 

@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 from durably_core.store.base import LeaseState
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.transitions import Transitions
 
 work = importlib.import_module("jobs").work
 

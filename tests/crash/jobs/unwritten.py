@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from durably_core.store.sqlite.database import Database
-from durably_core.store.sqlite.transitions import Transitions
+from durably_core.store.transitions import Transitions
 
 work = importlib.import_module("jobs").work
 

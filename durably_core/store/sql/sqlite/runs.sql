@@ -1,9 +1,12 @@
 -- name: insert_run
--- A new pending run. Refused by durably_runs_waiting_key.
+-- A new pending run; nothing where another waits with its concurrency key.
 INSERT INTO durably_runs (
   id, job_name, labels, idempotency_key, concurrency_key, retriggered_from, created_at, updated_at
 )
 VALUES (:id, :job_name, :labels, :idempotency_key, :concurrency_key, :retriggered_from, :now, :now)
+ON CONFLICT (job_name, concurrency_key)
+  WHERE status = 'pending' AND attempt = 0 AND concurrency_key IS NOT NULL
+  DO NOTHING
 RETURNING *, :input AS input, NULL AS output;
 
 -- name: insert_payload
@@ -244,17 +247,6 @@ WHERE run.id = :run_id;
 SELECT status, lease_generation
 FROM durably_runs
 WHERE id = :run_id;
-
--- name: get_run_and_newest_event
--- A run as of an event's number: what happens to it from here on has a higher one.
-SELECT
-  run.*,
-  payload.input,
-  payload.output,
-  (SELECT coalesce(max(sequence), 0) FROM durably_events) AS newest_event
-FROM durably_runs AS run
-JOIN durably_payloads AS payload ON payload.run_id = run.id
-WHERE run.id = :run_id;
 
 -- name: get_runs
 -- Newest first; ids sort by creation, so pages are stable. :cursor is the last id of the page before.

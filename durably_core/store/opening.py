@@ -1,0 +1,39 @@
+"""Which store a path or URL means."""
+
+import importlib
+
+from durably_core.clock import Clock
+from durably_core.errors import ValidationError
+from durably_core.store.base import Store
+from durably_core.store.sqlite import SQLiteStore
+
+
+def open_store(database: str, *, exclusive: bool = False, clock: Clock | None = None) -> Store:
+    """The store that ``create_durably`` means by a path or URL. Raises ``ValidationError``."""
+    if not database.startswith(("postgresql:", "postgres:")):
+        return SQLiteStore(sqlite_path(database), exclusive=exclusive, clock=clock)
+    if exclusive:
+        raise ValidationError("exclusive=True is for files: no one owns a PostgreSQL database alone.")
+    try:
+        # Only now: who keeps to SQLite does not need to have the driver.
+        postgres = importlib.import_module("durably_core.store.postgres")
+    except ImportError as error:
+        raise ValidationError(
+            f"For PostgreSQL the driver is needed ({error}): pip install 'durably[postgres]'."
+        ) from error
+    store: Store = postgres.PostgresStore(database, clock=clock)
+    return store
+
+
+def sqlite_path(database: str) -> str:
+    """The path in what ``create_durably`` takes as ``database``. Raises ``ValidationError``."""
+    scheme, separator, rest = database.partition(":")
+    if separator and scheme == "sqlite":
+        database = rest.removeprefix("///").removeprefix("//")
+    elif rest.startswith("//"):
+        raise ValidationError(
+            f"There is no store for {scheme}: databases. Pass a path, a sqlite: or a postgresql: URL."
+        )
+    if not database:
+        raise ValidationError("The database needs a name: a path, or ':memory:' for one that does not last.")
+    return database

@@ -1,0 +1,142 @@
+"""One connection to PostgreSQL. Everything here blocks, and runs on a thread of the store's.
+
+Statements whose results no one waits for yet are sent together with the next one whose result someone does, and
+with the commit: each wait is a way to the server and back.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection, Cursor, Pipeline
+from psycopg.rows import DictRow
+
+from durably_core.clock import Clock
+from durably_core.models import Row
+from durably_core.store.postgres.clock import DatabaseClock
+from durably_core.store.postgres.guests import PostgresTransaction, lent
+from durably_core.store.sql import queries
+
+T = TypeVar("T")
+
+REALM_BITS = 43
+"""What a lock on a number of an event leaves for the number; above it is the schema that it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A statement that was sent."""
+
+    cursor: Cursor[DictRow]
+    pipeline: Pipeline | None
+
+    @property
+    def rowcount(self) -> int:
+        if self.pipeline is not None:
+            self.pipeline.sync()
+        return self.cursor.rowcount
+
+
+class CommitUnknownError(Exception):
+    """The connection broke after the commit was sent and before it was answered."""
+
+
+class PostgresSession:
+    """See ``transitions.Session``."""
+
+    def __init__(
+        self, connection: Connection[DictRow], clock: Clock, realm: int, *, is_pipelined: bool = True
+    ) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._realm = realm
+        self._is_pipelined = is_pipelined
+        self._queries = queries("postgres")
+        self._pipeline: Pipeline | None = None
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms()
+
+    def execute(self, query: str, parameters: Mapping[str, Any]) -> Executed:
+        return Executed(self.connection.execute(self._queries[query], parameters), self._pipeline)
+
+    def all(self, query: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
+        return self.connection.execute(self._queries[query], self._in(parameters)).fetchall()
+
+    def one(self, query: str, parameters: Mapping[str, Any]) -> Row | None:
+        return self.connection.execute(self._queries[query], self._in(parameters)).fetchone()
+
+    def _in(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**parameters, "realm": self._realm}
+
+    def lock(self, name: str) -> None:
+        self.execute("lock", {"name": name})
+
+    def may_claim(self, found: Row) -> bool:
+        if found["concurrency_key"] is None:
+            return True
+        row = self.one("try_lock", {"name": found["concurrency_key"]})
+        assert row is not None
+        return bool(row["is_locked"])
+
+    def insert_events(self, rows: Sequence[Mapping[str, Any]]) -> Callable[[], Sequence[int]]:
+        self.execute("announce_events", {"realm": self._realm})
+        inserted = self.execute("insert_events", {"events": json.dumps(rows)}).cursor
+        return lambda: sorted(row["sequence"] for row in inserted.fetchall())
+
+    # ------------------------------------------------------------------ transactions
+
+    def write(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns, as one transaction: all of it or nothing."""
+        if isinstance(self._clock, DatabaseClock) and self._clock.is_doubtful:
+            self._hear_clock(self.execute("get_now", {}).cursor)
+        with self.connection.pipeline() if self._is_pipelined else nullcontext() as self._pipeline:
+            self.connection.execute("BEGIN")
+            try:
+                result = work()
+                self._commit()
+            except BaseException:
+                self._roll_back()
+                raise
+        return result
+
+    def _commit(self) -> None:
+        asked = None
+        if isinstance(self._clock, DatabaseClock) and self._clock.is_stale:
+            asked = self.execute("get_now", {}).cursor
+        try:
+            # A crash before this line leaves nothing of the transaction, after it everything.
+            self.connection.execute("COMMIT")
+            self._sync()
+        except psycopg.OperationalError as error:
+            if self.connection.closed:
+                raise CommitUnknownError(str(error)) from error
+            raise
+        if asked is not None:
+            self._hear_clock(asked)
+
+    def _hear_clock(self, asked: Cursor[DictRow]) -> None:
+        row = asked.fetchone()
+        assert row is not None
+        assert isinstance(self._clock, DatabaseClock)
+        self._clock.hear(row["now"])
+
+    def _roll_back(self) -> None:
+        with suppress(psycopg.Error):
+            # What was sent and not waited for fails here, for the same reason; what was raised first is told.
+            self._sync()
+        if not self.connection.closed:
+            self.connection.execute("ROLLBACK")
+            self._sync()
+
+    def _sync(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.sync()
+
+    def lent(self, is_to_stop: Callable[[], bool]) -> AbstractContextManager[PostgresTransaction]:
+        """The open transaction in the hands of a step. Its statements are answered one by one."""
+        assert not self._is_pipelined
+        return lent(self.connection, is_to_stop)

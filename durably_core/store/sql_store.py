@@ -1,0 +1,253 @@
+"""What every store does the same way, whatever its database: the methods of ``Store`` over named queries."""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic_core import from_json, to_json
+
+from durably_core import events
+from durably_core.clock import Clock
+from durably_core.commands import AlreadyDoneError, current_recording
+from durably_core.errors import EventsGoneError
+from durably_core.events import RunEvent
+from durably_core.models import LogEntry, Row, Run, RunStatus, Step
+from durably_core.store.base import (
+    Claim,
+    ClaimRequest,
+    Ended,
+    Ending,
+    Enqueued,
+    KnownCommand,
+    Lease,
+    LeaseState,
+    NewRun,
+    NewStep,
+    Notes,
+    Page,
+    RunFilter,
+)
+from durably_core.store.transitions import Session, Transitions
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What the log of events holds."""
+
+    oldest: int
+    newest: int
+    """Up to here nothing can come in between any more."""
+    last: int
+    """The highest number that was ever given."""
+
+    def reaches(self, after: int) -> bool:
+        """Whether all that came after that event is there."""
+        return self.oldest - 1 <= after <= self.last
+
+
+class SQLStore(ABC):
+    """A ``Store`` but for its connections, and what databases do each in a way of their own."""
+
+    clock: Clock
+    name: str
+
+    @abstractmethod
+    async def _read(self, work: Callable[[Session], T]) -> T: ...
+
+    @abstractmethod
+    async def _write(self, work: Callable[[Transitions], T], *, of_run: str | None = None) -> T:
+        """``work`` may be called more than once, and counts once. Those of one run go in their order."""
+
+    @abstractmethod
+    async def _write_at_any_rate(
+        self,
+        work: Callable[[Transitions], T],
+        when_full: Callable[[Transitions], T] | None = None,
+        *,
+        of_run: str | None = None,
+    ) -> T:
+        """For what ends runs or gives room back. Where storage is full, ``when_full`` is done instead."""
+
+    # ------------------------------------------------------------------ transitions
+
+    async def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        return await self._write(self._recorded(lambda transitions: transitions.enqueue(runs)))
+
+    async def claim(self, request: ClaimRequest) -> Claim:
+        return await self._write(lambda transitions: transitions.claim(request))
+
+    async def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
+        return await self._write_at_any_rate(lambda transitions: transitions.expire_leases(request))
+
+    async def renew_lease(self, lease: Lease) -> LeaseState:
+        return await self._write_at_any_rate(lambda transitions: transitions.renew_lease(lease))
+
+    async def get_lease_state(self, lease: Lease) -> LeaseState:
+        return await self._read(lambda session: Transitions(session).lease_state(lease))
+
+    async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
+        return await self._write(lambda transitions: transitions.save(lease, step, notes), of_run=lease.run_id)
+
+    async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState:
+        return await self._write(lambda transitions: transitions.save(lease, None, notes), of_run=lease.run_id)
+
+    async def end_run(
+        self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
+    ) -> Ended:
+        def end(transitions: Transitions) -> Ended:
+            return transitions.end_run(lease, ending, notes, then_claim)
+
+        def only_end(transitions: Transitions) -> Ended:
+            return transitions.end_run(lease, ending, notes, None)
+
+        # In a full storage the run is ended, and no other is begun.
+        return await self._write_at_any_rate(end, only_end, of_run=lease.run_id)
+
+    async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
+        return await self._write_at_any_rate(
+            self._recorded(lambda transitions: transitions.cancel_run(run_id, keep_steps))
+        )
+
+    async def delete_run(self, run_id: str) -> RunEvent:
+        return await self._write_at_any_rate(self._recorded(lambda transitions: transitions.delete_run(run_id)))
+
+    async def purge_runs(self, *, before_ms: int, limit: int) -> tuple[RunEvent, ...]:
+        return await self._write_at_any_rate(
+            self._recorded(lambda transitions: transitions.purge_runs(before_ms, limit))
+        )
+
+    def _recorded(self, work: Callable[[Transitions], T]) -> Callable[[Transitions], T]:
+        """The same in a transaction with the answer to the command that asks for it, if one does."""
+        recording = current_recording()
+        if recording is None:
+            return work
+
+        def recorded(transitions: Transitions) -> T:
+            session = transitions.session
+            session.lock(recording.id)
+            # In here: of two that were sent for the same command, both may have found nothing before.
+            if (known := session.one("get_command", {"id": recording.id})) is not None:
+                raise AlreadyDoneError(from_json(known["answer"]))
+            result = work(transitions)
+            answer = to_json(recording.answer(result)).decode()
+            session.execute("insert_command", {"id": recording.id, "answer": answer, "now": session.now_ms()})
+            recording.is_written = True
+            return result
+
+        return recorded
+
+    # ------------------------------------------------------------------ reading
+
+    async def get_run(self, run_id: str) -> Run | None:
+        row = await self._read(lambda session: session.one("get_run", {"run_id": run_id}))
+        return None if row is None else Run.from_row(row)
+
+    async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int] | None:
+        def look(session: Session) -> tuple[Run, int] | None:
+            # First the number: what happens between the two looks has a higher one.
+            newest, _last = self._newest(session)
+            row = session.one("get_run", {"run_id": run_id})
+            return None if row is None else (Run.from_row(row), newest)
+
+        return await self._read(look)
+
+    async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:
+        parameters = _parameters(filter) | {
+            "limit": -1 if page.limit is None else page.limit,
+            "offset": page.offset,
+            "cursor": page.cursor,
+        }
+        query = "get_run_summaries" if page.summary else "get_runs"
+        rows = await self._read(lambda session: session.all(query, parameters))
+        return [Run.from_row(row) for row in rows]
+
+    async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]:
+        rows = await self._read(lambda session: session.all("count_runs", _parameters(filter)))
+        return {row["status"]: row["runs"] for row in rows}
+
+    async def count_unknown_jobs(self, job_names: Sequence[str]) -> dict[str, int]:
+        parameters = {"job_names": json.dumps(job_names)}
+        rows = await self._read(lambda session: session.all("count_unknown_jobs", parameters))
+        return {row["job_name"]: row["runs"] for row in rows}
+
+    async def get_steps(self, run_id: str) -> list[Step]:
+        rows = await self._read(lambda session: session.all("get_steps", {"run_id": run_id}))
+        return [Step.from_row(row) for row in rows]
+
+    async def get_logs(self, run_id: str) -> list[LogEntry]:
+        rows = await self._read(lambda session: session.all("get_logs", {"run_id": run_id}))
+        return [LogEntry.from_row(row) for row in rows]
+
+    async def get_events(
+        self, *, after: int | None, run_id: str | None, types: Sequence[str] | None, limit: int
+    ) -> list[RunEvent]:
+        parameters = {
+            "after": 0 if after is None else after,
+            "run_id": run_id,
+            "types": None if types is None else json.dumps(types),
+            "limit": limit,
+        }
+        span, rows = await self._read(lambda session: self._look_into_log(session, "get_events", parameters))
+        if after is not None and not span.reaches(after):
+            raise EventsGoneError(
+                f"There is nothing to go on with after event {after}: the log holds {span.oldest} to "
+                f"{span.newest}. Read the runs anew, and go on from {span.newest}."
+            )
+        return [events.from_row(row) for row in rows if row["sequence"] is not None]
+
+    async def find_changed(self, *, after: int) -> tuple[int, set[str] | None]:
+        parameters = {"after": after}
+        span, rows = await self._read(lambda session: self._look_into_log(session, "find_changed", parameters))
+        if not span.reaches(after):
+            return span.newest, None
+        return span.newest, {row["run_id"] for row in rows if row["run_id"] is not None}
+
+    async def get_newest_event(self) -> int:
+        newest, _last = await self._read(self._newest)
+        return newest
+
+    def _newest(self, session: Session) -> tuple[int, int]:
+        """Up to which number all events are there for good, and the last number that was given."""
+        found = session.one("get_newest_event", {})
+        assert found is not None
+        return found["newest"], found["last"]
+
+    def _look_into_log(
+        self, session: Session, query: str, parameters: Mapping[str, Any]
+    ) -> tuple[Span, Sequence[Row]]:
+        # First the number, then the events up to it. The oldest comes with them: what is deleted between the
+        # two looks is missed.
+        newest, last = self._newest(session)
+        rows = session.all(query, {**parameters, "newest": newest})
+        return Span(rows[0]["oldest"], newest, last), rows
+
+    async def get_command(self, command_id: str) -> KnownCommand | None:
+        row = await self._read(lambda session: session.one("get_command", {"id": command_id}))
+        return None if row is None else KnownCommand(answer=from_json(row["answer"]))
+
+    # ------------------------------------------------------------------ maintenance
+
+    async def delete_old_commands(self, *, before_ms: int) -> int:
+        return await self._delete("delete_old_commands", {"before": before_ms})
+
+    async def prune_events(self, *, keep: int, limit: int) -> int:
+        return await self._delete("prune_events", {"keep": keep, "limit": limit})
+
+    async def delete_expired_keys(self) -> int:
+        return await self._delete("delete_expired_keys", {})
+
+    async def _delete(self, query: str, parameters: dict[str, int]) -> int:
+        def delete(transitions: Transitions) -> int:
+            session = transitions.session
+            return session.execute(query, parameters | {"now": session.now_ms()}).rowcount
+
+        return await self._write_at_any_rate(delete)
+
+
+def _parameters(filter: RunFilter) -> dict[str, str | None]:
+    parts = {"job_names": filter.job_names, "statuses": filter.statuses, "labels": filter.labels}
+    return {name: None if part is None else json.dumps(part) for name, part in parts.items()}
