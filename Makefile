@@ -22,7 +22,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-growth bench-downloads bench-takeover bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-postgres bench-growth bench-downloads bench-takeover bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
@@ -90,8 +90,11 @@ format: .setup-python .setup-web ## Format all code
 bench: .browser build bench/spa/node_modules/.installed ## Speed in the browser, beside the reference and the disk
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.spa
 
-bench-sqlite: .setup-python bench/sqlite/reference/node_modules/.installed ## Speed on a server, beside the reference and plain sqlite3
+bench-sqlite: .setup-python bench/reference/node_modules/.installed ## Speed on a server, beside the reference and plain sqlite3
 	$(BIN)/python -m bench.sqlite
+
+bench-postgres: .setup-python .postgres bench/reference/node_modules/.installed build/dbos/.installed ## Speed on PostgreSQL, beside the reference and DBOS
+	$(BIN)/python -m bench.postgres
 
 bench-growth: .browser build ## How large the database in the browser gets over 10,000 runs
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.growth
@@ -113,11 +116,13 @@ lock: $(BIN)/pip ## Resolve the Python dependencies anew, with hashes
 	  --generate-hashes --no-header --upgrade -o spa_runtime/pyodide-requirements.txt
 	$(BIN)/uv pip compile --quiet requirements/pyodide-test.in --constraint requirements/dev.txt --python-version 3.14 \
 	  --generate-hashes --no-header --upgrade -o requirements/pyodide-test.txt
+	$(BIN)/uv pip compile --quiet requirements/dbos.in --python-version 3.11 \
+	  --generate-hashes --no-header --upgrade -o requirements/dbos.txt
 	for pip in oldest newest; do $(BIN)/uv pip compile --quiet requirements/pip-$$pip.in --python-version 3.11 \
 	  --generate-hashes --no-header --upgrade -o requirements/pip-$$pip.txt; done
 
 clean: ## Remove everything that was built or installed
-	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/*/node_modules examples/*/dist bench/spa/node_modules bench/sqlite/reference/node_modules bench/spa/dist \
+	rm -rf build $(VENV) web/dist web/LICENSE web/node_modules examples/*/node_modules examples/*/dist bench/spa/node_modules bench/reference/node_modules bench/spa/dist \
 	  tests/browser/original/node_modules
 
 # ---------------------------------------------------------------- what the targets need
@@ -145,8 +150,14 @@ bench/spa/node_modules/.installed: bench/spa/package.json bench/spa/package-lock
 	@touch $@
 
 # better-sqlite3 is compiled, against the headers that come with Node.
-bench/sqlite/reference/node_modules/.installed: bench/sqlite/reference/package.json bench/sqlite/reference/package-lock.json
-	cd bench/sqlite/reference && npm_config_nodedir="$$(node -p 'path.resolve(process.execPath, "../..")')" npm ci --no-audit --no-fund --loglevel=error
+bench/reference/node_modules/.installed: bench/reference/package.json bench/reference/package-lock.json
+	cd bench/reference && npm_config_nodedir="$$(node -p 'path.resolve(process.execPath, "../..")')" npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+build/dbos/.installed: requirements/dbos.txt | $(BIN)/pip
+	@rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 build/wheels/.downloaded: spa_runtime/pyodide-requirements.txt | $(VENV)/.installed

@@ -14,6 +14,7 @@ def report(ours: list[Row], reference: list[Row], limit: list[Row]) -> None:
     """Medians, and the ratio of each round: above 1 it is in our favour."""
     print(f"\n{'median':<34}{'ours':>10}{'reference':>12}{'ratio':>9}   ratio per round")
     for name in ours[0]:
+        # What an engine does not have is left out of its rows.
         mine, theirs = ([row[name] for row in rows if name in row] for rows in (ours, reference))
         figures = f"{name:<34}{statistics.median(mine):>10.1f}"
         if not theirs:

@@ -40,8 +40,8 @@ Limit = Annotated[int, Field(ge=0, le=MOST), BeforeValidator(_whole)]
 
 
 def _moment(value: Any) -> Any:
-    # What is only a number would be taken for seconds since 1970.
-    if isinstance(value, str) and not ISO_DATE.match(value):
+    # A number, also one in a text, would be taken for seconds since 1970.
+    if not isinstance(value, str) or not ISO_DATE.match(value):
         raise ValueError("Input should be a moment with a time zone, as 2030-12-31T23:59:59Z")
     return value
 

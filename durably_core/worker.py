@@ -191,13 +191,18 @@ class Worker:
 
     def _request_for_free_slot(self) -> ClaimRequest | None:
         """What the next free slot may claim; None: all are busy."""
-        if self._running and self._busy < self._slots:
-            return self._request()
         awaiting = self._executor.awaiting
+        if self._running and self._busy + self._overdrawn < self._slots:
+            return self._request()
         if self._busy_lent < len(awaiting):
             # The slot of a job that waits, lent to what it waits for.
             return replace(self._request(), run_ids=frozenset().union(*(each.waits_for for each in awaiting)))
         return None
+
+    @property
+    def _overdrawn(self) -> int:
+        """How many slots are still lent whose jobs wait no more: no others may take their place meanwhile."""
+        return max(0, self._busy_lent - len(self._executor.awaiting))
 
     def _dispatch(self) -> None:
         if self._dispatcher is None or self._dispatcher.done():
@@ -301,7 +306,12 @@ class Worker:
 
     def _next_request(self) -> ClaimRequest | None:
         # Asked at the end of each run: who was stopped meanwhile claims no more.
-        return self._request() if self._running else None
+        if not self._running:
+            return None
+        if self._busy + self._overdrawn > self._slots:
+            self._look_again = True
+            return None
+        return self._request()
 
     def _slot_freed(self) -> None:
         if self._look_again:

@@ -44,7 +44,9 @@ export function offer(engine: Engine): void {
       const firstCompleted = heard(engine, 'run:complete', first)
       const batchMs = await took(() => engine.triggerBatch(0, runs))
       const runsPerSecond = await perSecond(first, () => firstCompleted)
-      const listMs = await took(() => engine.list(50))
+      const lists: number[] = []
+      for (let list = 0; list < 5; list++) lists.push(await took(() => engine.list(50)))
+      const listMs = lists.sort((a, b) => a - b)[2]
       if (runs <= 1000) await completed
       return { batchMs, listMs, runsPerSecond }
     },

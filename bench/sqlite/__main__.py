@@ -14,11 +14,10 @@ from contextlib import closing
 from pathlib import Path
 from time import perf_counter
 
+from bench.amounts import FEW, Amounts
 from bench.comparison import Row, report
-from bench.sqlite.amounts import FEW, Amounts
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = Path(__file__).parent.parent.parent
 COMMITS = 1000
 
 
@@ -31,8 +30,8 @@ def main() -> None:
     ours, reference, limit = [], [], []
     for number in range(options.rounds):
         limit.append(commits())
-        reference.append(asked(["node", str(HERE / "reference" / "measure.mjs")], amounts))
-        ours.append(asked([sys.executable, "-m", "bench.sqlite.ours"], amounts))
+        reference.append(asked(["node", "bench/reference/measure.mjs"], amounts))
+        ours.append(asked([sys.executable, "-m", "bench.ours"], amounts))
         name = "3-step runs/s, 1 slot"
         mine, theirs = ours[-1][name], reference[-1][name]
         print(f"round {number + 1}: {name}: {mine:.0f}, reference {theirs:.0f}", flush=True)

@@ -8,6 +8,7 @@ import typer
 from durably_core.cli.changes import cancel, delete, migrate, purge, retrigger
 from durably_core.cli.doctor import doctor
 from durably_core.cli.jobs import jobs
+from durably_core.cli.moving import migrate_data
 from durably_core.cli.output import print_error
 from durably_core.cli.run_page import show
 from durably_core.cli.runs import runs
@@ -19,7 +20,10 @@ from durably_core.errors import DurablyError
 COMMANDS = "durably.commands"
 """The group of entry points. Each is a ``typer.Typer`` whose commands become commands of ``durably``."""
 
-OWN = (worker, serve, jobs, trigger, runs, show, cancel, retrigger, delete, purge, migrate, doctor)
+OWN = (
+    *(worker, serve, jobs, trigger, runs, show, cancel, retrigger, delete, purge),
+    *(migrate, migrate_data, doctor),
+)
 """The engine's own commands, in the order in which they are listed."""
 
 

@@ -28,8 +28,8 @@ Database = Annotated[
     typer.Option(
         "--database",
         "-d",
-        metavar="FILE",
-        help="The SQLite database. [default: $DURABLY_DATABASE, or durably.db]",
+        metavar="DATABASE",
+        help="A SQLite file, or a postgresql:// address. [default: $DURABLY_DATABASE, or durably.db]",
         show_default=False,
     ),
 ]

@@ -109,7 +109,9 @@ class SQLStore(ABC):
 
     async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
         return await self._write_at_any_rate(
-            self._recorded(lambda transitions: transitions.cancel_run(run_id, keep_steps))
+            self._recorded(lambda transitions: transitions.cancel_run(run_id, keep_steps)),
+            # Whose code is told to stop meanwhile ends as a cancelled run.
+            of_run=run_id,
         )
 
     async def delete_run(self, run_id: str) -> RunEvent:

@@ -67,6 +67,7 @@ BAD_BODIES = [
         "100 labels",
     ),
     ("/runs/purge", '{"olderThan": "yesterday"}', 400, "olderThan"),
+    ("/runs/purge", '{"olderThan": -5.7e-181}', 400, "olderThan"),
     ("/runs/purge", '{"olderThan": "2024-01-01T00:00:00"}', 400, "timezone"),
     ("/runs/purge", '{"olderThan": "2024-01-01T00:00:00Z", "limit": -1}', 400, "limit"),
 ]

@@ -7,16 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from bench.amounts import FEW
 from bench.comparison import report
 from bench.sqlite.__main__ import commits
-from bench.sqlite.amounts import FEW
+from tests.postgres.server import shared
 
 ROOT = Path(__file__).parent.parent.parent
-OF_THE_REFERENCE = (ROOT / "bench" / "sqlite" / "reference" / "measure.mjs").read_text()
+OF_THE_REFERENCE = (ROOT / "bench" / "reference" / "measure.mjs").read_text()
 
 
-def test_our_side_of_the_server_bench_works(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "bench.sqlite.ours", str(tmp_path), json.dumps(FEW.as_json())]
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_our_side_of_the_server_bench_works(tmp_path: Path, database: str) -> None:
+    where = str(tmp_path) if database == "sqlite" else shared().url
+    command = [sys.executable, "-m", "bench.ours", where, json.dumps(FEW.as_json())]
     told = subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
     row = json.loads(told.stdout)
     assert all(figure >= 0 for figure in row.values())

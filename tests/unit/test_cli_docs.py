@@ -15,7 +15,7 @@ DOCS = (Path(__file__).parent.parent.parent / "docs" / "cli.md").read_text()
 COMMANDS: dict[str, Any] = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
 BROUGHT = ["new", "dev", "build"]
 """By the browser's half."""
-NAMES = [*BROUGHT, *(command.__name__ for command in OWN)]
+NAMES = [*BROUGHT, *(command.__name__.replace("_", "-") for command in OWN)]
 
 
 def options_of(command: str) -> set[str]:

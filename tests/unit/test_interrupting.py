@@ -6,7 +6,6 @@ import functools
 import random
 import re
 import socket
-import sqlite3
 import threading
 import time
 import urllib.request
@@ -21,6 +20,7 @@ import pytest
 from durably_core import (
     ConflictError,
     Durably,
+    SQLiteStore,
     StepContext,
     StepTimeoutError,
     Transaction,
@@ -130,9 +130,18 @@ def recurses(told: Told) -> None:
             deeper()
 
 
+async def own_tables(engine: Durably) -> list[str]:
+    """The tables that steps have made."""
+    catalogue = "SELECT name FROM sqlite_master"
+    if not isinstance(engine.store, SQLiteStore):
+        catalogue = "SELECT relname FROM pg_class"
+    found = await engine.query(catalogue)
+    return [name for (name,) in found.rows if name in ("notes", "lost")]
+
+
 async def runs_a_long_query(step: StepContext, told: Told) -> None:
     def query(transaction: Transaction) -> None:
-        transaction.execute("CREATE TABLE notes (text)")
+        transaction.execute("CREATE TABLE notes (text TEXT)")
         told()
         transaction.execute(LONG_SQL).fetchall()
 
@@ -141,7 +150,7 @@ async def runs_a_long_query(step: StepContext, told: Told) -> None:
 
 async def spins_in_a_transaction(step: StepContext, told: Told) -> None:
     def spin(transaction: Transaction) -> None:
-        transaction.execute("CREATE TABLE notes (text)")
+        transaction.execute("CREATE TABLE notes (text TEXT)")
         spins(told)
 
     await step.transaction("hostile", spin)
@@ -278,7 +287,7 @@ async def expect_stopped(make_engine: MakeEngine, table: list[str], name: str, c
     assert (await scene.engine.get_steps(run_id), scene.heard.of("step:fail")) == ([], [])
     order = [(event.type, event.run_id) for event in scene.heard.events if event.type.startswith("run:")]
     assert order.index(("run:stop", run_id)) < order.index(("run:leased", follower_id))
-    assert (await scene.engine.query("SELECT 1 FROM sqlite_master WHERE name = 'notes'")).rows == []
+    assert await own_tables(scene.engine) == []
     assert len(errors) in ((0, 1) if case.reported is None else (int(case.reported),))
     for error in errors:
         assert (error.code, error.run_id, error.context) == ("not_stopping", run_id, "stopping")
@@ -461,11 +470,11 @@ async def test_query_has_stopped_when_its_caller_hears_of_it(make_engine: MakeEn
 
 async def test_rolled_back_transaction_takes_no_more_statements(make_engine: MakeEngine) -> None:
     def swallow(transaction: Transaction) -> None:
-        transaction.execute("CREATE TABLE notes (text)")
-        with contextlib.suppress(sqlite3.OperationalError):
+        transaction.execute("CREATE TABLE notes (text TEXT)")
+        with contextlib.suppress(Exception):
             # A write that is interrupted takes the whole transaction back.
             transaction.execute(f"INSERT INTO notes SELECT i FROM ({LONG_SQL.replace('count(*)', 'i')})")
-        transaction.execute("CREATE TABLE lost (text)")
+        transaction.execute("CREATE TABLE lost (text TEXT)")
 
     async def body(step: StepContext, _input: Numbers) -> None:
         await step.with_timeout(50).transaction("swallow", swallow)
@@ -473,8 +482,7 @@ async def test_rolled_back_transaction_takes_no_more_statements(make_engine: Mak
     engine = make_engine(job := make_job(body))
     run = await run_to_end(engine, job)
     assert (run.status, run.failed_step_name) == ("failed", "swallow")
-    found = await engine.query("SELECT name FROM sqlite_master WHERE name IN ('notes', 'lost')")
-    assert found.rows == []
+    assert await own_tables(engine) == []
 
 
 # ---------------------------------------------------------------------- the thread goes on to other work

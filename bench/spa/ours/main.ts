@@ -14,5 +14,5 @@ offer({
     }),
   list: (limit) => durably.getRuns({ status: 'pending', limit }),
   stepsMs: async (runId) => ((await durably.getRun(runId))?.output as { ms: number } | null)?.ms,
-  databaseBytes: async () => (await durably.storage.getInfo()).files['main.db']?.bytes ?? 0,
+  databaseBytes: async () => (await durably.storage.export()).size,
 })

@@ -103,7 +103,8 @@ def cancelled_when(is_to_stop: Callable[[], bool], connection: Connection[Any]) 
 
     def look_on() -> None:
         while not is_over.wait(LOOK_INTERVAL_S):
-            if is_to_stop():
+            # Between two statements it would hit what comes after them.
+            if is_to_stop() and connection.info.transaction_status == TransactionStatus.ACTIVE:
                 connection.cancel_safe(timeout=5)
 
     onlooker = threading.Thread(target=look_on, name="durably-postgres-onlooker", daemon=True)

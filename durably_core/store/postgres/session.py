@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import Connection, Cursor, Pipeline
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
 from durably_core.clock import Clock
@@ -21,6 +22,8 @@ from durably_core.store.postgres.guests import PostgresTransaction, lent
 from durably_core.store.sql import queries
 
 T = TypeVar("T")
+
+CANCEL_TIMEOUT_S = 5
 
 REALM_BITS = 43
 """What a lock on a number of an event leaves for the number; above it is the schema that it belongs to."""
@@ -125,12 +128,23 @@ class PostgresSession:
         self._clock.hear(row["now"])
 
     def _roll_back(self) -> None:
+        if self.connection.info.transaction_status == TransactionStatus.ACTIVE:
+            # A step was interrupted in the middle of a statement: the connection is of no use any more, and
+            # the server undoes what it holds open.
+            with suppress(psycopg.Error):
+                self.connection.cancel_safe(timeout=CANCEL_TIMEOUT_S)
+            self.connection.close()
+            return
         with suppress(psycopg.Error):
             # What was sent and not waited for fails here, for the same reason; what was raised first is told.
             self._sync()
-        if not self.connection.closed:
+        if self.connection.closed:
+            return
+        try:
             self.connection.execute("ROLLBACK")
             self._sync()
+        except psycopg.Error:
+            self.connection.close()
 
     def _sync(self) -> None:
         if self._pipeline is not None:

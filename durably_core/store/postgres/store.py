@@ -142,6 +142,10 @@ class PostgresStore(SQLStore):
 
         return await self._call(lambda: self._tried(work), given_up.set)
 
+    async def connected(self, work: Callable[[Connection[DictRow]], T]) -> T:
+        """What ``work`` returns, called once with a connection, in a thread."""
+        return await self._call(lambda: self._tried(work, lambda: False))
+
     async def shrink(self, *, limit: int) -> int:
         return 0
 

@@ -145,7 +145,7 @@ SELECT pg_advisory_xact_lock(hashtextextended(:name, 0));
 UPDATE durably_runs
 SET status = 'leased',
     lease_owner = :worker_id,
-    lease_expires_at = :now + :lease_ms,
+    lease_expires_at = :now::bigint + :lease_ms::bigint,
     lease_generation = lease_generation + 1,
     attempt = attempt + 1,
     attempts_since_step = attempts_since_step + 1,
@@ -184,7 +184,7 @@ RETURNING *, NULL AS input, NULL AS output;
 -- name: renew_lease
 -- The holder lives. A cancelled run whose code has not stopped yet holds its key the same way.
 UPDATE durably_runs
-SET lease_expires_at = :now + :lease_ms
+SET lease_expires_at = :now::bigint + :lease_ms::bigint
 WHERE id = :run_id
   AND status IN ('leased', 'cancelled')
   AND lease_generation = :generation
@@ -198,7 +198,7 @@ SET current_step_index = greatest(current_step_index, :step_index),
     completed_step_count = completed_step_count + :completed_steps,
     attempts_since_step = CASE WHEN :completed_steps > 0 THEN 0 ELSE attempts_since_step END,
     progress = coalesce(:progress, progress),
-    lease_expires_at = :now + :lease_ms,
+    lease_expires_at = :now::bigint + :lease_ms::bigint,
     updated_at = :now
 WHERE id = :run_id
   AND status = 'leased'
@@ -269,14 +269,14 @@ WHERE id = :run_id
 -- name: purge_runs
 -- A bounded bite of the runs that ended before a moment, those that ended first.
 DELETE FROM durably_runs
-WHERE id IN (
+WHERE id = ANY (ARRAY(
   SELECT id
   FROM durably_runs
   WHERE completed_at < :before
     AND (lease_owner IS NULL OR lease_expires_at <= :now)
   ORDER BY completed_at, id
   LIMIT :limit
-)
+))
 RETURNING id, job_name, labels;
 
 -- name: get_run
@@ -293,7 +293,8 @@ WHERE id = :run_id;
 -- name: get_runs
 -- Newest first; ids sort by creation, so pages are stable. :cursor is the last id of the page before. The
 -- newest of each status, and of these the newest: one look into the index for each, where SQLite walks
--- through the runs from the newest to the oldest until it has enough.
+-- through the runs from the newest to the oldest until it has enough. LIMIT 1 has payloads looked up one by
+-- one, however many runs PostgreSQL expects.
 SELECT run.*, payload.input, payload.output
 FROM (
   SELECT newest.*
@@ -321,7 +322,12 @@ FROM (
   ORDER BY newest.id DESC
   LIMIT nullif(:limit, -1) OFFSET :offset
 ) AS run
-JOIN durably_payloads AS payload ON payload.run_id = run.id
+CROSS JOIN LATERAL (
+  SELECT input, output
+  FROM durably_payloads
+  WHERE run_id = run.id
+  LIMIT 1
+) AS payload
 ORDER BY run.id DESC;
 
 -- name: get_run_summaries

@@ -1,6 +1,7 @@
-"""Our engine on SQLite (WAL, FULL), asked what ``reference/measure.mjs`` asks of the reference.
+"""Our engine on a server, asked what ``reference/measure.mjs`` asks of the reference.
 
-``python -m bench.sqlite.ours FOLDER AMOUNTS`` prints figures by row, as JSON. Each row has a new database.
+``python -m bench.ours WHERE AMOUNTS`` prints figures by row, as JSON. Each row has a new database: a file (WAL,
+FULL) in the folder WHERE, or one more on the PostgreSQL that WHERE is the address of.
 """
 
 import asyncio
@@ -12,8 +13,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
+import psycopg
 from pydantic import BaseModel
 
 from durably_core import Durably, StepContext, create_durably, define_job
@@ -29,9 +31,50 @@ class Work(BaseModel):
     """Steps are plain functions, which may block, and are called in threads; else they are coroutines."""
 
 
-class Bench:
-    def __init__(self, folder: Path, amounts: dict[str, Any]) -> None:
+class Databases(Protocol):
+    def address(self, name: str) -> str:
+        """Of the database of that name, which is made if there is none."""
+
+    def size(self, name: str) -> int:
+        """In bytes, with all that was written."""
+
+
+class Files:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
+
+    def address(self, name: str) -> str:
+        return str(self._folder / f"{name}.db")
+
+    def size(self, name: str) -> int:
+        with closing(sqlite3.connect(self.address(name))) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Path(self.address(name)).stat().st_size
+
+
+class OnPostgres:
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._made: set[str] = set()
+
+    def address(self, name: str) -> str:
+        if name not in self._made:
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                connection.execute(f'CREATE DATABASE "{name}"'.encode())
+            self._made.add(name)
+        return self._url.rpartition("/")[0] + f"/{name}"
+
+    def size(self, name: str) -> int:
+        with psycopg.connect(self.address(name), autocommit=True) as connection:
+            connection.execute("VACUUM")
+            row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+class Bench:
+    def __init__(self, databases: Databases, amounts: dict[str, Any]) -> None:
+        self._databases = databases
         self._amounts = amounts
         self._steps_ms = 0.0
         self._at_end: Callable[[], None] = lambda: None
@@ -57,7 +100,7 @@ class Bench:
     def _engine(self, name: str, slots: int = 1) -> Durably:
         job = define_job(name="bench", input=Work, output=Work, run=self._work)
         return create_durably(
-            database=str(self._folder / f"{name}.db"),
+            database=self._databases.address(name),
             jobs={"bench": job},
             max_concurrent_runs=slots,
             polling_interval_ms=10,
@@ -178,8 +221,7 @@ class Bench:
         await engine.migrate()
         await engine.close()
         runs = self._amounts["parallel_runs"]
-        name = f"runs-3-{self._amounts['slots']}.db"
-        grown = _bytes(self._folder / name) - _bytes(self._folder / "empty.db")
+        grown = self._databases.size(f"runs-3-{self._amounts['slots']}") - self._databases.size("empty")
         return grown / float(runs)
 
 
@@ -206,11 +248,10 @@ def _completions(engine: Durably, count: int) -> "asyncio.Future[None]":
     return completed
 
 
-def _bytes(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return database.stat().st_size
+def main(where: str, amounts: str) -> None:
+    databases = OnPostgres(where) if where.startswith("postgresql:") else Files(Path(where))
+    print(json.dumps(asyncio.run(Bench(databases, json.loads(amounts)).measure())))
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(Bench(Path(sys.argv[1]), json.loads(sys.argv[2])).measure())))
+    main(*sys.argv[1:])

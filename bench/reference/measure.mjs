@@ -1,14 +1,12 @@
-// The reference on better-sqlite3 (WAL, FULL), asked what ../ours.py asks of our engine.
+// The reference, asked what ../ours.py asks of our engine.
 //
-// `node measure.mjs FOLDER AMOUNTS` prints figures by row, as JSON. Each row has a new database.
+// `node measure.mjs WHERE AMOUNTS` prints figures by row, as JSON. Each row has a new database: a file (better-sqlite3,
+// WAL, FULL) in the folder WHERE, or one more on the PostgreSQL that WHERE is the address of.
 import { createDurably, defineJob } from '@coji/durably'
-import Database from 'better-sqlite3'
-import { SqliteDialect } from 'kysely'
-import { statSync } from 'node:fs'
-import { join } from 'node:path'
 import { z } from 'zod'
+import { Files, OnPostgres } from './databases.mjs'
 
-const [folder, amounts] = [process.argv[2], JSON.parse(process.argv[3])]
+const [where, amounts] = [process.argv[2], JSON.parse(process.argv[3])]
 let stepsMs = 0
 let atEnd = () => {}
 
@@ -27,17 +25,12 @@ const bench = defineJob({
   },
 })
 
-function open(name) {
-  const database = new Database(join(folder, `${name}.db`))
-  database.pragma('journal_mode = WAL')
-  database.pragma('synchronous = FULL')
-  return database
-}
+const databases = where.startsWith('postgresql:') ? new OnPostgres(where) : new Files(where)
 
 async function makeEngine(name, slots = 1) {
-  const database = open(name)
+  const database = await databases.open(name)
   const durably = createDurably({
-    dialect: new SqliteDialect({ database }),
+    dialect: database.dialect,
     pollingIntervalMs: 10,
     maxConcurrentRuns: slots,
     preserveSteps: true,
@@ -49,7 +42,7 @@ async function makeEngine(name, slots = 1) {
 
 async function close({ durably, database }) {
   await durably.stop()
-  database.close()
+  await database.close()
 }
 
 function completions(durably, count) {
@@ -97,9 +90,7 @@ async function oneLongRun() {
   const steps = amounts.steps_in_one_run
   const executedMs = await lifeMs(steps, true)
   // The first worker can't be stopped while the run waits: to the second it is dead.
-  const database = open('long')
-  database.prepare("UPDATE durably_runs SET lease_expires_at = '2000-01-01T00:00:00.000Z'").run()
-  database.close()
+  await databases.run('long', "UPDATE durably_runs SET lease_expires_at = '2000-01-01T00:00:00.000Z'")
   const replayedMs = await lifeMs(steps, false)
   return { 'steps/s in one run': (steps / executedMs) * 1000, 'replayed steps/s': (steps / replayedMs) * 1000 }
 }
@@ -165,13 +156,8 @@ function median(values) {
 
 async function bytesPerRun() {
   await close(await makeEngine('empty'))
-  const size = (name) => {
-    const database = open(name)
-    database.pragma('wal_checkpoint(TRUNCATE)')
-    database.close()
-    return statSync(join(folder, `${name}.db`)).size
-  }
-  return (size(`runs-3-${amounts.slots}`) - size('empty')) / amounts.parallel_runs
+  const grown = (await databases.size(`runs-3-${amounts.slots}`)) - (await databases.size('empty'))
+  return grown / amounts.parallel_runs
 }
 
 await runsPerSecond(3, amounts.warm_up_runs, 1, 'warm-up')
