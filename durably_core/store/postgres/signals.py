@@ -126,7 +126,7 @@ class Listener:
                     self._listen(connection)
             except psycopg.Error:
                 failures += 1
-                if failures == 1:
+                if failures == 1 and not self._is_stopped.is_set():
                     _log.warning("The connection that hears of other processes is broken; polling meanwhile.")
                 pause_s = min(0.1 * 2**failures, MAX_BACKOFF_S)
                 self._is_stopped.wait(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
