@@ -184,6 +184,14 @@ async def turns(count: int = 50) -> None:
         await asyncio.sleep(0)
 
 
+async def until_only(tasks: set[asyncio.Task[Any]]) -> None:
+    """Until nothing else executes: what was cancelled may have to wait for a thread."""
+    async with asyncio.timeout(PATIENCE_S):
+        while left := asyncio.all_tasks() - tasks:
+            await asyncio.wait(left, timeout=0.01)
+    assert asyncio.all_tasks() == tasks
+
+
 def make_job(
     body: Body, *, name: str = "work", input: type[BaseModel] = Numbers, output: type[BaseModel] | None = None
 ) -> Job[Any, Any]:

@@ -24,7 +24,7 @@ from tests.conftest import (
     nothing,
     request_for,
     run_to_end,
-    turns,
+    until_only,
     within,
 )
 
@@ -301,8 +301,7 @@ async def test_maintenance_stops_with_the_worker(make_engine: MakeEngine, probe:
     await pruning.until_reached()
     assert probe.calls.count("prune_events") == 1
     await within(engine.stop())
-    await turns()
-    assert asyncio.all_tasks() == tasks_before
+    await until_only(tasks_before)
     assert "checkpoint" not in probe.calls
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from tests.examples.conftest import Copy
 from tests.examples.example import BOUND_S, Example, Process
+from tests.postgres.server import emptied
 
 API = "/api/durably"
 RUNS = 50
@@ -65,8 +66,12 @@ async def until(events: AsyncIterator[dict[str, Any]], event_type: str, count: i
     return told
 
 
-@pytest.fixture
-async def site(copy: Copy) -> AsyncIterator[Site]:
+@pytest.fixture(params=["sqlite", "postgres"])
+async def site(
+    copy: Copy, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    if request.param == "postgres":
+        monkeypatch.setenv("DURABLY_DATABASE", emptied().url)
     example = copy("two_workers")
     process = await example.start(f"{example.commands[0]} --port 0")
     found = re.search(r"http://\S+:\d+", await process.told("/api/durably"))

@@ -36,9 +36,7 @@ class Server:
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._user = None if os.geteuid() else not_root(folder)
-        self._run(
-            "initdb", "--auth=trust", "--username=durably", "--encoding=UTF8", "--no-sync", "--locale=C.UTF-8"
-        )
+        self._run("initdb", "--auth=trust", "--username=durably", "--encoding=UTF8", "--no-sync", "--locale=C")
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [str(programs() / program), "-D", str(self._folder / "data"), *arguments]

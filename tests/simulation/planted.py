@@ -113,7 +113,7 @@ FAULTS = (
     _fault(
         "a slot that is freed does not look again",
         _code(worker.Worker, "_slot_freed", "self.wake()", "pass"),
-        _code(worker.Worker, "_next_request", "self._request() if self._running else None", "None"),
+        _code(worker.Worker, "_next_request", "return self._request()", "return None"),
     ),
     _fault(
         "a job that waits keeps its slot",

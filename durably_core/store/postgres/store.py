@@ -6,8 +6,9 @@ import random
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
 import psycopg
@@ -19,7 +20,21 @@ from durably_core.blocking import to_its_end
 from durably_core.clock import Clock
 from durably_core.errors import DurablyError, StorageError, StorageFullError, ValidationError
 from durably_core.events import RunEvent
-from durably_core.store.base import Lease, LeaseState, NewStep, Notes, QueryResult, StepWork, Transaction
+from durably_core.store.base import (
+    Claim,
+    ClaimRequest,
+    Ended,
+    Ending,
+    Enqueued,
+    Lease,
+    LeaseState,
+    NewRun,
+    NewStep,
+    Notes,
+    QueryResult,
+    StepWork,
+    Transaction,
+)
 from durably_core.store.guests import GuestError
 from durably_core.store.postgres.clock import DatabaseClock
 from durably_core.store.postgres.guests import is_fault_of_storage, query
@@ -85,6 +100,7 @@ class PostgresStore(SQLStore):
         self._threads = ThreadPoolExecutor(pool_size, "durably-postgres")
         self._signals = Signals(f"durably_{schema}", self._connect, self._signal)
         self._turns = Turns()
+        self._enqueuing: dict[str, asyncio.Future[None]] = {}
         self._closing = threading.Event()
         self._settled = 0
         self._settling = threading.Lock()
@@ -105,6 +121,39 @@ class PostgresStore(SQLStore):
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
         return self._signals.watch(changed)
+
+    async def enqueue(self, runs: Sequence[NewRun]) -> list[Enqueued]:
+        told: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._enqueuing |= dict.fromkeys((run.id for run in runs), told)
+        try:
+            async with self._turn_with_key(runs):
+                return await super().enqueue(runs)
+        finally:
+            for run in runs:
+                self._enqueuing.pop(run.id, None)
+            told.set_result(None)
+
+    def _turn_with_key(self, runs: Sequence[NewRun]) -> AbstractAsyncContextManager[None]:
+        """Of several triggers that take the place of one another, the last one that was asked for stays."""
+        if len(runs) == 1 and runs[0].coalesce is not None:
+            return self._turns.of(f"{runs[0].job_name}:{runs[0].concurrency_key}")
+        return contextlib.nullcontext()
+
+    async def claim(self, request: ClaimRequest) -> Claim:
+        return await self._told_after_trigger(await super().claim(request))
+
+    async def end_run(
+        self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
+    ) -> Ended:
+        ended = await super().end_run(lease, ending, notes, then_claim)
+        await self._told_after_trigger(ended.claim)
+        return ended
+
+    async def _told_after_trigger(self, claim: Claim) -> Claim:
+        """A thread may claim what another has just committed: here that it was triggered is told first."""
+        if claim.claimed is not None and (told := self._enqueuing.get(claim.claimed.run.id)) is not None:
+            await to_its_end(told)
+        return claim
 
     async def run_transaction(
         self, lease: Lease, work: StepWork, notes: Notes, is_to_stop: Callable[[], bool]

@@ -1,4 +1,4 @@
-"""Writes of one run come one after the other, in the order in which they were asked for."""
+"""Writes that belong together come one after the other, in the order in which they were asked for."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ class Turns:
         self._last: dict[str, asyncio.Future[None]] = {}
 
     @asynccontextmanager
-    async def of(self, run_id: str) -> AsyncIterator[None]:
+    async def of(self, name: str) -> AsyncIterator[None]:
         """Entered when those that asked before have left."""
-        before = self._last.get(run_id)
-        left = self._last[run_id] = asyncio.get_running_loop().create_future()
+        before = self._last.get(name)
+        left = self._last[name] = asyncio.get_running_loop().create_future()
         try:
             if before is not None:
                 await asyncio.shield(before)
@@ -21,11 +21,11 @@ class Turns:
         finally:
             # Who is cancelled while it waits lets no one overtake those before it.
             if before is not None and not before.done():
-                before.add_done_callback(lambda _: self._leave(run_id, left))
+                before.add_done_callback(lambda _: self._leave(name, left))
             else:
-                self._leave(run_id, left)
+                self._leave(name, left)
 
-    def _leave(self, run_id: str, left: "asyncio.Future[None]") -> None:
+    def _leave(self, name: str, left: "asyncio.Future[None]") -> None:
         left.set_result(None)
-        if self._last.get(run_id) is left:
-            del self._last[run_id]
+        if self._last.get(name) is left:
+            del self._last[name]
