@@ -185,9 +185,11 @@ def asked(examples: Examples) -> list[str]:
 def test_use_job_starts_a_run_and_shows_it(examples: Examples) -> None:
     main = examples.open("trigger")
     expect(main.get_by_role("status")).to_have_text("nothing yet")
+    # Long enough to be seen: the page is looked at less and less often.
+    main.get_by_label("To").fill("30")
     main.get_by_role("button", name="Count").click()
-    expect(main.get_by_role("progressbar")).to_have_attribute("max", "5")
-    expect(main.get_by_text("Total: 15")).to_be_visible()
+    expect(main.get_by_role("progressbar")).to_have_attribute("max", "30")
+    expect(main.get_by_text("Total: 465")).to_be_visible()
     expect(main.get_by_role("status")).to_have_text("completed")
     [run] = examples.call("(durably) => durably.getRuns()")
     assert run["labels"] == {"origin": "button"}
