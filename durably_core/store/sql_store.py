@@ -212,9 +212,9 @@ class SQLStore(ABC):
         newest, _last = await self._read(self._newest)
         return newest
 
-    def _newest(self, session: Session) -> tuple[int, int]:
+    def _newest(self, session: Session, **parameters: int) -> tuple[int, int]:
         """Up to which number all events are there for good, and the last number that was given."""
-        found = session.one("get_newest_event", {})
+        found = session.one("get_newest_event", parameters)
         assert found is not None
         return found["newest"], found["last"]
 

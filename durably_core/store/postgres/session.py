@@ -67,13 +67,10 @@ class PostgresSession:
         return Executed(self.connection.execute(self._queries[query], parameters), self._pipeline)
 
     def all(self, query: str, parameters: Mapping[str, Any]) -> Sequence[Row]:
-        return self.connection.execute(self._queries[query], self._in(parameters)).fetchall()
+        return self.connection.execute(self._queries[query], parameters).fetchall()
 
     def one(self, query: str, parameters: Mapping[str, Any]) -> Row | None:
-        return self.connection.execute(self._queries[query], self._in(parameters)).fetchone()
-
-    def _in(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {**parameters, "realm": self._realm}
+        return self.connection.execute(self._queries[query], parameters).fetchone()
 
     def lock(self, name: str) -> None:
         self.execute("lock", {"name": name})

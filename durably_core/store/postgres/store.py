@@ -201,8 +201,8 @@ class PostgresStore(SQLStore):
     async def checkpoint(self) -> bool:
         return True  # so does it this
 
-    def _newest(self, session: Session) -> tuple[int, int]:
-        newest, last = super()._newest(session)
+    def _newest(self, session: Session, **parameters: int) -> tuple[int, int]:
+        newest, last = super()._newest(session, realm=self._realm, **parameters)
         # A writer that was slow to take its lock names a lower number than it need. What was settled once is.
         with self._settling:
             self._settled = max(self._settled, newest)
