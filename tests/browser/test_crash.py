@@ -63,15 +63,12 @@ def terminate_worker(_chromium: Chromium, page: Page) -> Page:
         "Target.setAutoAttach", {"autoAttach": True, "waitForDebuggerOnStart": False, "flatten": False}
     )
     wait_for(page, lambda: bool(workers))
-    session.send(
-        "Target.sendMessageToTarget",
-        {"sessionId": workers[0], "message": '{"id": 1, "method": "Runtime.terminateExecution"}'},
-    )
+    # Not by `Runtime.terminateExecution`: that ends one turn of the worker, and the next finds Python half-way.
     session.send(
         "Target.sendMessageToTarget",
         {
             "sessionId": workers[0],
-            "message": '{"id": 2, "method": "Runtime.evaluate", "params": {"expression": "self.close()"}}',
+            "message": '{"id": 1, "method": "Runtime.evaluate", "params": {"expression": "self.close()"}}',
         },
     )
     page.wait_for_function("window.durably.status.epoch === 2")

@@ -461,7 +461,7 @@ def test_site_that_gives_up_its_service_worker_leaves_nothing_behind(
     for tab in tabs:
         wait_for_version(tab, "v2")
         tab.wait_for_function("window.offline.status.state === 'unsupported'")
-    assert tabs[0].evaluate(REGISTRATIONS) == 0
+    wait_for(tabs[0], lambda: tabs[0].evaluate(REGISTRATIONS) == 0)
     assert caches_of(tabs[0]) == []
     leader = leader_among(tabs)
     assert wait_until_ended(leader, run_id)["status"] == "completed"

@@ -296,7 +296,10 @@ class ServiceWorkerOffline implements Offline {
 
   /** Also where the page is not under the service worker, and hears of no other. */
   #reloadWithin(taker: ServiceWorker): void {
-    taker.addEventListener('statechange', () => taker.state === 'activated' && this.#leave())
+    taker.addEventListener('statechange', () => {
+      // One that removes itself may be gone before it is active.
+      if (taker.state === 'activated' || taker.state === 'redundant') this.#leave()
+    })
     setTimeout(() => this.#leave(), STOPPED_FOR_MS)
   }
 
