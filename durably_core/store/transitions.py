@@ -107,6 +107,11 @@ class Transitions:
 
         return logged
 
+    @property
+    def is_news(self) -> bool:
+        """Whether the last transaction wrote to the log: then others may want to hear of it."""
+        return bool(self._logs)
+
     def log(self) -> None:
         """Write what has happened so far to the log."""
         if self._happened:

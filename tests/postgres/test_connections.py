@@ -13,7 +13,7 @@ from durably_core.store.base import RunFilter
 from durably_core.store.postgres import PostgresStore
 from durably_core.store.postgres import store as store_module
 from durably_core.store.postgres.clock import DatabaseClock
-from tests.conftest import Numbers, claim, make_job, new_run, nothing, request_for, within
+from tests.conftest import PATIENCE_S, Numbers, claim, make_job, new_run, nothing, request_for, within
 from tests.postgres.conftest import OpenAnother
 from tests.postgres.server import Server, served
 
@@ -136,6 +136,18 @@ async def test_own_writes_are_no_news(store: PostgresStore, open_store: OpenAnot
     assert not heard.is_set()
     stop()
     stop_other()
+
+
+async def test_claim_that_found_nothing_is_no_news(store: PostgresStore, open_store: OpenAnother) -> None:
+    """It would wake another worker, whose claim would wake this one, for ever."""
+    other = open_store()
+    with psycopg.connect(store.url, autocommit=True) as listener:
+        listener.execute("LISTEN durably_public")
+        assert await claim(other, request_for()) is None
+        await other.close()  # once all that it wanted to tell is told
+        await store.enqueue([new_run("run-1")])
+        [first] = listener.notifies(timeout=PATIENCE_S, stop_after=1)
+    assert first.payload == store._signals._own
 
 
 async def test_signals_are_heard_after_the_listener_was_cut(

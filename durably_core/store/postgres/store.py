@@ -166,8 +166,7 @@ class PostgresStore(SQLStore):
             return work(transaction)
 
         def run(connection: Connection[DictRow]) -> LeaseState:
-            session = PostgresSession(connection, self.clock, self._realm, is_pipelined=False)
-            transitions = Transitions(session)
+            transitions = Transitions(self._session(connection, is_pipelined=False))
             return transitions.commit(lambda: transitions.run_transaction(lease, begin, notes, is_to_stop))
 
         try:
@@ -215,8 +214,10 @@ class PostgresStore(SQLStore):
 
     async def _write(self, work: Callable[[Transitions], T], *, of_run: str | None = None) -> T:
         async with self._turns.of(of_run) if of_run is not None else contextlib.nullcontext():
-            result = await self._call(lambda: self._committed(work))
-        self._signals.written()
+            result, is_news = await self._call(lambda: self._committed(work))
+        # A claim that found nothing would wake others, whose claims would wake this one.
+        if is_news:
+            self._signals.written()
         return result
 
     async def _write_at_any_rate(
@@ -229,15 +230,17 @@ class PostgresStore(SQLStore):
         """There is no reserve: a full disk is the same for all."""
         return await self._write(work, of_run=of_run)
 
-    def _committed(self, work: Callable[[Transitions], T]) -> T:
-        def commit(connection: Connection[DictRow]) -> T:
+    def _committed(self, work: Callable[[Transitions], T]) -> tuple[T, bool]:
+        """What ``work`` returns, and whether others may want to hear of it."""
+
+        def commit(connection: Connection[DictRow]) -> tuple[T, bool]:
             transitions = Transitions(self._session(connection))
-            return transitions.commit(lambda: work(transitions))
+            return transitions.commit(lambda: work(transitions)), transitions.is_news
 
         return self._tried(commit)
 
-    def _session(self, connection: Connection[DictRow]) -> PostgresSession:
-        return PostgresSession(connection, self.clock, self._realm)
+    def _session(self, connection: Connection[DictRow], *, is_pipelined: bool = True) -> PostgresSession:
+        return PostgresSession(connection, self.clock, self._realm, is_pipelined=is_pipelined)
 
     def _tried(
         self, work: Callable[[Connection[DictRow]], T], may_try_again: Callable[[], bool] = lambda: True
