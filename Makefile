@@ -8,6 +8,7 @@ SEED ?= 1
 N ?= 200
 KILLS ?= 100
 SEEDS ?= 1000
+ON ?= sqlite
 SECONDS ?= 180
 # How many processes test at a time: on two cores a third tests while the others wait for browsers.
 WORKERS ?= 3
@@ -75,8 +76,8 @@ test-storm: .browser build ## Ten tabs that come and go for so long (SECONDS=180
 	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_STORM_SECONDS=$(SECONDS) DURABLY_SEEDS=$(SEED) \
 		$(BIN)/pytest -s tests/browser/test_tab_storm.py
 
-simulate: .setup-python ## Simulated histories, as many as asked, until one breaks a promise (SEEDS=1000)
-	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+simulate: .setup-python .postgres ## Simulated histories, as many as asked, until one breaks a promise (SEEDS=1000, ON=postgres)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --on $(ON)
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail
 	$(BIN)/python scripts/mutate.py

@@ -15,10 +15,11 @@ from durably_core.commands import Command
 from durably_core.durably import Durably, create_durably
 from durably_core.errors import DurablyError, StorageError
 from durably_core.store.base import MAX_ATTEMPTS_ERROR
+from tests.simulation.disk import Call, Disk, Row, Weather
 from tests.simulation.jobs import Jobs, WorkPlan, expected_output
-from tests.simulation.model import Model, Row, ViolationError, expect, short
+from tests.simulation.model import Model, ViolationError, expect, short
 from tests.simulation.plan import JOB_NAMES, UNKNOWN_JOB, Action, Blow, Order, Plan, Trigger
-from tests.simulation.store import Call, Disk, Weather
+from tests.simulation.sqlite import SQLiteDisk
 from tests.simulation.world import NeverAtRestError, Process, World
 
 RESEND_S = 5.0
@@ -44,19 +45,19 @@ class Outcome:
     """Of the world's time."""
 
 
-def carry_out(plan: Plan) -> Outcome:
+def carry_out(plan: Plan, on: type[Disk] = SQLiteDisk) -> Outcome:
     """Let it happen, and look for what must not be."""
     # What the dead held is let go of at the end only, when no one can take it for something that happens.
     gc.disable()
     try:
-        return _carry_out(plan)
+        return _carry_out(plan, on)
     finally:
         gc.enable()
         gc.collect()
 
 
-def _carry_out(plan: Plan) -> Outcome:
-    history = History(plan)
+def _carry_out(plan: Plan, on: type[Disk]) -> Outcome:
+    history = History(plan, on)
     violation = None
     try:
         history.run()
@@ -71,6 +72,7 @@ def _carry_out(plan: Plan) -> Outcome:
         violation.__context__ = None
     outcome = Outcome(tuple(history.world.trace), violation, history.disk.commits, history.world.now)
     history.world.end()
+    history.disk.close()
     return outcome
 
 
@@ -94,7 +96,7 @@ class Seat:
         self._incarnations += 1
         self.is_ready = False
         process = self.process = history.world.process(f"p{self._number}.{self._incarnations}")
-        jobs = Jobs(process, history.model, history.deaths)
+        jobs = Jobs(process, history.model, history.deaths, history.disk.placeholder)
         rng = random.Random(f"{history.plan.seed} {process.name}")
 
         def make() -> Durably:
@@ -175,11 +177,11 @@ class Seat:
 
 
 class History:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, on: type[Disk]) -> None:
         self.plan = plan
         self.world = World(random.Random(f"schedule {plan.seed}"))
         self.weather = Weather(random.Random(f"weather {plan.seed}"))
-        self.disk = Disk(self.world, self.weather, is_watched=plan.setup.is_watched)
+        self.disk = on(self.world, self.weather, is_watched=plan.setup.is_watched)
         self.model = Model(self.world, self.disk, preserve_steps=plan.setup.preserve_steps)
         self.disk.onlooker = self.model
         self.deaths: Counter[tuple[str, str]] = Counter()
@@ -231,9 +233,7 @@ class History:
         task = process.start(install())
         self.world.run_until(task.done, self.world.now + 60.0)
         task.result()
-        connection = self.disk.database.connection
-        assert connection is not None
-        connection.execute("CREATE TABLE marks (run_id TEXT NOT NULL, step_name TEXT NOT NULL)")
+        self.disk.execute("CREATE TABLE marks (run_id TEXT NOT NULL, step_name TEXT NOT NULL)")
         self.disk.onlooker = self.model
         self.disk.commits = 0
         self.model.reload()

@@ -81,12 +81,15 @@ def expected_output(plan: WorkPlan) -> list[str] | None:
 class Jobs:
     """The jobs of one process."""
 
-    def __init__(self, process: Process, witness: Witness, deaths: Counter[tuple[str, str]]) -> None:
+    def __init__(
+        self, process: Process, witness: Witness, deaths: Counter[tuple[str, str]], placeholder: str
+    ) -> None:
         self.durably: Durably | None = None
         self._process = process
         self._witness = witness
         self._deaths = deaths
         """How often a step has failed or killed its process, whichever that was."""
+        self._placeholder = placeholder
 
     def registered(self, names: tuple[str, ...]) -> dict[str, Job[Any, Any]]:
         return {name: define_job(name=name, input=WorkPlan, output=Output, run=self._work) for name in names}
@@ -179,7 +182,10 @@ class Jobs:
 
     def _mark(self, transaction: Transaction, run_id: str, name: str) -> str:
         with self._body(name):
-            transaction.execute("INSERT INTO marks (run_id, step_name) VALUES (?, ?)", (run_id, name))
+            mark = self._placeholder
+            transaction.execute(
+                f"INSERT INTO marks (run_id, step_name) VALUES ({mark}, {mark})", (run_id, name)
+            )
             return name
 
     async def _blocks(self, run_id: str, name: str, plan: StepPlan) -> str:

@@ -1,20 +1,17 @@
 """What may be in the database: a small reference model, compared with the real one after each commit."""
 
 import json
-import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from durably_core.events import Event, RunEvent
 from durably_core.store.base import MAX_ATTEMPTS_ERROR, ClaimRequest, Lease
+from tests.simulation.disk import Call, Disk, Row
 from tests.simulation.jobs import Body
-from tests.simulation.store import Call, Disk
 from tests.simulation.world import World
-
-Row = dict[str, Any]
 
 LEASE_CALLS = frozenset({"save_step", "save_notes", "run_transaction", "renew_lease", "end_run"})
 STATE_EVENTS = frozenset(
@@ -65,10 +62,8 @@ class Snapshot:
     newest_event: int = 0
 
     @classmethod
-    def of(cls, connection: sqlite3.Connection) -> "Snapshot":
-        def rows(sql: str) -> Iterable[Row]:
-            return map(dict, connection.execute(sql).fetchall())
-
+    def of(cls, disk: Disk) -> "Snapshot":
+        rows = disk.rows
         runs = rows(
             "SELECT run.*, payload.run_id AS payload, payload.input, payload.output"
             " FROM durably_runs AS run LEFT JOIN durably_payloads AS payload ON payload.run_id = run.id"
@@ -124,7 +119,7 @@ class Model:
     # ------------------------------------------------------------------ commits
 
     def called(self, call: Call, work: Callable[[], Any]) -> Any:
-        changes = self._connection.total_changes
+        changes = self._disk.changes
         answer: Any = None
         try:
             answer = work()
@@ -137,19 +132,13 @@ class Model:
         return answer
 
     def _look(self, call: Call, answer: Any, changes: int) -> None:
-        if self._connection.total_changes != changes:
-            before, self.now = self.now, Snapshot.of(self._connection)
+        if self._disk.changes != changes:
+            before, self.now = self.now, Snapshot.of(self._disk)
             with self._kept():
                 self._committed(call, answer, before, self.now)
 
-    @property
-    def _connection(self) -> sqlite3.Connection:
-        connection = self._disk.database.connection
-        assert connection is not None
-        return connection
-
     def reload(self) -> None:
-        self.now = Snapshot.of(self._connection)
+        self.now = Snapshot.of(self._disk)
 
     def _committed(self, call: Call, answer: Any, before: Snapshot, after: Snapshot) -> None:
         self._remember(before, after)
@@ -179,8 +168,8 @@ class Model:
         expect(not returned, "gone is gone", f"deleted runs are there again: {returned}")
 
     def _new_events(self, before: Snapshot) -> list[Row]:
-        sql = "SELECT * FROM durably_events WHERE sequence > ? ORDER BY sequence"
-        return [dict(row) for row in self._connection.execute(sql, [before.newest_event])]
+        newest = before.newest_event
+        return self._disk.rows(f"SELECT * FROM durably_events WHERE sequence > {newest} ORDER BY sequence")
 
     def _check_steps(self, call: Call, before: Snapshot, after: Snapshot) -> None:
         for key, row in before.steps.items():

@@ -3,19 +3,19 @@
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from durably_core import api, durably, worker
 from durably_core.execution import Execution
 from durably_core.step import StepContext
-from durably_core.store.sql import queries
+from durably_core.store.sql import for_dialect, queries
 from durably_core.store.sql_store import SQLStore
 from durably_core.store.transitions import Transitions
 
-Plant = Callable[[], Any]
-"""Makes a context manager: the fault is there within."""
+Plant = Callable[[str], AbstractContextManager[None]]
+"""Of a dialect: the fault is there within."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,10 @@ class Fault:
     plants: tuple[Plant, ...]
 
     @contextmanager
-    def planted(self) -> Iterator[None]:
+    def planted(self, dialect: str = "sqlite") -> Iterator[None]:
         with ExitStack() as stack:
             for plant in self.plants:
-                stack.enter_context(plant())
+                stack.enter_context(plant(dialect))
             yield
 
 
@@ -35,11 +35,12 @@ def _sql(query: str, old: str, new: str) -> Plant:
     """Another text in a named query."""
 
     @contextmanager
-    def plant() -> Iterator[None]:
-        named = queries("sqlite")
+    def plant(dialect: str) -> Iterator[None]:
+        named = queries(dialect)
         right = named[query]
-        assert old in right, f"{query} has changed: {old!r} is not in it"
-        named[query] = right.replace(old, new)
+        written = for_dialect(dialect, old)
+        assert written in right, f"{query} has changed: {old!r} is not in it"
+        named[query] = right.replace(written, for_dialect(dialect, new))
         try:
             yield
         finally:
@@ -52,7 +53,7 @@ def _code(owner: Any, function: str, old: str, new: str) -> Plant:
     """Another text in a function."""
 
     @contextmanager
-    def plant() -> Iterator[None]:
+    def plant(_dialect: str) -> Iterator[None]:
         right = inspect.getattr_static(owner, function)
         source = textwrap.dedent(inspect.getsource(right))
         assert old in source, f"{function} has changed: {old!r} is not in it"

@@ -3,21 +3,23 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from tests.simulation.disk import Disk
 from tests.simulation.history import carry_out
 from tests.simulation.plan import Action, Order, Plan, Setup, Trigger
+from tests.simulation.sqlite import SQLiteDisk
 
 USUAL = Setup()
 
 
-def shrunk(plan: Plan, rule: str) -> Plan:
+def shrunk(plan: Plan, rule: str, on: type[Disk] = SQLiteDisk) -> Plan:
     """The same with as little in it as can be, for that rule still to be broken."""
-    while (simpler := next((each for each in _simpler(plan) if _breaks(each, rule)), None)) is not None:
+    while (simpler := next((each for each in _simpler(plan) if _breaks(each, rule, on)), None)) is not None:
         plan = simpler
     return plan
 
 
-def _breaks(plan: Plan, rule: str) -> bool:
-    violation = carry_out(plan).violation
+def _breaks(plan: Plan, rule: str, on: type[Disk]) -> bool:
+    violation = carry_out(plan, on).violation
     return violation is not None and violation.rule == rule
 
 

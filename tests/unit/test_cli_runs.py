@@ -258,7 +258,7 @@ def test_show_tells_everything(run: Command) -> None:
     page = run.ok("show", run_id).out
     assert page.startswith(f"{run_id}  bake  completed\n")
     assert '  output            {"baked":2}\n' in page
-    assert re.search(r'\n0  loaf-0  completed  \d+ ms  "loaf"', page)
+    assert re.search(r'\n0  loaf-0  completed  [\d.]+ m?s  "loaf"', page)
     assert re.search(r'\d\d:\d\d:\d\d info  all baked {"loaves":2}\n', page)
 
 

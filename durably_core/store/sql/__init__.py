@@ -30,17 +30,16 @@ def queries(dialect: str) -> dict[str, str]:
         _, *parts = _HEADING.split(file.read_text("utf-8"))
         for name, body in zip(parts[::2], parts[1::2], strict=True):
             assert name not in found, f"two queries of {dialect} are named {name}"
-            found[name] = _PARAMETERS.get(dialect, str)(_without_comments(body))
+            found[name] = for_dialect(dialect, _without_comments(body))
     return found
 
 
-def _for_psycopg(query: str) -> str:
-    """With parameters as the driver wants them. They are written ``:name`` in the files of all dialects."""
+def for_dialect(dialect: str, query: str) -> str:
+    """With parameters as its driver wants them. They are written ``:name`` in the files of all dialects."""
+    if dialect != "postgres":
+        return query
     assert "%" not in query
     return _PARAMETER.sub(r"%(\1)s", query)
-
-
-_PARAMETERS = {"postgres": _for_psycopg}
 
 
 @functools.cache

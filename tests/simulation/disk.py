@@ -1,17 +1,17 @@
 """One database for all processes, what the weather does to it, and who looks on at each commit."""
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from durably_core.errors import StorageError, StorageFullError
-from durably_core.store.sqlite import SQLiteStore
-from durably_core.store.sqlite.database import Database
-from durably_core.store.sqlite.transitions import SQLiteTransitions
-from durably_core.store.sqlite.writes import Write
+from durably_core.store.sql_store import SQLStore
 from tests.simulation.world import Process, World, takes_s
+
+Row = dict[str, Any]
 
 current_call: ContextVar["Call | None"] = ContextVar("current_call", default=None)
 
@@ -62,19 +62,44 @@ class Died(BaseException):
     """Raised in the thread of a process that was killed there. No one hears it."""
 
 
-class Disk:
+class Disk(ABC):
     """A database that outlives those who write to it."""
+
+    placeholder: str
+    """What stands for a parameter in its SQL."""
 
     def __init__(self, world: World, weather: Weather, *, is_watched: bool) -> None:
         self.world = world
         self.weather = weather
-        self.database = Database(":memory:", exclusive=False, reserve_bytes=0, clock=world.clock)
         self.onlooker: Onlooker | None = None
         self.kill_at: tuple[int, str] | None = None
         """Kill whoever makes the commit of that number, ``before`` or ``after`` it."""
         self.commits = 0
         self._is_watched = is_watched
         self._watchers: dict[object, tuple[Process, Callable[[], None]]] = {}
+
+    # ------------------------------------------------------------------ the database
+
+    @abstractmethod
+    def store(self) -> SQLStore:
+        """That of one process, on the database of all."""
+
+    @property
+    @abstractmethod
+    def changes(self) -> int:
+        """Another number than before when something was written."""
+
+    @abstractmethod
+    def rows(self, sql: str) -> list[Row]:
+        """What is there for all to see."""
+
+    @abstractmethod
+    def execute(self, sql: str) -> None: ...
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    # ------------------------------------------------------------------ what happens to it
 
     def way(self, process: Process) -> Any:
         """The store as that process has it: a ``Store``."""
@@ -84,14 +109,7 @@ class Disk:
         """In the thread of a process."""
         assert self.onlooker is not None
         self.weather.refuse(call, self.world.now)
-        connection = self.database.connection
-        before = 0 if connection is None else connection.total_changes
-        try:
-            return self.onlooker.called(call, work)
-        finally:
-            # As with a file: who has written nothing wakes no one.
-            if connection is not None and connection.total_changes > before:
-                self._tell_watchers(call.process)
+        return self.onlooker.called(call, work)
 
     def commit(self, work: Callable[[], Any]) -> Any:
         """A transaction within a call."""
@@ -115,52 +133,15 @@ class Disk:
             self._watchers[token] = (process, changed)
         return lambda: self._watchers.pop(token, None) and None
 
-    def _tell_watchers(self, writer: Process) -> None:
+    def tell_watchers(self, writer: Process) -> None:
+        """Others hear that something was written."""
         for process, changed in self._watchers.values():
             if process is not writer and process.is_alive:
                 process.loop.call_later(self.world.rng.uniform(0.0, 0.04), changed)
 
 
-class _Store(SQLiteStore):
-    """That of one process, on the database of all."""
-
-    def __init__(self, disk: Disk) -> None:
-        super().__init__(":memory:", clock=disk.world.clock)
-        self._disk = disk
-        self._database = disk.database
-        self._transitions = SQLiteTransitions(disk.database)
-
-    async def _call(self, work: Callable[[], Any], told: Callable[[], object] | None = None) -> Any:
-        call = _asked()
-        return await super()._call(lambda: self._disk.carry_out(call, work), told)
-
-    async def _write(
-        self, work: Any, when_full: Any = None, *, of_run: str | None = None, from_reserve: bool = False
-    ) -> Any:
-        call = _asked()
-
-        def seen(work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-            def logged(transitions: SQLiteTransitions) -> Any:
-                result = work(transitions)
-                # Here already: who looks on compares what was done with what is told of it.
-                transitions.log()
-                return result
-
-            return lambda transitions: self._disk.carry_out(call, lambda: logged(transitions))
-
-        full = None if when_full is None else seen(when_full)
-        return await super()._write(seen(work), full, of_run=of_run, from_reserve=from_reserve)
-
-    def _commit(self, work: Any, when_full: Any, *, from_reserve: bool = False) -> Any:
-        commit = super()._commit
-        return self._disk.commit(lambda: commit(work, when_full, from_reserve=from_reserve))
-
-    def _commit_together(self, writes: list[Write[Any]]) -> None:
-        together = super()._commit_together
-        self._disk.commit(lambda: together(writes))
-
-
-def _asked() -> Call:
+def asked() -> Call:
+    """The call that is carried out."""
     call = current_call.get()
     assert call is not None
     return call
@@ -170,7 +151,7 @@ class _Way:
     def __init__(self, disk: Disk, process: Process) -> None:
         self._disk = disk
         self._process = process
-        self._store = _Store(disk)
+        self._store = disk.store()
         self._is_closed = False
 
     def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
@@ -185,9 +166,9 @@ class _Way:
         async def call(*args: Any, **kwargs: Any) -> Any:
             if self._is_closed:
                 raise StorageError("The store is closed.")
-            asked = Call(self._process, name, args, kwargs)
-            call_token = current_call.set(asked)
-            seconds = self._disk.weather.takes_s(asked, self._disk.world.now)
+            wanted = Call(self._process, name, args, kwargs)
+            call_token = current_call.set(wanted)
+            seconds = self._disk.weather.takes_s(wanted, self._disk.world.now)
             time_token = takes_s.set(seconds)
             try:
                 return await method(*args, **kwargs)
