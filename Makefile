@@ -23,10 +23,10 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-postgres bench-growth bench-downloads bench-takeover bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-postgres bench-postgres-scale bench-growth bench-downloads bench-takeover bench-server lock clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-17s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 
 demo: build ## Set up everything, build, and serve the demo (PORT=8000)
 	@$(BIN)/python -m spa_runtime serve build/demo --port $(PORT)
@@ -96,6 +96,10 @@ bench-sqlite: .setup-python bench/reference/node_modules/.installed ## Speed on 
 
 bench-postgres: .setup-python .postgres bench/reference/node_modules/.installed build/dbos/.installed ## Speed on PostgreSQL, beside the reference and DBOS
 	$(BIN)/python -m bench.postgres
+
+bench-postgres-scale: .setup-python .postgres ## More worker processes, more runs that wait, more that have ended
+	$(BIN)/python -m bench.postgres.processes
+	$(BIN)/python -m bench.postgres.tables
 
 bench-growth: .browser build ## How large the database in the browser gets over 10,000 runs
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.growth

@@ -1,11 +1,15 @@
 """Which store a path or URL means."""
 
 import importlib
+import re
 
 from durably_core.clock import Clock
 from durably_core.errors import ValidationError
 from durably_core.store.base import Store
 from durably_core.store.sqlite import SQLiteStore
+
+_PAIRS = re.compile(r"\s*(host|hostaddr|port|dbname|user|password|service)\s*=")
+"""As libpq takes them, too. A file of such a name would be made, and no one would look there."""
 
 
 def open_store(database: str, *, exclusive: bool = False, clock: Clock | None = None) -> Store:
@@ -33,6 +37,11 @@ def sqlite_path(database: str) -> str:
     elif rest.startswith("//"):
         raise ValidationError(
             f"There is no store for {scheme}: databases. Pass a path, a sqlite: or a postgresql: URL."
+        )
+    if _PAIRS.match(database):
+        raise ValidationError(
+            "That looks like the address of a PostgreSQL database in pairs (host=… dbname=…). "
+            "Write it as postgresql://user:password@host:5432/name."
         )
     if not database:
         raise ValidationError("The database needs a name: a path, or ':memory:' for one that does not last.")

@@ -279,14 +279,15 @@ def test_use_job_follows_the_latest_run(examples: Examples) -> None:
 
 
 def test_use_job_run_follows_a_run_to_its_end(examples: Examples) -> None:
-    run_id = examples.start("count-to", to=5, pause_ms=200)
+    # Long enough to be seen: the page is looked at less and less often.
+    run_id = examples.start("count-to", to=20, pause_ms=200)
     main = examples.open("job-run", run_id)
-    expect(main.get_by_role("progressbar")).to_have_attribute("max", "5")
-    expect(main.get_by_text(re.compile(r"number-\d: running"))).to_be_visible()
-    expect(main.get_by_text("Total: 15")).to_be_visible()
-    expect(main.get_by_text("Told: start, complete 15")).to_be_visible()
+    expect(main.get_by_role("progressbar")).to_have_attribute("max", "20")
+    expect(main.get_by_text(re.compile(r"number-\d+: running"))).to_be_visible()
+    expect(main.get_by_text("Total: 210")).to_be_visible()
+    expect(main.get_by_text("Told: start, complete 210")).to_be_visible()
     steps = main.get_by_role("list", name="Steps").get_by_role("listitem")
-    expect(steps).to_have_text([f"number-{number}: completed" for number in range(1, 6)])
+    expect(steps).to_have_text([f"number-{number}: completed" for number in range(1, 21)])
 
 
 def test_use_job_run_shows_a_finished_run_at_once(examples: Examples) -> None:

@@ -2,10 +2,7 @@
 
 import json
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -15,6 +12,7 @@ from durably_core import StepContext, create_durably, with_log_persistence
 from durably_core.store.postgres import moving
 from durably_core.store.postgres.schema import migrate
 from tests.conftest import Numbers, make_job, within
+from tests.postgres.moves import contents, move
 from tests.postgres.server import emptied
 
 MANY = 450
@@ -53,30 +51,6 @@ async def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def url() -> str:
     return emptied().url
-
-
-def move(file: Path, url: str) -> "subprocess.CompletedProcess[str]":
-    code = "from durably_core.cli import main; main()"
-    command = [sys.executable, "-c", code, "migrate-data", "--from", str(file), "--to", url, "--json"]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-COLUMNS = {
-    "durably_runs": ("id", "status", "labels", "attempt", "error", "completed_at", "concurrency_key"),
-    "durably_payloads": ("run_id", "input", "output"),
-    "durably_run_labels": ("run_id", "key", "value"),
-    "durably_steps": ("run_id", "name", "failure", "step_index", "status", "output", "completed_at"),
-    "durably_logs": ("run_id", "id", "step_name", "level", "message", "data"),
-    "durably_idempotency_keys": ("job_name", "key", "run_id", "input_hash", "expires_at"),
-}
-
-
-def contents(connection: Any) -> dict[str, list[tuple[Any, ...]]]:
-    found = {}
-    for table, columns in COLUMNS.items():
-        rows = connection.execute(f"SELECT {', '.join(columns)} FROM {table}").fetchall()
-        found[table] = sorted(map(tuple, rows), key=repr)
-    return found
 
 
 async def test_all_that_belongs_to_runs_is_moved_and_goes_on(file: Path, url: str) -> None:

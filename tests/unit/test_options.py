@@ -95,6 +95,7 @@ def test_database_may_be_path_or_url(url: str, path: str) -> None:
             "mysql://x",
             "There is no store for mysql: databases. Pass a path, a sqlite: or a postgresql: URL.",
         ),
+        ("host=db.internal dbname=app", r"Write it as postgresql://user:password@host:5432/name"),
         ("", r"The database needs a name: a path, or ':memory:'"),
         ("sqlite:", r"The database needs a name: a path, or ':memory:'"),
     ],

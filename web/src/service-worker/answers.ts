@@ -36,7 +36,7 @@ function pageAt(url: URL, event: FetchEvent): Promise<Response> | null {
 /** A page that is lost in the cache and no longer on the server: better another version's than none. */
 async function page(file: SiteFile, event: FetchEvent): Promise<Response> {
   const response = await read(file, event).catch(() => null)
-  if (response !== null) return withHeaders(response, event.request)
+  if (response !== null) return await withHeaders(response, event.request)
   visitors.leaveToNetwork(event.resultingClientId)
   return await fetch(event.request, NOT_KEPT)
 }
@@ -54,7 +54,7 @@ async function answerClient(event: FetchEvent, file: SiteFile | undefined): Prom
   if (visitors.isForeign(clientId) || isForeign(client)) return await fetch(request, NOT_KEPT)
   const response = await read(file, event)
   if (request.headers.has('Range')) return await createPartialResponse(request, response)
-  return withHeaders(response, request)
+  return await withHeaders(response, request)
 }
 
 /** A page of the host around this folder, which has embedded something of it: a version of its own is kept for none. */
