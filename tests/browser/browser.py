@@ -97,7 +97,11 @@ class Chromium:
             self.bodies.append(message.text.removeprefix("body: "))
 
     def open(self, url: str) -> Page:
-        page = self.context.new_page()
+        try:
+            page = self.context.new_page()
+        except Error:
+            # It was to have the process that the browser keeps at hand, which was just killed with the others.
+            page = self.context.new_page()
         page.goto(url)
         return page
 

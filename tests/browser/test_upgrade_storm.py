@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Error, Page
+from playwright.sync_api import Error, Page, TimeoutError
 
 from tests.browser.browser import Chromium, wait_for, wait_until_ended
 from tests.browser.offline.host import Host, deployed
@@ -115,12 +115,15 @@ class Storm:
         assert parts is None or len(set(parts.values())) == 1, parts
 
     def _reload(self) -> None:
-        patient(self._any_tab().reload)
+        tab = self._any_tab()
+        patient(lambda: insistent(lambda timeout: tab.reload(timeout=timeout)))
 
     def _reopen(self) -> None:
         self._any_tab().close()
         self.tabs = [tab for tab in self.tabs if not tab.is_closed()]
-        self.tabs.append(self._chromium.open(self._host.url))
+        page = self._chromium.context.new_page()
+        self.tabs.append(page)
+        insistent(lambda timeout: page.goto(self._host.url, timeout=timeout))
 
     def _lose_network(self) -> None:
         with self._host.offline():
@@ -162,6 +165,17 @@ class Storm:
         self._check()
         self._update()
         return all(patient(lambda: tab.evaluate("window.version")) == version for tab in self.tabs)  # noqa: B023
+
+
+def insistent(load: Callable[[float], object]) -> None:
+    """As a person with a page that does not come: asks again.
+
+    In the milliseconds in which one service worker takes over from another, Chromium may never answer.
+    """
+    try:
+        load(20_000)
+    except TimeoutError:
+        load(60_000)
 
 
 def patient(work: Callable[[], Any]) -> Any:
