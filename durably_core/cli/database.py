@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from durably_core.durably import Durably
 from durably_core.errors import NotFoundError, StorageError, ValidationError
-from durably_core.store.sql import migrations
+from durably_core.store.sql import missing
 from durably_core.store.sqlite import SQLiteStore
 
 WAL_VERSION = b"\x02\x02"
@@ -58,21 +58,12 @@ def applied_versions(connection: sqlite3.Connection) -> dict[int, str]:
 
 def expect_schema(path: str, applied: dict[int, str]) -> None:
     """Raises ``StorageError`` for a schema that this code can't work with."""
-    known = {migration.version: migration.checksum for migration in migrations("sqlite")}
-    newest = max(applied, default=0)
     if not applied:
         raise StorageError(f"{path} has no tables of Durably: name another, or run `durably migrate`.")
-    if newest > len(known):
+    if lacking := missing("sqlite", applied, path):
+        newest, needed = max(applied), lacking[-1].version
         raise StorageError(
-            f"{path} has schema version {newest}, this code knows versions up to {len(known)}: update Durably."
-        )
-    if applied.items() - known.items():
-        raise StorageError(
-            f"{path} was written by a development version: export the data, or take another database."
-        )
-    if newest < len(known):
-        raise StorageError(
-            f"{path} has schema version {newest}, this code needs {len(known)}: run `durably migrate`."
+            f"{path} has schema version {newest}, this code needs {needed}: run `durably migrate`."
         )
 
 

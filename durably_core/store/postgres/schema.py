@@ -4,7 +4,7 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow
 
 from durably_core.errors import StorageError
-from durably_core.store.sql import migrations
+from durably_core.store.sql import missing
 
 MINIMUM_VERSION = 140_000
 """PostgreSQL's number for 14."""
@@ -27,28 +27,11 @@ def migrate(connection: Connection[DictRow], schema: str) -> None:
             " (version INTEGER NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)"
         )
         rows = connection.execute("SELECT version, checksum FROM durably_schema_versions").fetchall()
-        _apply(connection, {row["version"]: row["checksum"] for row in rows})
-
-
-def _apply(connection: Connection[DictRow], applied: dict[int, str]) -> None:
-    known = migrations("postgres")
-    newest = max(applied, default=0)
-    if newest > len(known):
-        raise StorageError(
-            f"The database has schema version {newest}, this code knows versions up to {len(known)}: "
-            "update Durably, or use the version that wrote it."
-        )
-    for migration in known:
-        recorded = applied.get(migration.version)
-        if recorded is None:
+        applied = {row["version"]: row["checksum"] for row in rows}
+        for migration in missing("postgres", applied, f"The schema {schema!r}"):
             connection.execute(migration.text.encode())
             connection.execute(
                 "INSERT INTO durably_schema_versions (version, checksum, applied_at)"
                 " VALUES (%s, %s, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)",
                 (migration.version, migration.checksum),
-            )
-        elif recorded != migration.checksum:
-            raise StorageError(
-                f"Schema version {migration.version} of the database is not the one this code knows: "
-                "it was written by a development version. Delete the tables, or use another schema."
             )

@@ -3,9 +3,12 @@
 import functools
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
+
+from durably_core.errors import StorageError
 
 _HEADING = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
@@ -53,6 +56,27 @@ def migrations(dialect: str) -> tuple[Migration, ...]:
     found.sort(key=lambda migration: migration.version)
     assert [migration.version for migration in found] == list(range(1, len(found) + 1))
     return tuple(found)
+
+
+def missing(dialect: str, applied: Mapping[int, str], name: str) -> list[Migration]:
+    """The migrations that a database lacks. ``applied``: the checksum of each that it has.
+
+    Raises ``StorageError``, which begins with the database's ``name``, for one that this code can't work with.
+    """
+    known = migrations(dialect)
+    newest = max(applied, default=0)
+    if newest > len(known):
+        raise StorageError(
+            f"{name} has schema version {newest}, this code knows versions up to {len(known)}: "
+            "update Durably, or use the version that wrote it."
+        )
+    for migration in known:
+        if applied.get(migration.version, migration.checksum) != migration.checksum:
+            raise StorageError(
+                f"{name} was written by a development version, with another schema version "
+                f"{migration.version}: export the data, or take another database."
+            )
+    return [migration for migration in known if migration.version not in applied]
 
 
 def _folder(dialect: str) -> Traversable:

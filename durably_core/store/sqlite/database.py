@@ -18,7 +18,7 @@ from durably_core.errors import (
 )
 from durably_core.models import Row
 from durably_core.store.base import QueryResult
-from durably_core.store.sql import migrations, queries
+from durably_core.store.sql import missing, queries
 from durably_core.store.sqlite.guests import Parameters, SQLiteTransaction, lent, query
 from durably_core.store.sqlite.reserve import Reserve
 
@@ -242,27 +242,13 @@ class Database:
         )
         rows = connection.execute("SELECT version, checksum FROM durably_schema_versions").fetchall()
         applied = {row["version"]: row["checksum"] for row in rows}
-        known = migrations("sqlite")
-        newest = max(applied, default=0)
-        if newest > len(known):
-            raise StorageError(
-                f"The database has schema version {newest}, this code knows versions up to {len(known)}: "
-                "update Durably, or open the database with the version that wrote it."
+        for migration in missing("sqlite", applied, "The database"):
+            for statement in _statements(migration.text):
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO durably_schema_versions (version, checksum, applied_at) VALUES (?, ?, ?)",
+                (migration.version, migration.checksum, self.now_ms()),
             )
-        for migration in known:
-            recorded = applied.get(migration.version)
-            if recorded is None:
-                for statement in _statements(migration.text):
-                    connection.execute(statement)
-                connection.execute(
-                    "INSERT INTO durably_schema_versions (version, checksum, applied_at) VALUES (?, ?, ?)",
-                    (migration.version, migration.checksum, self.now_ms()),
-                )
-            elif recorded != migration.checksum:
-                raise StorageError(
-                    f"Schema version {migration.version} of the database is not the one this code knows: "
-                    "it was written by a development version. Export the data, or delete the database."
-                )
 
     def touch(self) -> None:
         """Change the file without changing what it says. Inside of a transaction.
