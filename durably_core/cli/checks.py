@@ -4,12 +4,10 @@ import os
 import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
+from durably_core.cli.content import Check, check_content
 from durably_core.cli.database import (
     applied_versions,
     expect_file,
@@ -18,8 +16,7 @@ from durably_core.cli.database import (
     is_in_wal_mode,
     read_only,
 )
-from durably_core.cli.output import ago, counted, size
-from durably_core.clock import from_ms
+from durably_core.cli.output import size
 from durably_core.errors import DurablyError, StorageError
 from durably_core.store.sqlite.database import MINIMUM_SQLITE
 
@@ -30,26 +27,6 @@ EXTRAS = {
     "telemetry": ("opentelemetry",),
 }
 """What each extra of the package brings."""
-
-IDLE_MS = 60_000
-"""A run that has waited longer than this is not about to be claimed."""
-
-State = Literal["ok", "warn", "fail"]
-
-WAITING = "SELECT job_name, count(*), min(created_at) FROM durably_runs WHERE status = 'pending' GROUP BY 1"
-OVERDUE = "SELECT count(*) FROM durably_runs WHERE lease_owner IS NOT NULL AND lease_expires_at < ?"
-STATUSES = "SELECT status, count(*) FROM durably_runs GROUP BY 1 ORDER BY 1"
-EVENTS = "SELECT count(*), min(sequence), max(sequence) FROM durably_events"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """What was found. ``todo``: what to do about it, if anything."""
-
-    name: str
-    state: State
-    text: str
-    todo: str | None = None
 
 
 def check_machine() -> Iterator[Check]:
@@ -134,10 +111,7 @@ def _check_inside(
         yield Check(name="schema", state="fail", text="does not fit this version", todo=error.message)
         return
     yield Check(name="schema", state="ok", text=f"version {max(applied)}")
-    yield _check_runs(connection)
-    yield _check_leases(connection)
-    yield from _check_waiting(connection, job_names)
-    yield _check_events(connection)
+    yield from check_content(lambda sql: connection.execute(sql).fetchall(), job_names)
 
 
 def _check_journal(path: str) -> Check:
@@ -145,47 +119,3 @@ def _check_journal(path: str) -> Check:
         return Check(name="journal", state="ok", text="WAL")
     todo = "The engine switches to WAL when it opens the database: on a network drive that fails."
     return Check(name="journal", state="warn", text="not WAL", todo=todo)
-
-
-def _check_runs(connection: sqlite3.Connection) -> Check:
-    counts = [f"{count} {status}" for status, count in connection.execute(STATUSES)]
-    return Check(name="runs", state="ok", text=", ".join(counts) or "none")
-
-
-def _check_leases(connection: sqlite3.Connection) -> Check:
-    [overdue] = connection.execute(OVERDUE, [_now_ms()]).fetchone()
-    if not overdue:
-        return Check(name="leases", state="ok", text="none has run out")
-    todo = "Their workers died or sleep. They go on when a worker looks: start `durably worker`."
-    return Check(name="leases", state="warn", text=f"{counted(overdue, 'lease')} run out", todo=todo)
-
-
-def _check_waiting(connection: sqlite3.Connection, job_names: Iterable[str] | None) -> Iterator[Check]:
-    waiting = connection.execute(WAITING).fetchall()
-    known = None if job_names is None else set(job_names)
-    unknown = [f"{name} ({count})" for name, count, _ in waiting if known is not None and name not in known]
-    if unknown:
-        todo = "Start a worker that has these jobs, or cancel the runs."
-        text = f"runs wait for jobs that are not known: {', '.join(unknown)}"
-        yield Check(name="unknown jobs", state="warn", text=text, todo=todo)
-    elif known is not None:
-        yield Check(name="unknown jobs", state="ok", text="no run waits for one")
-    oldest_ms = min((created for name, _, created in waiting if known is None or name in known), default=None)
-    if oldest_ms is None or _now_ms() - oldest_ms < IDLE_MS:
-        yield Check(name="waiting", state="ok", text="no run waits for long")
-        return
-    text = (
-        f"{counted(sum(count for _, count, _ in waiting), 'run')}, the oldest created {ago(from_ms(oldest_ms))}"
-    )
-    todo = "If no worker is busy with others, start `durably worker`."
-    yield Check(name="waiting", state="warn", text=text, todo=todo)
-
-
-def _check_events(connection: sqlite3.Connection) -> Check:
-    count, oldest, newest = connection.execute(EVENTS).fetchone()
-    text = f"{counted(count, 'event')} kept, {oldest} to {newest}" if count else "none"
-    return Check(name="events", state="ok", text=text)
-
-
-def _now_ms() -> int:
-    return round(datetime.now(UTC).timestamp() * 1000)

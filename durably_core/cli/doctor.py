@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
-from durably_core.cli.checks import Check, check_database, check_machine
-from durably_core.cli.database import path_of
+from durably_core.cli.checks import check_database, check_machine
+from durably_core.cli.content import Check
 from durably_core.cli.options import App, Database, Json, open_any
 from durably_core.cli.output import console, plain, print_json, styled
 from durably_core.durably import Durably
 from durably_core.errors import DurablyError
+from durably_core.store.base import Store
+from durably_core.store.sqlite import SQLiteStore
 
 
 def doctor(database: Database = None, app: App = None, json: Json = False) -> None:
@@ -50,11 +53,18 @@ def _checks(database: str | None, app: str | None) -> Iterator[Check]:
     named = app or (os.environ.get("DURABLY_APP") if database is None else None)
     if named:
         yield Check(name="app", state="ok", text=f"{named}: {', '.join(_job_names(durably)) or 'no jobs'}")
-    path = path_of(durably)
-    if path is None:
+    yield from _check_store(durably.store, _job_names(durably) if named else None)
+
+
+def _check_store(store: Store, job_names: list[str] | None) -> Iterator[Check]:
+    if isinstance(store, SQLiteStore):
+        yield from check_database(store.path, job_names)
+    elif hasattr(store, "connected"):
+        # Only now: who keeps to SQLite does not need to have the driver.
+        postgres = import_module("durably_core.cli.checks_postgres")
+        yield from postgres.check_postgres(store, job_names)
+    else:
         yield Check(name="database", state="ok", text="a store of another kind, which is not looked into")
-        return
-    yield from check_database(path, _job_names(durably) if named else None)
 
 
 def _job_names(durably: Durably) -> list[str]:
