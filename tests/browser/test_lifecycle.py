@@ -222,12 +222,19 @@ def test_tab_that_is_come_back_to_follows(chromium: Chromium, test_site: Site) -
     wait_for_role(first, "follower")
     first.look()
     wait_for_role(first, "leader")
-    first.evaluate("() => { window.marker = 42 }")
-    first.goto(test_site.url + "durably/manifest.json")
-    wait_for_role(second, "leader")
-    first.follow_history(-1)
-    wait_for_role(first, "leader")
-    assert first.evaluate("window.marker") == 42, "restored from the back/forward cache"
+    # A busy browser may throw away what it has kept: then the page is loaded anew, and leads all the same.
+    for _ in range(3):
+        first.evaluate("() => { window.marker = 42 }")
+        first.goto(test_site.url + "durably/manifest.json")
+        wait_for_role(second, "leader")
+        first.follow_history(-1)
+        wait_for_role(first, "leader")
+        if first.evaluate("window.marker") == 42:
+            break
+    else:
+        entry = "performance.getEntriesByType('navigation')[0]"
+        reasons = first.evaluate(f"JSON.stringify({entry}.notRestoredReasons)")
+        raise AssertionError(f"never restored from the back/forward cache: {reasons}")
     ended(second, trigger(first, "count", {"count": 3}))
     ended(first, trigger(second, "count", {"count": 3}))
 
