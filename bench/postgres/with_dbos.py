@@ -14,10 +14,7 @@ from typing import Any
 from dbos import DBOS, DBOSConfig, Queue
 
 AMOUNTS: dict[str, Any] = json.loads(sys.argv[2])
-QUEUES = {
-    slots: Queue(f"slots-{slots}", worker_concurrency=slots, polling_interval_sec=0.01)
-    for slots in (1, AMOUNTS["slots"])
-}
+QUEUES: dict[int, Queue] = {}
 
 
 @DBOS.step()
@@ -64,6 +61,9 @@ def main() -> None:
     DBOS(config=config)
     DBOS.launch()
     slots = AMOUNTS["slots"]
+    for count in (1, slots):
+        name = f"slots-{count}"
+        QUEUES[count] = DBOS.register_queue(name, worker_concurrency=count, polling_interval_sec=0.01)
     runs_per_s(3, AMOUNTS["warm_up_runs"], 1)
     row = {f"{steps}-step runs/s, 1 slot": runs_per_s(steps, runs, 1) for steps, runs in AMOUNTS["runs"]}
     row[f"3-step runs/s, {slots} slots"] = runs_per_s(3, AMOUNTS["parallel_runs"], slots)
