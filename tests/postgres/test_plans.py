@@ -136,3 +136,16 @@ def test_hot_query_goes_by_its_index(
         assert index in plan, plan
     large = "runs", "payloads", "steps", "events"
     assert not [table for table in large if f"Seq Scan on durably_{table}" in plan], plan
+
+
+@pytest.mark.parametrize("query", ["get_runs", "get_run_summaries"])
+def test_list_finds_no_run_of_a_status_without_looking_at_all(
+    connection: psycopg.Connection[Any], query: str
+) -> None:
+    """Where all runs have one status, PostgreSQL expects that of each."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("DELETE FROM durably_runs WHERE status <> 'pending'")
+        connection.execute("ANALYZE durably_runs")
+        plan = plan_of(connection, query, {"statuses": None}, "custom")
+    assert "Index Scan Backward using durably_runs_by_status" in plan, plan
+    assert "durably_runs_pkey" not in plan, plan

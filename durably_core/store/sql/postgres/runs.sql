@@ -293,8 +293,9 @@ WHERE id = :run_id;
 -- name: get_runs
 -- Newest first; ids sort by creation, so pages are stable. :cursor is the last id of the page before. The
 -- newest of each status, and of these the newest: one look into the index for each, where SQLite walks
--- through the runs from the newest to the oldest until it has enough. LIMIT 1 has payloads looked up one by
--- one, however many runs PostgreSQL expects.
+-- through the runs from the newest to the oldest until it has enough. So PostgreSQL would, too, for a status
+-- that no run has, if the order were not that of the index. '~' is behind all ids. LIMIT 1 has payloads looked
+-- up one by one, however many runs PostgreSQL expects.
 SELECT run.*, payload.input, payload.output
 FROM (
   SELECT newest.*
@@ -314,9 +315,9 @@ FROM (
           WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
         )
       ))
-      AND (:cursor::text IS NULL OR run.id < :cursor)
-      AND run.status = of_status.status
-    ORDER BY run.id DESC
+      AND (run.status, run.id) < (of_status.status, coalesce(:cursor::text, '~'))
+      AND run.status >= of_status.status
+    ORDER BY run.status DESC, run.id DESC
     LIMIT nullif(:limit, -1) + :offset
   ) AS newest
   ORDER BY newest.id DESC
@@ -351,9 +352,9 @@ FROM (
           WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
         )
       ))
-      AND (:cursor::text IS NULL OR run.id < :cursor)
-      AND run.status = of_status.status
-    ORDER BY run.id DESC
+      AND (run.status, run.id) < (of_status.status, coalesce(:cursor::text, '~'))
+      AND run.status >= of_status.status
+    ORDER BY run.status DESC, run.id DESC
     LIMIT nullif(:limit, -1) + :offset
   ) AS newest
   ORDER BY newest.id DESC
