@@ -28,14 +28,14 @@ class PostgresDisk(Disk):
         super().__init__(world, weather, is_watched=is_watched)
         self.url = emptied().url
         self.connection: Connection[DictRow] = psycopg.connect(self.url, autocommit=True, row_factory=dict_row)
-        self.count = 0
+        self.commits_with_changes = 0
 
     def store(self) -> PostgresStore:
         return _Store(self)
 
     @property
     def changes(self) -> int:
-        return self.count
+        return self.commits_with_changes
 
     def rows(self, sql: str) -> list[Row]:
         return self.connection.execute(sql).fetchall()
@@ -78,7 +78,7 @@ class _Session(PostgresSession):
         looked = self.connection.execute("SELECT pg_current_xact_id_if_assigned() AS number").fetchone()
         assert looked is not None
         super()._commit()
-        self._disk.count += looked["number"] is not None
+        self._disk.commits_with_changes += looked["number"] is not None
 
 
 class _Pool:

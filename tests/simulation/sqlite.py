@@ -1,5 +1,6 @@
 """The simulated disk of SQLite: one database in memory."""
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -27,14 +28,16 @@ class SQLiteDisk(Disk):
         return 0 if connection is None else connection.total_changes
 
     def rows(self, sql: str) -> list[Row]:
-        connection = self.database.connection
-        assert connection is not None
-        return [dict(row) for row in connection.execute(sql)]
+        return [dict(row) for row in self._connection.execute(sql)]
 
     def execute(self, sql: str) -> None:
+        self._connection.execute(sql)
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
         connection = self.database.connection
         assert connection is not None
-        connection.execute(sql)
+        return connection
 
     def close(self) -> None:
         self.database.close()
