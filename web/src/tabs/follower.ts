@@ -66,6 +66,8 @@ export class Follower {
         if (from !== this.leader?.tab) this.#channel.tellTab(from, { type: 'follow' })
         this.leader = { tab: from, status: message.status, isVisible: message.isVisible }
         this.#hooks.changed(this.leader)
+        // Nothing is asked of it before it is ready. Suspended meanwhile, it would be waited for without a word.
+        if (message.status.state === 'starting') this.#expectAnswer()
         return
       case 'response':
         this.#heard()

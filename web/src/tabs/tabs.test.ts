@@ -24,7 +24,10 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-function lead(serve: (asked: RequestMessage) => Promise<ResponseMessage | null>) {
+function lead(
+  serve: (asked: RequestMessage) => Promise<ResponseMessage | null>,
+  status: () => EngineStatus = () => READY,
+) {
   const channel = new TabChannel(
     'test',
     (from, message) => desk.hear(from, message),
@@ -33,7 +36,7 @@ function lead(serve: (asked: RequestMessage) => Promise<ResponseMessage | null>)
   channels.push(channel)
   const asked: string[] = []
   const desk = new LeaderDesk(channel, {
-    status: () => READY,
+    status,
     serve,
     handOver: (how) => void asked.push(how),
   })
@@ -162,6 +165,21 @@ test('one that does not answer is told, and asked again until it does', async ()
   await vi.waitFor(() => expect(silences).toEqual([true, false]))
   follower.stop()
 })
+
+test('one that is suspended while it starts is told', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { desk, channel } = lead(
+    () => Promise.resolve(null),
+    () => ({ ...READY, state: 'starting' }),
+  )
+  const { follower, heard, silences } = follow()
+  desk.announce()
+  vi.useRealTimers()
+  await vi.waitFor(() => expect(heard.statuses).toHaveLength(1))
+  channel.close()
+  await vi.waitFor(() => expect(silences).toEqual([true]), { timeout: 10_000 })
+  follower.stop()
+}, 15_000)
 
 test('a tab that asks to lead is let pass by the others, and hears when it is refused', async () => {
   const { desk, asked } = lead(() => Promise.resolve(null))
