@@ -55,7 +55,7 @@ coverage: $(UNIT_NEEDS) ## What of the engine those tests execute
 	$(BIN)/coverage report
 
 test-browser: .browser .firefox build package build/test-wheels/.downloaded build/conformance/index.html build/offline/v1/index.html build/hooks/react19/index.html build/original/index.html $(WEB_EXAMPLES:%=examples/%/node_modules/.installed) ## The whole thing in real browsers
-	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_FIREFOX="$$(cat build/.firefox)" $(BIN)/pytest -v -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/browser
+	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_FIREFOX="$$(cat build/.firefox)" $(BIN)/python -m scripts.test_beside_others -v -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests/browser
 
 test-package: package .setup-web build/test-wheels/.downloaded ## The npm package and the wheel, as an application has them
 	$(BIN)/pytest tests/package
