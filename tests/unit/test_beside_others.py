@@ -23,6 +23,7 @@ FAILS = "def test_fails():\n    assert False\n"
 def tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # of the process that this is in
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     return tmp_path / "test_some.py"
 
