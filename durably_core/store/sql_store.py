@@ -59,8 +59,13 @@ class SQLStore(ABC):
     async def _read(self, work: Callable[[Session], T]) -> T: ...
 
     @abstractmethod
-    async def _write(self, work: Callable[[Transitions], T], *, of_run: str | None = None) -> T:
-        """``work`` may be called more than once, and counts once. Those of one run go in their order."""
+    async def _write(
+        self, work: Callable[[Transitions], T], *, of_run: str | None = None, is_brief: bool = False
+    ) -> T:
+        """``work`` may be called more than once, and counts once. Those of one run go in their order.
+
+        ``is_brief``: it waits for no other transaction, so that it may share one with others.
+        """
 
     @abstractmethod
     async def _write_at_any_rate(
@@ -69,6 +74,7 @@ class SQLStore(ABC):
         when_full: Callable[[Transitions], T] | None = None,
         *,
         of_run: str | None = None,
+        is_brief: bool = False,
     ) -> T:
         """For what ends runs or gives room back. Where storage is full, ``when_full`` is done instead."""
 
@@ -78,7 +84,8 @@ class SQLStore(ABC):
         return await self._write(self._recorded(lambda transitions: transitions.enqueue(runs)))
 
     async def claim(self, request: ClaimRequest) -> Claim:
-        return await self._write(lambda transitions: transitions.claim(request))
+        claimed = await self._write(lambda transitions: transitions.claim(request), is_brief=True)
+        return claimed()
 
     async def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
         return await self._write_at_any_rate(lambda transitions: transitions.expire_leases(request))
@@ -90,22 +97,28 @@ class SQLStore(ABC):
         return await self._read(lambda session: Transitions(session).lease_state(lease))
 
     async def save_step(self, lease: Lease, step: NewStep, notes: Notes) -> LeaseState:
-        return await self._write(lambda transitions: transitions.save(lease, step, notes), of_run=lease.run_id)
+        return await self._save(lease, step, notes)
 
     async def save_notes(self, lease: Lease, notes: Notes) -> LeaseState:
-        return await self._write(lambda transitions: transitions.save(lease, None, notes), of_run=lease.run_id)
+        return await self._save(lease, None, notes)
+
+    async def _save(self, lease: Lease, step: NewStep | None, notes: Notes) -> LeaseState:
+        return await self._write(
+            lambda transitions: transitions.save(lease, step, notes), of_run=lease.run_id, is_brief=True
+        )
 
     async def end_run(
         self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
     ) -> Ended:
-        def end(transitions: Transitions) -> Ended:
+        def end(transitions: Transitions) -> Callable[[], Ended]:
             return transitions.end_run(lease, ending, notes, then_claim)
 
-        def only_end(transitions: Transitions) -> Ended:
+        def only_end(transitions: Transitions) -> Callable[[], Ended]:
             return transitions.end_run(lease, ending, notes, None)
 
         # In a full storage the run is ended, and no other is begun.
-        return await self._write_at_any_rate(end, only_end, of_run=lease.run_id)
+        ended = await self._write_at_any_rate(end, only_end, of_run=lease.run_id, is_brief=True)
+        return ended()
 
     async def cancel_run(self, run_id: str, *, keep_steps: bool) -> RunEvent:
         return await self._write_at_any_rate(

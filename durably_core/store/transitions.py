@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 from pydantic_core import from_json
@@ -62,10 +62,20 @@ class Session(Protocol):
 
     def one(self, query: str, parameters: Mapping[str, Any]) -> Row | None: ...
 
+    def changes(self, query: str, parameters: Mapping[str, Any]) -> bool:
+        """Run a named query that writes to one row; whether there was that row.
+
+        A session may say so without having asked. Where it was wrong it undoes the transaction, and what was
+        to be done is done again, with one that asks.
+        """
+
+    def ask(self, query: str, parameters: Mapping[str, Any]) -> Callable[[], Sequence[Row]]:
+        """As ``all``, for rows that are looked at later."""
+
     def lock(self, name: str) -> None:
         """Wait until no other transaction has locked that name. Held until this one ends."""
 
-    def may_claim(self, found: Row) -> bool:
+    def may_claim(self, found: Row) -> Callable[[], bool]:
         """Whether no other transaction is about to claim a run with the same concurrency key."""
 
     def insert_events(self, rows: Sequence[Mapping[str, Any]]) -> Numbers:
@@ -83,11 +93,23 @@ class RefusedError(Exception):
         self.state = state
 
 
+@dataclass(eq=False, slots=True)
+class _Wanted:
+    """A claim that is asked for in a transaction."""
+
+    request: ClaimRequest
+    claim: Claim = field(default_factory=Claim)
+
+    def is_like(self, other: "_Wanted") -> bool:
+        return replace(self.request, held={}) == replace(other.request, held={})
+
+
 class Transitions:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._happened: list[RunEvent] = []
         self._logs: list[tuple[list[RunEvent], Numbers]] = []
+        self._wanted: list[_Wanted] = []
         self._execute = session.execute
         self._all = session.all
         self._one = session.one
@@ -100,9 +122,9 @@ class Transitions:
         """The same, and then what has happened, written to the log."""
 
         def logged() -> T:
-            self._happened, self._logs = [], []
+            self._happened, self._logs, self._wanted = [], [], []
             result = work()
-            self.log()
+            self.finish()
             return result
 
         return logged
@@ -112,8 +134,13 @@ class Transitions:
         """Whether the last transaction wrote to the log: then others may want to hear of it."""
         return bool(self._logs)
 
-    def log(self) -> None:
-        """Write what has happened so far to the log."""
+    def finish(self) -> None:
+        """What is left to the end: claims that are wanted, and to write to the log what has happened."""
+        while self._wanted:
+            first = self._wanted[0]
+            alike = [wanted for wanted in self._wanted if wanted.is_like(first)]
+            self._wanted = [wanted for wanted in self._wanted if not wanted.is_like(first)]
+            self._claim_for(alike)
         if self._happened:
             numbers = self.session.insert_events([_row(event) for event in self._happened])
             self._logs.append((self._happened, numbers))
@@ -226,56 +253,97 @@ class Transitions:
 
     # ------------------------------------------------------------------ claim
 
-    def claim(self, request: ClaimRequest) -> Claim:
+    def claim(self, request: ClaimRequest) -> Callable[[], Claim]:
+        """Made at the end of the transaction, after all that frees a key; answers then.
+
+        Several in one transaction are made together: each would have to see what the one before it has taken.
+        """
+        wanted = _Wanted(request)
+        self._wanted.append(wanted)
+        return lambda: wanted.claim
+
+    def _claim_for(self, alike: Sequence[_Wanted]) -> None:
+        request = alike[0].request
+        if len(alike) > 1:
+            held = {
+                run_id: generation for wanted in alike for run_id, generation in wanted.request.held.items()
+            }
+            request = replace(request, held=held)
         now = self.session.now_ms()
-        happened = self._requeue_expired(request, now, expired_at=now)
-        claimed = self._lease_next(request, now)
-        if claimed is not None:
-            happened.append(_leased(claimed.run, now))
-        self._write_events(happened)
-        return Claim(claimed=claimed, events=tuple(happened))
+        expired = self._requeue_expired(request, now, expired_at=now)
+        found = self._find_next(request, now, len(alike), [])
+        # One that is given up here is not pending any more when it is claimed.
+        happened = self._requeued(expired(), request, now)
+        claimed = self._lease(found, request, now, len(alike))
+        for wanted in alike:
+            each = claimed.pop(0) if claimed else None
+            if each is not None:
+                happened.append(_leased(each.run, now))
+            # What ran out is told once, by the first of them.
+            wanted.claim = Claim(claimed=each, events=tuple(happened))
+            self._write_events(happened)
+            happened = []
 
-    def _lease_next(self, request: ClaimRequest, now: int) -> Claimed | None:
+    def _lease(
+        self, find: Callable[[], Sequence[Row]], request: ClaimRequest, now: int, count: int
+    ) -> list[Claimed]:
+        lease = {
+            "worker_id": request.worker_id,
+            "lease_ms": request.lease_ms,
+            "now": now,
+            "held": _held(request),
+        }
         passed: list[str] = []
-        while (found := self._find_next(request, now, passed)) is not None:
-            lease = {"worker_id": request.worker_id, "lease_ms": request.lease_ms, "now": now}
-            if self.session.may_claim(found) and (
-                row := self._one("claim", lease | {"run_id": found["id"], "held": _held(request)})
-            ):
-                return self._claimed(Run.from_row(row))
-            # Another has its key, or is just about to.
-            passed.append(found["id"])
-        return None
+        runs: list[Run] = []
+        while len(runs) < count and (found := find()):
+            may_claim = [(row["id"], self.session.may_claim(row)) for row in found]
+            asked = [
+                self.session.ask("claim", lease | {"run_id": run_id}) for run_id, may in may_claim if may()
+            ]
+            # None of one whose key another has, or is just about to.
+            runs += [Run.from_row(row) for claimed in asked for row in claimed()]
+            passed += [row["id"] for row in found]
+            find = self._find_next(request, now, count - len(runs), passed)
+        return self._claimed(runs)
 
-    def _find_next(self, request: ClaimRequest, now: int, passed: list[str]) -> Row | None:
+    def _find_next(
+        self, request: ClaimRequest, now: int, count: int, passed: list[str]
+    ) -> Callable[[], Sequence[Row]]:
+        """Asks for so many, or fewer."""
         among = {
             "job_names": json.dumps(request.job_names),
             "now": now,
             "held": _held(request),
             "passed": json.dumps(passed),
+            "wanted": count,
         }
         if request.run_ids is None:
-            found = self._one("find_next", among)
+            rows = self.session.ask("find_next", among)
         else:
-            found = self._one("find_next_of", among | {"run_ids": json.dumps(sorted(request.run_ids))})
-        return None if found is None or found["id"] is None else found
+            rows = self.session.ask("find_next_of", among | {"run_ids": json.dumps(sorted(request.run_ids))})
+        return lambda: [row for row in rows() if row["id"] is not None]
 
-    def _claimed(self, run: Run) -> Claimed:
+    def _claimed(self, runs: Sequence[Run]) -> list[Claimed]:
         # A first attempt has no checkpoints: nothing to look for.
-        rows = self._all("get_checkpoints", {"run_id": run.id}) if run.attempt > 1 else []
-        return Claimed(run=run, checkpoints={row["name"]: row["output"] for row in rows})
+        again = [run.id for run in runs if run.attempt > 1]
+        asked = {run_id: self.session.ask("get_checkpoints", {"run_id": run_id}) for run_id in again}
+        checkpoints = {run_id: {row["name"]: row["output"] for row in rows()} for run_id, rows in asked.items()}
+        return [Claimed(run=run, checkpoints=checkpoints.get(run.id, {})) for run in runs]
 
     def expire_leases(self, request: ClaimRequest) -> tuple[RunEvent, ...]:
         now = self.session.now_ms()
-        happened = self._requeue_expired(request, now, expired_at=END_OF_TIME)
+        expired = self._requeue_expired(request, now, expired_at=END_OF_TIME)
+        happened = self._requeued(expired(), request, now)
         for row in self._all("release_cancelled", {"now": now}):
             happened.append(events.RunStop(**_subject(Run.from_row(row)), timestamp_ms=now))
         self._write_events(happened)
         return tuple(happened)
 
-    def _requeue_expired(self, request: ClaimRequest, now: int, expired_at: int) -> list[RunEvent]:
+    def _requeue_expired(self, request: ClaimRequest, now: int, expired_at: int) -> Callable[[], Sequence[Row]]:
         expired = {"now": now, "expired_at": expired_at, "held": _held(request)}
-        rows = self._all("requeue_expired", expired)
+        return self.session.ask("requeue_expired", expired)
+
+    def _requeued(self, rows: Sequence[Row], request: ClaimRequest, now: int) -> list[RunEvent]:
         happened: list[RunEvent] = []
         for run in sorted(map(Run.from_row, rows), key=lambda run: run.id):
             if run.attempts_since_step >= request.max_attempts and run.job_name in request.job_names:
@@ -312,7 +380,7 @@ class Transitions:
             "completed_steps": int(completed),
             "progress": notes.progress,
         }
-        if self._execute("save_notes", guard).rowcount == 0:
+        if not self.session.changes("save_notes", guard):
             return self.lease_state(lease)
         if step is not None:
             self._insert_step(lease.run_id, step, guard["now"])
@@ -332,22 +400,24 @@ class Transitions:
             raise RefusedError(saved)
         return "held"
 
-    def end_run(self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None) -> Ended:
+    def end_run(
+        self, lease: Lease, ending: Ending, notes: Notes, then_claim: ClaimRequest | None
+    ) -> Callable[[], Ended]:
         state, stop = self._end(lease, ending, notes)
-        claim = Claim() if then_claim is None else self.claim(then_claim)
-        return Ended(state=state, stop=stop, claim=claim)
+        claim = Claim if then_claim is None else self.claim(then_claim)
+        return lambda: Ended(state=state, stop=stop, claim=claim())
 
     def _end(self, lease: Lease, ending: Ending, notes: Notes) -> tuple[LeaseState, RunEvent | None]:
         guard = self._guard(lease)
         if ending.status == "released":
             give_back = {"progress": notes.progress, "forgiven": int(ending.forgiven)}
-            ended = self._execute("give_back", guard | give_back).rowcount
+            ended = self.session.changes("give_back", guard | give_back)
         elif ending.status != "cancelled":
             outcome = {"status": ending.status, "failed_step_name": ending.failed_step_name}
             finish = guard | outcome | _error_columns(ending) | {"progress": notes.progress}
-            ended = self._execute("finish_run", finish).rowcount
+            ended = self.session.changes("finish_run", finish)
         else:
-            ended = 0
+            ended = False
         if not ended:
             return self._release_cancelled(lease, ending, notes, guard)
         if ending.output is not None:

@@ -42,6 +42,7 @@ PARAMETERS: dict[str, Any] = {
     "now": NOW,
     "held": json.dumps({"leased-1": 0}),
     "passed": "[]",
+    "wanted": 1,
     "job_names": json.dumps(["job-1", "job-2"]),
     "run_id": "pending-000000001",
     "run_ids": json.dumps(["pending-000000001", "pending-000000002"]),

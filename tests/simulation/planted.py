@@ -178,7 +178,7 @@ FAULTS = (
     ),
     _fault(
         "no event tells that a lease has run out",
-        _code(Transitions, "claim", "self._write_events(happened)", "self._write_events(happened[-1:])"),
+        _code(Transitions, "_claim_for", "self._write_events(happened)", "self._write_events(happened[-1:])"),
     ),
     _fault(
         "a cancel is told to no one", _code(durably.Durably, "_cancel", "self._bus.emit(await", "str(await")

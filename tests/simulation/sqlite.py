@@ -64,7 +64,7 @@ class _Store(SQLiteStore):
         return await super()._call(lambda: self._disk.carry_out(call, work), told)
 
     async def _write(
-        self, work: Any, when_full: Any = None, *, of_run: str | None = None, from_reserve: bool = False
+        self, work: Any, when_full: Any = None, *, from_reserve: bool = False, **manner: Any
     ) -> Any:
         call = asked()
 
@@ -72,13 +72,13 @@ class _Store(SQLiteStore):
             def logged(transitions: SQLiteTransitions) -> Any:
                 result = work(transitions)
                 # Here already: who looks on compares what was done with what is told of it.
-                transitions.log()
+                transitions.finish()
                 return result
 
             return lambda transitions: self._disk.carry_out(call, lambda: logged(transitions))
 
         full = None if when_full is None else seen(when_full)
-        return await super()._write(seen(work), full, of_run=of_run, from_reserve=from_reserve)
+        return await super()._write(seen(work), full, from_reserve=from_reserve, **manner)
 
     def _commit(self, work: Any, when_full: Any, *, from_reserve: bool = False) -> Any:
         commit = super()._commit

@@ -27,7 +27,7 @@ LAYERS = [
     {"store.sqlite.store"},
     {"store.sqlite"},
     {"store.postgres.clock", "store.postgres.guests", "store.postgres.schema"},
-    {"store.postgres.moving", "store.postgres.signals", "store.postgres.turns"},
+    {"store.postgres.moving", "store.postgres.signals", "store.postgres.together", "store.postgres.turns"},
     {"store.postgres.session"},
     {"store.postgres.store"},
     {"store.postgres"},

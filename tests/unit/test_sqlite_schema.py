@@ -89,7 +89,7 @@ def test_every_query_is_used(dialect: str) -> None:
 
 def test_dialects_have_the_same_queries() -> None:
     """But for those that only many writers need."""
-    only_postgres = {"announce_events", "get_now", "insert_events", "lock", "try_lock"}
+    only_postgres = {"get_now", "insert_events", "lock", "try_lock"}
     assert {*queries("postgres")} ^ {*queries("sqlite")} == only_postgres | {"insert_event"}
 
 

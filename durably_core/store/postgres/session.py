@@ -47,16 +47,32 @@ class CommitUnknownError(Exception):
     """The connection broke after the commit was sent and before it was answered."""
 
 
+class NothingChangedError(Exception):
+    """A row was not there that was said to be. Nothing was done: it is to be asked whether it is."""
+
+
 class PostgresSession:
-    """See ``transitions.Session``."""
+    """See ``transitions.Session``.
+
+    ``is_confident``: rows that are to be changed are taken to be there until all else is sent; who is wrong
+    then raises ``NothingChangedError`` in place of the commit.
+    """
 
     def __init__(
-        self, connection: Connection[DictRow], clock: Clock, realm: int, *, is_pipelined: bool = True
+        self,
+        connection: Connection[DictRow],
+        clock: Clock,
+        realm: int,
+        *,
+        is_pipelined: bool = True,
+        is_confident: bool = False,
     ) -> None:
         self.connection = connection
         self._clock = clock
         self._realm = realm
         self._is_pipelined = is_pipelined
+        self._is_confident = is_confident
+        self._expected: list[Cursor[DictRow]] = []
         self._queries = queries("postgres")
         self._pipeline: Pipeline | None = None
 
@@ -72,19 +88,27 @@ class PostgresSession:
     def one(self, query: str, parameters: Mapping[str, Any]) -> Row | None:
         return self.connection.execute(self._queries[query], parameters).fetchone()
 
+    def changes(self, query: str, parameters: Mapping[str, Any]) -> bool:
+        executed = self.execute(query, parameters)
+        if not self._is_confident:
+            return executed.rowcount > 0
+        self._expected.append(executed.cursor)
+        return True
+
+    def ask(self, query: str, parameters: Mapping[str, Any]) -> Callable[[], Sequence[Row]]:
+        return self.execute(query, parameters).cursor.fetchall
+
     def lock(self, name: str) -> None:
         self.execute("lock", {"name": name})
 
-    def may_claim(self, found: Row) -> bool:
+    def may_claim(self, found: Row) -> Callable[[], bool]:
         if found["concurrency_key"] is None:
-            return True
-        row = self.one("try_lock", {"name": found["concurrency_key"]})
-        assert row is not None
-        return bool(row["is_locked"])
+            return lambda: True
+        locked = self.ask("try_lock", {"name": found["concurrency_key"]})
+        return lambda: bool(locked()[0]["is_locked"])
 
     def insert_events(self, rows: Sequence[Mapping[str, Any]]) -> Callable[[], Sequence[int]]:
-        self.execute("announce_events", {"realm": self._realm})
-        inserted = self.execute("insert_events", {"events": json.dumps(rows)}).cursor
+        inserted = self.execute("insert_events", {"realm": self._realm, "events": json.dumps(rows)}).cursor
         return lambda: sorted(row["sequence"] for row in inserted.fetchall())
 
     # ------------------------------------------------------------------ transactions
@@ -104,6 +128,11 @@ class PostgresSession:
         return result
 
     def _commit(self) -> None:
+        # Before the commit is sent: a connection that breaks up to here has written nothing, and all of it is
+        # done again.
+        self._sync()
+        if any(cursor.rowcount == 0 for cursor in self._expected):
+            raise NothingChangedError
         asked = None
         if isinstance(self._clock, DatabaseClock) and self._clock.is_stale:
             asked = self.execute("get_now", {}).cursor

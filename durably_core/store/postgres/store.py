@@ -39,8 +39,14 @@ from durably_core.store.guests import GuestError
 from durably_core.store.postgres.clock import DatabaseClock
 from durably_core.store.postgres.guests import is_fault_of_storage, query
 from durably_core.store.postgres.schema import migrate
-from durably_core.store.postgres.session import REALM_BITS, CommitUnknownError, PostgresSession
+from durably_core.store.postgres.session import (
+    REALM_BITS,
+    CommitUnknownError,
+    NothingChangedError,
+    PostgresSession,
+)
 from durably_core.store.postgres.signals import Signals
+from durably_core.store.postgres.together import Outcome, Together, Work
 from durably_core.store.postgres.turns import Turns
 from durably_core.store.sql_store import SQLStore
 from durably_core.store.transitions import RefusedError, Session, Transitions
@@ -100,6 +106,7 @@ class PostgresStore(SQLStore):
         self._threads = ThreadPoolExecutor(pool_size, "durably-postgres")
         self._signals = Signals(f"durably_{schema}", self._connect, self._signal)
         self._turns = Turns()
+        self._together = Together(self._begin_commit)
         self._enqueuing: dict[str, asyncio.Future[None]] = {}
         self._closing = threading.Event()
         self._settled = 0
@@ -212,13 +219,43 @@ class PostgresStore(SQLStore):
     async def _read(self, work: Callable[[Session], T]) -> T:
         return await self._call(lambda: self._tried(lambda connection: work(self._session(connection))))
 
-    async def _write(self, work: Callable[[Transitions], T], *, of_run: str | None = None) -> T:
+    async def _write(
+        self, work: Callable[[Transitions], T], *, of_run: str | None = None, is_brief: bool = False
+    ) -> T:
         async with self._turns.of(of_run) if of_run is not None else contextlib.nullcontext():
+            if is_brief:
+                self._expect_open()
+                return await self._together.write(work)
             result, is_news = await self._call(lambda: self._committed(work))
         # A claim that found nothing would wake others, whose claims would wake this one.
         if is_news:
             self._signals.written()
         return result
+
+    def _begin_commit(self, works: Sequence[Work[Any]]) -> asyncio.Future[list[Outcome[Any]]]:
+        loop = asyncio.get_running_loop()
+
+        def tell() -> None:
+            loop.call_soon_threadsafe(self._signals.written)
+
+        return loop.run_in_executor(self._threads, lambda: self._commit_together(works, tell))
+
+    def _commit_together(self, works: Sequence[Work[Any]], tell: Callable[[], None]) -> list[Outcome[Any]]:
+        """All in one transaction; where something is wrong with one of them, each for itself."""
+
+        def all_of_them(transitions: Transitions) -> list[Any]:
+            return [work(transitions) for work in works]
+
+        try:
+            results, is_news = self._committed(all_of_them)
+        except BaseException as error:  # noqa: BLE001 - it is told to whoever waits
+            if len(works) == 1 or isinstance(error, StorageError):
+                # Of several, each would fail the same way, or what became of them is not known.
+                return [Outcome(error=error) for _ in works]
+            return [outcome for work in works for outcome in self._commit_together([work], tell)]
+        if is_news:
+            tell()
+        return [Outcome(result) for result in results]
 
     async def _write_at_any_rate(
         self,
@@ -226,21 +263,32 @@ class PostgresStore(SQLStore):
         when_full: Callable[[Transitions], T] | None = None,
         *,
         of_run: str | None = None,
+        is_brief: bool = False,
     ) -> T:
         """There is no reserve: a full disk is the same for all."""
-        return await self._write(work, of_run=of_run)
+        return await self._write(work, of_run=of_run, is_brief=is_brief)
 
     def _committed(self, work: Callable[[Transitions], T]) -> tuple[T, bool]:
         """What ``work`` returns, and whether others may want to hear of it."""
 
         def commit(connection: Connection[DictRow]) -> tuple[T, bool]:
-            transitions = Transitions(self._session(connection))
+            try:
+                return commit_in(self._session(connection, is_confident=True))
+            except NothingChangedError:
+                return commit_in(self._session(connection))
+
+        def commit_in(session: PostgresSession) -> tuple[T, bool]:
+            transitions = Transitions(session)
             return transitions.commit(lambda: work(transitions)), transitions.is_news
 
         return self._tried(commit)
 
-    def _session(self, connection: Connection[DictRow], *, is_pipelined: bool = True) -> PostgresSession:
-        return PostgresSession(connection, self.clock, self._realm, is_pipelined=is_pipelined)
+    def _session(
+        self, connection: Connection[DictRow], *, is_pipelined: bool = True, is_confident: bool = False
+    ) -> PostgresSession:
+        return PostgresSession(
+            connection, self.clock, self._realm, is_pipelined=is_pipelined, is_confident=is_confident
+        )
 
     def _tried(
         self, work: Callable[[Connection[DictRow]], T], may_try_again: Callable[[], bool] = lambda: True
@@ -262,8 +310,7 @@ class PostgresStore(SQLStore):
 
     def _once(self, work: Callable[[Connection[DictRow]], T]) -> T:
         """Raises ``_UndoneError`` where nothing was done, for a reason that may pass."""
-        if self._closing.is_set():
-            raise StorageError("The store is closed.")
+        self._expect_open()
         try:
             with self._opened().connection(timeout=PATIENCE_S) as connection:
                 return work(connection)
@@ -285,9 +332,12 @@ class PostgresStore(SQLStore):
             raise explained from error
 
     async def _call(self, work: Callable[[], T], told: Callable[[], object] | None = None) -> T:
+        self._expect_open()
+        return await to_its_end(asyncio.get_running_loop().run_in_executor(self._threads, work), told)
+
+    def _expect_open(self) -> None:
         if self._closing.is_set():
             raise StorageError("The store is closed.")
-        return await to_its_end(asyncio.get_running_loop().run_in_executor(self._threads, work), told)
 
     def _opened(self) -> ConnectionPool[Connection[DictRow]]:
         with self._opening:

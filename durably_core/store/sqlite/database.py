@@ -72,11 +72,18 @@ class Database:
         row: sqlite3.Row | None = self.execute(query, parameters).fetchone()
         return row
 
+    def changes(self, query: str, parameters: Mapping[str, Any]) -> bool:
+        return self.execute(query, parameters).rowcount > 0
+
+    def ask(self, query: str, parameters: Mapping[str, Any]) -> Callable[[], Sequence[Row]]:
+        rows = self.all(query, parameters)
+        return lambda: rows
+
     def lock(self, name: str) -> None:
         """Nothing to wait for: SQLite has one writer."""
 
-    def may_claim(self, _found: Row) -> bool:
-        return True
+    def may_claim(self, _found: Row) -> Callable[[], bool]:
+        return lambda: True
 
     def insert_events(self, rows: Sequence[Mapping[str, Any]]) -> Callable[[], Sequence[int]]:
         numbers = [self.execute("insert_event", row).lastrowid or 0 for row in rows]

@@ -122,6 +122,7 @@ class SQLiteStore(SQLStore):
         when_full: Callable[[Transitions], T] | None = None,
         *,
         of_run: str | None = None,
+        is_brief: bool = False,
         from_reserve: bool = False,
     ) -> T:
         self._expect_open()
@@ -145,6 +146,7 @@ class SQLiteStore(SQLStore):
         when_full: Callable[[Transitions], T] | None = None,
         *,
         of_run: str | None = None,
+        is_brief: bool = False,
     ) -> T:
         """The reserve is spent on it."""
         return await self._write(work, when_full, from_reserve=True)

@@ -33,11 +33,12 @@ class SQLiteTransitions(Transitions):
         self._database.run("SAVEPOINT one_of_them")
         try:
             outcome: tuple[T | None, Exception | None] = (work(), None)
-            self.log()
+            self.finish()
         except sqlite3.Error:
             raise  # SQLite may have undone all of them
         except Exception as error:  # noqa: BLE001 - it is told to whoever waits for this one
             self._happened.clear()
+            self._wanted.clear()
             del self._logs[logs:]
             self._database.run("ROLLBACK TO one_of_them")
             outcome = (None, error)

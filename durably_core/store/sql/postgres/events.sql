@@ -1,12 +1,10 @@
--- name: announce_events
--- Before numbers are taken: see the schema. SQLite has one writer.
-SELECT durably_announce_events(:realm);
-
 -- name: insert_events
--- All of a transaction in one statement, in their order: each statement is a way to the server and back.
+-- All of a transaction in one statement, in their order: each statement is a way to the server and back. Joined
+-- with the announcement, which so comes before the first number is taken: see the schema. SQLite has one writer.
 INSERT INTO durably_events (type, run_id, job_name, labels, data, created_at)
 SELECT event.type, event.run_id, event.job_name, event.labels, event.data, event.created_at
-FROM ROWS FROM (
+FROM durably_announce_events(:realm) AS announced
+CROSS JOIN ROWS FROM (
   json_to_recordset(:events::json)
     AS (type TEXT, run_id TEXT, job_name TEXT, labels TEXT, data TEXT, created_at BIGINT)
 ) WITH ORDINALITY AS event (type, run_id, job_name, labels, data, created_at, place)

@@ -71,7 +71,8 @@ WHERE id = :run_id
 -- The oldest run that may run. One with a concurrency key may not while another holds that key,
 -- whatever its job; those in `held` execute here, whatever the clock says. Only known jobs: one look
 -- into the index for each. Of the oldest, the first that no other worker is just claiming: a worker that
--- waited for another's claim would find the run taken. Not found among so many: the next look finds one.
+-- waited for another's claim would find the run taken. Not found among so many: the next look finds one. As
+-- many as are wanted, since each look is a way to the server and back; SQLite finds one at a time.
 SELECT run.id, run.concurrency_key
 FROM durably_runs AS run
 WHERE run.status = 'pending'
@@ -104,7 +105,7 @@ WHERE run.status = 'pending'
     LIMIT 100
   ))
 ORDER BY run.id
-LIMIT 1
+LIMIT :wanted
 FOR UPDATE OF run SKIP LOCKED;
 
 -- name: find_next_of
@@ -129,7 +130,7 @@ WHERE candidate.id = ANY (ARRAY(SELECT json_array_elements_text(:run_ids::json))
       )
   )
 ORDER BY candidate.id
-LIMIT 1
+LIMIT :wanted
 FOR UPDATE OF candidate SKIP LOCKED;
 
 -- name: try_lock
