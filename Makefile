@@ -76,7 +76,7 @@ test-storm: .browser build ## Ten tabs that come and go for so long (SECONDS=180
 	DURABLY_BROWSER="$$(cat build/.browser)" DURABLY_STORM_SECONDS=$(SECONDS) DURABLY_SEEDS=$(SEED) \
 		$(BIN)/pytest -s tests/browser/test_tab_storm.py
 
-simulate: .setup-python .postgres ## Simulated histories, as many as asked, until one breaks a promise (SEEDS=1000, ON=postgres)
+simulate: .setup-python $(if $(filter postgres,$(ON)),.postgres) ## Simulated histories, as many as asked, until one breaks a promise (SEEDS=1000, ON=postgres)
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) --on $(ON)
 
 mutate: .setup-python ## Plant faults in a copy of the engine: each must make a test fail

@@ -31,18 +31,25 @@ def main() -> None:
     parser.add_argument("--few", action="store_true", help="little of everything: does it work?")
     options = parser.parse_args()
     amounts = FEW if options.few else AMOUNTS
-    ours, reference, dbos, limit = [], [], [], []
+    commands = {
+        "reference": ["node", "bench/reference/measure.mjs"],
+        "DBOS": [str(DBOS), "bench/postgres/with_dbos.py"],
+        "ours": [sys.executable, "-m", "bench.ours"],
+    }
+    rows: dict[str, list[Row]] = {name: [] for name in commands}
+    limit: list[Row] = []
     for number in range(options.rounds):
         limit.append(on_a_new_server(commits))
-        reference.append(asked(["node", "bench/reference/measure.mjs"], amounts))
-        dbos.append(asked([str(DBOS), "bench/postgres/with_dbos.py"], amounts))
-        ours.append(asked([sys.executable, "-m", "bench.ours"], amounts))
-        name = "3-step runs/s, 10 slots"
-        mine, theirs, others = ours[-1][name], reference[-1][name], dbos[-1][name]
-        print(f"round {number + 1}: {name}: {mine:.0f}, reference {theirs:.0f}, DBOS {others:.0f}", flush=True)
-    report(ours, reference, limit)
+        names = [*commands]
+        # Each is first once: a machine that is busy for long may become slower.
+        for name in names[number % 3 :] + names[: number % 3]:
+            rows[name].append(asked(commands[name], amounts))
+        row = "3-step runs/s, 10 slots"
+        told = ", ".join(f"{name} {found[-1][row]:.0f}" for name, found in rows.items())
+        print(f"round {number + 1}: {row}: {told}", flush=True)
+    report(rows["ours"], rows["reference"], limit)
     print("\nbeside DBOS Transact:")
-    report(ours, dbos, limit)
+    report(rows["ours"], rows["DBOS"], limit)
 
 
 def asked(command: list[str], amounts: Amounts) -> Row:

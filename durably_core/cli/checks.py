@@ -11,13 +11,12 @@ from durably_core.cli.content import Check, check_content
 from durably_core.cli.database import (
     applied_versions,
     expect_file,
-    expect_schema,
     has_wal,
     is_in_wal_mode,
     read_only,
 )
 from durably_core.cli.output import size
-from durably_core.errors import DurablyError, StorageError
+from durably_core.errors import DurablyError
 from durably_core.store.sqlite.database import MINIMUM_SQLITE
 
 MINIMUM_PYTHON = (3, 11)
@@ -105,13 +104,7 @@ def _check_inside(
     yield Check(name="integrity", state="ok", text="no damage found")
     yield _check_journal(path)
     applied = applied_versions(connection)
-    try:
-        expect_schema(path, applied)
-    except StorageError as error:
-        yield Check(name="schema", state="fail", text="does not fit this version", todo=error.message)
-        return
-    yield Check(name="schema", state="ok", text=f"version {max(applied)}")
-    yield from check_content(lambda sql: connection.execute(sql).fetchall(), job_names)
+    yield from check_content(lambda sql: connection.execute(sql).fetchall(), "sqlite", path, applied, job_names)
 
 
 def _check_journal(path: str) -> Check:

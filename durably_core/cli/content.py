@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from durably_core.cli.database import expect_schema
 from durably_core.cli.output import ago, counted
 from durably_core.clock import from_ms
+from durably_core.errors import StorageError
 
 IDLE_MS = 60_000
 """A run that has waited longer than this is not about to be claimed."""
@@ -32,8 +34,20 @@ class Check:
     todo: str | None = None
 
 
-def check_content(rows: Rows, job_names: Iterable[str] | None) -> Iterator[Check]:
-    """Runs, leases and events. ``job_names``: those that are known; None: not known which."""
+def check_content(
+    rows: Rows, dialect: str, name: str, applied: dict[int, str], job_names: Iterable[str] | None
+) -> Iterator[Check]:
+    """Schema, and if that is one to work with, runs, leases and events.
+
+    ``name``: of the database; ``applied``: its migrations; ``job_names``: those that are known, None: not known
+    which.
+    """
+    try:
+        expect_schema(dialect, name, applied)
+    except StorageError as error:
+        yield Check(name="schema", state="fail", text="does not fit this version", todo=error.message)
+        return
+    yield Check(name="schema", state="ok", text=f"version {max(applied)}")
     yield _check_runs(rows)
     yield _check_leases(rows)
     yield from _check_waiting(rows, job_names)

@@ -33,7 +33,7 @@ def expect_current(durably: Durably) -> None:
     expect_file(path)
     try:
         with read_only(path) as connection:
-            expect_schema(path, applied_versions(connection))
+            expect_schema("sqlite", path, applied_versions(connection))
     except sqlite3.Error as error:
         raise StorageError(f"{path} can't be read as a database: {error}. Run `durably doctor`.") from error
 
@@ -56,14 +56,14 @@ def applied_versions(connection: sqlite3.Connection) -> dict[int, str]:
     return dict(connection.execute("SELECT version, checksum FROM durably_schema_versions").fetchall())
 
 
-def expect_schema(path: str, applied: dict[int, str]) -> None:
-    """Raises ``StorageError`` for a schema that this code can't work with."""
+def expect_schema(dialect: str, name: str, applied: dict[int, str]) -> None:
+    """Raises ``StorageError`` for a schema that this code can't work with. ``name``: of the database."""
     if not applied:
-        raise StorageError(f"{path} has no tables of Durably: name another, or run `durably migrate`.")
-    if lacking := missing("sqlite", applied, path):
+        raise StorageError(f"{name} has no tables of Durably: name another, or run `durably migrate`.")
+    if lacking := missing(dialect, applied, name):
         newest, needed = max(applied), lacking[-1].version
         raise StorageError(
-            f"{path} has schema version {newest}, this code needs {needed}: run `durably migrate`."
+            f"{name} has schema version {newest}, this code needs {needed}: run `durably migrate`."
         )
 
 

@@ -30,7 +30,7 @@ def migrate_data(
         raise ValidationError("--to needs the address of a PostgreSQL database: postgresql://user@host/name.")
     moving = importlib.import_module("durably_core.store.postgres.moving")
     with read_only(path) as connection:
-        expect_schema(path, applied_versions(connection))
+        expect_schema("sqlite", path, applied_versions(connection))
     with Progress(console=console(stderr=True), disable=json) as progress:
         bar = progress.add_task("copying", total=None)
 
