@@ -4,12 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 
-// Models, too: pydantic imports some of itself when a job file asks for it.
-const START = `
-import spa_runtime.bridge
-import spa_runtime.interrupting
-from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter, dataclasses, field_validator, model_validator
-`
+// What is kept in snapshots is what each start imports: this module imports it all.
+const START = 'import spa_runtime.snapshot'
 
 // Each file is named by the hash of its source, so that it is used for that alone: Python does not compare the hash that
 // is in it. It has no time: the same bytes come out each time.

@@ -12,7 +12,14 @@ export default defineConfig({
     target: 'es2022',
     chunkSizeWarningLimit: 2000,
     rolldownOptions: {
-      input: { index: 'index.html', reference: 'reference/index.html', limit: 'limit/index.html' },
+      input: [
+        'index.html',
+        'reference/index.html',
+        'limit/index.html',
+        'startup/ours.html',
+        'startup/reference.html',
+        'startup/bare.html',
+      ],
     },
   },
 })

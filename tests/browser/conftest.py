@@ -51,6 +51,7 @@ LONGEST = (
     "lifecycle",
     "console_app",
     "tabs",
+    "snapshot",
     "new_command",
     "crash",
     "csp",

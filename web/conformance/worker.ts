@@ -12,6 +12,8 @@ interface SessionModule {
   run: { callPromising(file: string, config: string, tell: (body: string) => void): Promise<string> }
 }
 
+const UNWATCHED = { progress: () => undefined, startsFrom: () => undefined }
+
 const post = (message: SessionMessage): void => self.postMessage(message)
 const booted = boot()
 // Told in answer to the first request.
@@ -37,7 +39,7 @@ async function boot() {
   const lost = (error: unknown) => post({ type: 'broken', reason: `The handles are lost: ${String(error)}` })
   const folder = await openOpfsFolder(DATABASE)
   const storage = await DatabaseStorage.open(folder, 'opfs', DATABASE, lost)
-  const python = await loadPython(runtimeUrl, manifest, () => undefined)
+  const python = await loadPython(runtimeUrl, manifest, UNWATCHED, 'ignore')
   storage.mount(python, lost)
   return {
     session: python.pyodide.pyimport(manifest.jobsModule) as SessionModule,

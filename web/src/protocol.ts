@@ -8,7 +8,7 @@
 import { version } from '../package.json'
 
 /** Raised when a message changes its shape; a page never talks to a worker of another version. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
@@ -174,6 +174,8 @@ export interface EngineStatus {
   percent: number
   /** Milliseconds that each finished phase took. */
   timings: Partial<Record<BootPhase, number>>
+  /** From what Python started: its memory as it was kept on this device, or its files, as at a first visit. Null: it has not. */
+  startedFrom: StartedFrom | null
   error: WireError | null
   /** Why no run is begun at the moment, though the engine is ready: `storage_full` above all. It tries again by itself. */
   pause: WireError | null
@@ -184,6 +186,8 @@ export interface EngineStatus {
   /** Counts the engine's starts: a higher number means that it was restarted. */
   epoch: number
 }
+
+export type StartedFrom = 'snapshot' | 'files'
 
 /** What talks to what; null as long as that is not known. */
 export interface Versions {
@@ -202,6 +206,7 @@ export const BOOTING: EngineStatus = {
   phase: 'lock',
   percent: 0,
   timings: {},
+  startedFrom: null,
   error: null,
   pause: null,
   blocker: null,
@@ -346,7 +351,7 @@ export interface Manifest {
   /** Hash over everything that was built. */
   build: string
   pyodide: { version: string; url: string }
-  /** To unpack side by side: packages, and engine with jobs. */
+  /** To unpack side by side: packages, engine, and last of all the jobs. */
   archives: string[]
   /** Name of the Python module that defines the jobs. */
   jobsModule: string
@@ -375,6 +380,18 @@ export interface StartMessage {
   cancels: SharedArrayBuffer | null
   /** The worker before this one was ended because their code did not stop: they fail. */
   overdue: Overdue[]
+  snapshot: SnapshotUse
+}
+
+/** Whether Python's memory of an earlier start is taken. `refuse`: a start from it went wrong, it is removed for good. */
+export type SnapshotUse = 'use' | 'refuse' | 'ignore'
+
+/** Start Python, keep its memory for later starts, and end. */
+export interface MakeSnapshotMessage {
+  type: 'make-snapshot'
+  protocol: number
+  runtimeUrl: string
+  manifest: Manifest
 }
 
 /** A run, or a step of it, that took longer than it may. */
@@ -423,7 +440,13 @@ export interface StandAsideMessage {
 }
 
 export type ToWorker =
-  StartMessage | WarmUpMessage | RequestMessage | StopMessage | HandOverMessage | StandAsideMessage
+  | StartMessage
+  | WarmUpMessage
+  | RequestMessage
+  | StopMessage
+  | HandOverMessage
+  | StandAsideMessage
+  | MakeSnapshotMessage
 
 export interface StatusMessage {
   type: 'status'
@@ -470,5 +493,17 @@ export interface KeptMessage {
   type: 'kept'
 }
 
+/** The snapshot was made, or could not be. */
+export interface SnapshotMessage {
+  type: 'snapshot'
+}
+
 export type FromWorker =
-  StatusMessage | ResponseMessage | EventsMessage | LimitMessage | ManifestMessage | WarmMessage | KeptMessage
+  | StatusMessage
+  | ResponseMessage
+  | EventsMessage
+  | LimitMessage
+  | ManifestMessage
+  | WarmMessage
+  | KeptMessage
+  | SnapshotMessage

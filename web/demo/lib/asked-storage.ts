@@ -15,6 +15,11 @@ export function askedStandby(): 'cold' | 'warm' {
   return new URLSearchParams(window.location.search).get('standby') === 'warm' ? 'warm' : 'cold'
 }
 
+/** Whether Python's memory is kept for the next visit: `?snapshot=false`. */
+export function askedSnapshot(): boolean {
+  return new URLSearchParams(window.location.search).get('snapshot') !== 'false'
+}
+
 /** This page with its database kept there. The run that the address names is not in that database. */
 export function hrefWithStorage(kind: StorageKind): string {
   const { searchParams, pathname } = new URL(window.location.href)

@@ -1,4 +1,5 @@
 import { Cancels } from '../cancels'
+import { SnapshotMaker } from './snapshot-maker'
 import {
   PROTOCOL_VERSION,
   type FromWorker,
@@ -6,6 +7,8 @@ import {
   type ManifestMessage,
   type Overdue,
   type RequestMessage,
+  type SnapshotMessage,
+  type SnapshotUse,
   type StartMessage,
   type StorageKind,
   type ToWorker,
@@ -19,11 +22,13 @@ export interface EngineWorkerOptions {
   storage: StorageKind
   /** `warm`: while another tab has the database, Python waits for it here. */
   standby: 'cold' | 'warm'
+  /** Whether Python's memory is kept on this device between its starts. */
+  snapshot: boolean
   worker: () => Worker
 }
 
 /** What the worker says of the engine. */
-export type EngineMessage = Exclude<FromWorker, ManifestMessage>
+export type EngineMessage = Exclude<FromWorker, ManifestMessage | SnapshotMessage>
 
 export interface EngineWorkerHooks {
   /** A worker begins to live; those before have died. The number is higher than those of their engines. */
@@ -69,10 +74,14 @@ export class EngineWorker {
   #cancels = Cancels.create()
   /** For the next worker. */
   #overdue: Overdue[] = []
+  #snapshot: SnapshotUse
+  #startedFromSnapshot = false
+  #snapshotMaker: SnapshotMaker | null = null
 
   constructor(options: EngineWorkerOptions, hooks: EngineWorkerHooks) {
     this.#options = options
     this.#hooks = hooks
+    this.#snapshot = options.snapshot && options.storage === 'opfs' ? 'use' : 'ignore'
   }
 
   get isThere(): boolean {
@@ -88,6 +97,7 @@ export class EngineWorker {
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
     this.#aliveLock = aliveLock
     this.#readyAt = Infinity
+    this.#startedFromSnapshot = false
     this.#end = null
     this.#cancels.write([])
     let hasSpoken = false
@@ -132,7 +142,9 @@ export class EngineWorker {
       aliveLock,
       cancels: this.#cancels.memory,
       overdue: this.#overdue.splice(0),
+      snapshot: this.#snapshot,
     } satisfies StartMessage)
+    if (this.#snapshot === 'refuse') this.#snapshot = 'ignore'
     if (this.#options.standby === 'warm') this.warmUp()
   }
 
@@ -178,6 +190,7 @@ export class EngineWorker {
   }
 
   end(): void {
+    this.#snapshotMaker?.stop()
     this.#worker?.terminate()
     this.#worker = null
   }
@@ -196,17 +209,29 @@ export class EngineWorker {
   }
 
   #receive(message: FromWorker): void {
+    if (message.type === 'snapshot') return
     if (message.type === 'manifest') {
       this.#manifest = message.manifest
       return
     }
     if (message.type === 'kept' && this.#end === 'asked') this.#end = null
     if (message.type === 'status') {
+      this.#startedFromSnapshot = message.status.startedFrom === 'snapshot'
       this.#epoch = Math.max(this.#epoch, message.status.epoch)
       const isReady = message.status.state === 'ready'
       this.#readyAt = isReady ? Math.min(this.#readyAt, performance.now()) : Infinity
+      if (isReady && message.status.startedFrom === 'files') this.#wantSnapshot()
     }
+    this.#snapshotMaker?.isBusy()
     this.#hooks.received(message)
+  }
+
+  /** The next start is to be quicker than this one was. */
+  #wantSnapshot(): void {
+    const manifest = this.#manifest
+    if (this.#snapshot !== 'use' || manifest === null) return
+    const { worker, runtimeUrl } = this.#options
+    this.#snapshotMaker ??= new SnapshotMaker(worker, { runtimeUrl, manifest })
   }
 
   async #watch(worker: Worker, aliveLock: string): Promise<void> {
@@ -223,6 +248,8 @@ export class EngineWorker {
       if (end !== 'ended') this.standAside()
       return
     }
+    // It may be to blame. Without it there is one reason less to die.
+    if (this.#readyAt === Infinity && this.#startedFromSnapshot) this.#snapshot = 'refuse'
     const wasHealthy = performance.now() - this.#readyAt > HEALTHY_MS
     this.#deaths = wasHealthy ? 1 : this.#deaths + 1
     this.end()

@@ -45,23 +45,25 @@ const COMMANDS: readonly OperationName[] = [
 const REPEATABLE: ReadonlySet<OperationName> = new Set([...READS, ...COMMANDS])
 
 /** Half of the time for which the engine remembers commands (`RETAIN_COMMANDS_MS`): a page may have slept over it. */
-const REPEATABLE_MS = 43_200_000
+export const REPEATABLE_MS = 43_200_000
 
 /** Requests without an answer yet, whichever engine is asked. */
 export class Requests {
   readonly #waiting = new Map<number, Waiting>()
   #lastId = 0
 
-  /** `id` names the request until it is answered. */
+  /** `id` names the request until it is answered. `again`: the command that it is, where it was asked for before. */
   add<Answer>(
     operation: OperationName,
     body: string,
-    file: Blob | undefined,
-  ): { id: number; answer: Promise<Answer> } {
+    file?: Blob,
+    again?: string,
+  ): { id: number; command: string; answer: Promise<Answer> } {
+    const command = again ?? newCommand()
     const asked = {
       type: 'request',
-      command: newCommand(),
-      isRepeated: false,
+      command,
+      isRepeated: again !== undefined,
       operation,
       body,
       file,
@@ -75,7 +77,11 @@ export class Requests {
       }
       id = this.#wait(asked, { resolve: read, reject })
     })
-    return { id, answer }
+    return { id, command, answer }
+  }
+
+  has(command: string): boolean {
+    return [...this.#waiting.values()].some(({ message }) => message.command === command)
   }
 
   /** What another tab asks for. The answer is to be passed on as it is; null: that tab asks elsewhere. */

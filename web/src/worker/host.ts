@@ -18,6 +18,9 @@ import {
   type ManifestMessage,
   type RequestMessage,
   type ResponseMessage,
+  type MakeSnapshotMessage,
+  type SnapshotMessage,
+  type StartedFrom,
   type StartMessage,
   type StatusMessage,
   type StorageOperation,
@@ -36,7 +39,7 @@ import {
 } from './engine'
 import { interruptRegularly } from './interrupts'
 import { fetchManifest } from './manifest'
-import { loadPython, type Python } from './python'
+import { loadPython, makeSnapshot, type Python } from './python'
 import { DatabaseStorage } from './storage'
 import { holdAliveLock, takeTabLock } from './tab-lock'
 
@@ -108,6 +111,7 @@ export class EngineHost {
   receive(message: ToWorker): void {
     if (message.type === 'start') void this.#start(message)
     else if (message.type === 'warm-up') void this.#warmUp()
+    else if (message.type === 'make-snapshot') void this.#makeSnapshot(message)
     else if (message.type === 'stop') void this.#stop()
     else if (message.type === 'hand-over') void this.#handOver()
     else if (message.type === 'stand-aside') this.#asideUntil = performance.now() + message.forMs
@@ -204,15 +208,30 @@ export class EngineHost {
     this.#post({ type: 'warm' } satisfies WarmMessage)
   }
 
+  /** This worker does nothing else. */
+  async #makeSnapshot({ protocol, runtimeUrl, manifest }: MakeSnapshotMessage): Promise<void> {
+    try {
+      if (protocol === PROTOCOL_VERSION) await makeSnapshot(runtimeUrl, manifest)
+    } catch (error) {
+      // The next start takes as long as this one, and tries again.
+      console.warn('Python’s memory could not be kept for the next start.', error)
+    }
+    this.#post({ type: 'snapshot' } satisfies SnapshotMessage)
+  }
+
   #load(message: StartMessage): Promise<Loaded> {
     this.#loading ??= this.#loadAnew(message)
     return this.#loading
   }
 
-  async #loadAnew({ runtimeUrl, manifest: known }: StartMessage): Promise<Loaded> {
+  async #loadAnew({ runtimeUrl, manifest: known, snapshot }: StartMessage): Promise<Loaded> {
     const manifest = known ?? (await fetchManifest(runtimeUrl))
     this.#post({ type: 'manifest', manifest } satisfies ManifestMessage)
-    const python = await loadPython(runtimeUrl, manifest, (part) => this.#advance('python', part))
+    const watcher = {
+      progress: (part: number) => this.#advance('python', part),
+      startsFrom: (startedFrom: StartedFrom) => this.#report({ startedFrom }),
+    }
+    const python = await loadPython(runtimeUrl, manifest, watcher, snapshot)
     interruptRegularly(python, this.#cancels)
     return { manifest, python }
   }

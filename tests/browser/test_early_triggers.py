@@ -1,0 +1,155 @@
+"""What is triggered before Python is up is on disk from then on, and runs once, whatever becomes of the tab."""
+
+import time
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.browser import Chromium, Site, wait_for, wait_until_ended, wait_until_ready
+
+A_DAY_MS = 86_400_000
+PYTHON = "**/pyodide.asm.wasm"
+
+OUTBOX = """
+() => new Promise((resolve, reject) => {
+  const asked = indexedDB.open('durably-outbox', 1)
+  asked.onupgradeneeded = () => asked.transaction.abort()
+  asked.onerror = () => resolve([])
+  asked.onsuccess = () => {
+    const all = asked.result.transaction('requests').objectStore('requests').getAll()
+    all.onsuccess = () => { asked.result.close(); resolve(all.result) }
+    all.onerror = reject
+  }
+})
+"""
+
+PUT = """
+(kept) => new Promise((resolve, reject) => {
+  const asked = indexedDB.open('durably-outbox', 1)
+  asked.onerror = reject
+  asked.onsuccess = () => {
+    const transaction = asked.result.transaction('requests', 'readwrite')
+    transaction.objectStore('requests').put(kept)
+    transaction.oncomplete = () => { asked.result.close(); resolve() }
+  }
+})
+"""
+
+
+@pytest.fixture
+def held(chromium: Chromium, test_site: Site) -> Page:
+    """A page whose Python does not come."""
+    # A route can't be taken back from a browser whose pages were killed.
+    chromium.context.route(PYTHON, lambda route: route.continue_() if chromium.bodies else None)
+    page = chromium.open(test_site.url)
+    page.wait_for_function("window.durably?.status.role === 'leader'")
+    return page
+
+
+def trigger_early(page: Page, count: int = 1, **options: Any) -> None:
+    """Asked for, and not waited for."""
+    page.evaluate(
+        "([count, options]) => { window.early = window.durably.trigger('count', { count }, options) }",
+        [count, options],
+    )
+
+
+def outbox(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(OUTBOX)
+    return found
+
+
+def runs(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate("window.durably.getRuns()")
+    return found
+
+
+def let_python_come(chromium: Chromium) -> None:
+    chromium.bodies.append("python may come")
+
+
+def test_early_trigger_is_answered_when_the_engine_is_ready(chromium: Chromium, test_site: Site) -> None:
+    page = chromium.open(test_site.url)
+    trigger_early(page)
+    run_id = page.evaluate("async () => (await window.early).runId")
+    assert wait_until_ended(page, run_id)["status"] == "completed"
+    wait_for(page, lambda: outbox(page) == [])
+    assert len(runs(page)) == 1
+
+
+def test_early_trigger_outlives_its_page(chromium: Chromium, test_site: Site, held: Page) -> None:
+    trigger_early(held)
+    wait_for(held, lambda: len(outbox(held)) == 1)
+    chromium.kill_renderers()
+    let_python_come(chromium)
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    wait_for(page, lambda: len(runs(page)) == 1)
+    [run] = runs(page)
+    assert wait_until_ended(page, run["id"])["status"] == "completed"
+    wait_for(page, lambda: outbox(page) == [])
+    page.reload()
+    wait_until_ready(page)
+    assert [found["id"] for found in runs(page)] == [run["id"]]
+
+
+def test_early_triggers_run_in_their_order(chromium: Chromium, test_site: Site, held: Page) -> None:
+    for number in range(5):
+        trigger_early(held, labels={"number": str(number)})
+    wait_for(held, lambda: len(outbox(held)) == 5)
+    chromium.kill_renderers()
+    let_python_come(chromium)
+    page = chromium.open(test_site.url)
+    wait_until_ready(page)
+    wait_for(page, lambda: len(runs(page)) == 5)
+    assert [run["labels"]["number"] for run in reversed(runs(page))] == list("01234")
+
+
+def test_trigger_that_was_carried_out_already_is_not_repeated(
+    chromium: Chromium, test_site: Site, held: Page
+) -> None:
+    """The page died after the engine had committed, and before it could note that."""
+    trigger_early(held)
+    wait_for(held, lambda: len(outbox(held)) == 1)
+    [kept] = outbox(held)
+    let_python_come(chromium)
+    held.reload()
+    wait_until_ready(held)
+    wait_for(held, lambda: outbox(held) == [] and len(runs(held)) == 1)
+    held.evaluate(PUT, {**kept, "mayBeSentAt": time.time() * 1000 - 1000})
+    held.reload()
+    wait_until_ready(held)
+    wait_for(held, lambda: outbox(held) == [])
+    assert len(runs(held)) == 1
+
+
+def test_trigger_that_no_one_knows_of_any_more_is_not_repeated(
+    chromium: Chromium, test_site: Site, held: Page
+) -> None:
+    """The engine forgets what it has done for others after a day."""
+    trigger_early(held)
+    wait_for(held, lambda: len(outbox(held)) == 1)
+    [kept] = outbox(held)
+    held.evaluate(PUT, {**kept, "mayBeSentAt": time.time() * 1000 - A_DAY_MS})
+    let_python_come(chromium)
+    held.reload()
+    wait_until_ready(held)
+    wait_for(held, lambda: outbox(held) == [])
+    assert runs(held) == []
+
+
+def test_trigger_that_is_given_up_is_not_kept(chromium: Chromium, test_site: Site, held: Page) -> None:
+    held.evaluate(
+        """
+        () => {
+          window.giveUp = new AbortController()
+          const { signal } = window.giveUp
+          window.early = window.durably.jobs.count.trigger({ count: 1 }, { signal }).catch(() => 'given up')
+        }
+        """
+    )
+    wait_for(held, lambda: len(outbox(held)) == 1)
+    held.evaluate("window.giveUp.abort()")
+    assert held.evaluate("window.early") == "given up"
+    wait_for(held, lambda: outbox(held) == [])
