@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from spa_runtime.build import build
+from spa_runtime.check_deploy import check_deploy
 from spa_runtime.dev import dev
 from spa_runtime.new import new
 from spa_runtime.types_file import check_types, write_types
@@ -14,6 +15,7 @@ app = typer.Typer()
 app.command()(new)
 app.command()(dev)
 app.command()(build)
+app.command()(check_deploy)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from durably_core.cli.trigger import EXIT_CODES, TIMED_OUT
 
 DOCS = (Path(__file__).parent.parent.parent / "docs" / "cli.md").read_text()
 COMMANDS: dict[str, Any] = typer.main.get_command(make_app()).commands  # type: ignore[attr-defined]
-BROUGHT = ["new", "dev", "build"]
+BROUGHT = ["new", "dev", "build", "check-deploy"]
 """By the browser's half."""
 NAMES = [*BROUGHT, *(command.__name__.replace("_", "-") for command in OWN)]
 
