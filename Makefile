@@ -24,7 +24,7 @@ WEB_EXAMPLES := react_vite fastapi_react three_modes
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-postgres bench-postgres-scale bench-growth bench-downloads bench-takeover bench-startup bench-server lock clean
+.PHONY: help demo build example package test coverage test-unit test-package test-browser test-power test-power-sample test-power-replay test-crash test-storm simulate mutate check format bench bench-sqlite bench-postgres bench-postgres-scale bench-growth bench-downloads bench-takeover bench-startup bench-memory bench-server lock clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-20s %s\n", $$1, $$2 }'
@@ -110,6 +110,9 @@ bench-downloads: .browser build build/console/index.html ## What visitors of a b
 
 bench-takeover: .browser build ## How long a takeover takes when the tab with the engine is killed (KILLS=100)
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.takeover --kills $(KILLS)
+
+bench-memory: .browser build ## What the engine's process needs while 2,000 runs execute, and for large results
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.memory
 
 bench-startup: .browser build bench/spa/node_modules/.installed ## From the navigation to the first run, beside the reference and Pyodide alone (ROUNDS=10)
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.startup --rounds $(ROUNDS)

@@ -74,17 +74,21 @@ def site() -> Files:
 
 
 def ours(playwright: Playwright, host: Host) -> Rows:
+    url = host.url + "startup/ours.html"
     rows: Rows = {}
     with profile() as folder:
         with measured(playwright, folder, timeout_ms=60_000) as context:
             page = context.new_page()
-            rows["first visit"] = visited(page, host.url + "startup/ours.html")
+            rows["first visit"] = visited(page, url)
             page.wait_for_function("window.offline.status.state === 'ready'")
             while not page.evaluate(SNAPSHOT):
                 page.wait_for_timeout(PAUSE_MS)
             rows["reload"] = reloaded(page)
         with host.offline(), measured(playwright, folder, timeout_ms=60_000) as context:
-            rows["offline, new browser"] = visited(context.new_page(), host.url + "startup/ours.html")
+            rows["offline, new browser"] = visited(context.new_page(), url)
+    rows |= {
+        f"{visit}, no snapshot": found for visit, found in online(playwright, url + "?snapshot=false").items()
+    }
     return rows
 
 

@@ -2,7 +2,8 @@ import { createDurably } from '../../../web/src/index.ts'
 import { createOffline } from '../../../web/src/offline/index.ts'
 import { complete, reached } from './found.ts'
 
-const durably = createDurably({ spa: { database: 'startup', runtimeUrl: '../durably/' } })
+const snapshot = new URLSearchParams(location.search).get('snapshot') !== 'false'
+const durably = createDurably({ spa: { database: 'startup', runtimeUrl: '../durably/', snapshot } })
 const offline = createOffline({ serviceWorkerUrl: '../sw.js' })
 // A page need not wait for its engine.
 const triggered = durably.trigger('bench', { steps: 0 })

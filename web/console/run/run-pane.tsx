@@ -6,6 +6,7 @@ import { useSelection } from '../selection'
 import { StatusChip } from '../status-chip'
 import { useNow } from '../use-now'
 import { Logs } from './logs'
+import { OrphanNote } from './orphan-note'
 import { RunActions } from './run-actions'
 import { RunError } from './run-error'
 import { Steps } from './steps'
@@ -46,6 +47,7 @@ export function RunPane({ runId }: { runId: string }): ReactNode {
       {run !== null && (
         <>
           <RunActions run={run} />
+          {run.status === 'pending' && <OrphanNote jobName={run.jobName} />}
           {run.progress !== null && <ProgressBar run={run} />}
           {run.progress?.message !== undefined && <p className="quiet">{run.progress.message}</p>}
           <dl className="facts">

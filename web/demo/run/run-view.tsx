@@ -11,6 +11,7 @@ import { Skeleton } from '../shell/skeleton'
 import { Boundary } from '../shell/boundary'
 import { JsonView } from './json-view'
 import { LogList } from './log-list'
+import { OrphanNote } from './orphan-note'
 import { PullThePlug } from './pull-the-plug'
 import { RunFacts } from './run-facts'
 import { RunFault } from './run-fault'
@@ -34,6 +35,7 @@ export function RunView({ state, run }: { state: Facts; run: ClientRun }): React
       </p>
       <ProgressBar run={run} />
       {run.status === 'leased' && <PullThePlug />}
+      {run.status === 'pending' && <OrphanNote jobName={run.jobName} />}
       <RunFacts run={run} />
       <RunFault run={run} />
       <RunResult run={run} />

@@ -31,7 +31,7 @@ export async function loadPython(
   { progress, startsFrom }: Watcher,
   use: SnapshotUse,
 ): Promise<Python> {
-  const key = await snapshotKey(partsOf(manifest))
+  const key = await snapshotKey(runtimeUrl, partsOf(manifest))
   if (use === 'refuse') await refuseSnapshot(key)
   const app = fetchApp(runtimeUrl, manifest, manifest.archives)
   // Awaited only once Python starts; a failure until then is not unhandled.
@@ -60,7 +60,7 @@ export async function loadPython(
 
 /** Starts a Python that does nothing else, and keeps its memory for the next start. */
 export async function makeSnapshot(runtimeUrl: string, manifest: Manifest): Promise<void> {
-  const key = await snapshotKey(partsOf(manifest))
+  const key = await snapshotKey(runtimeUrl, partsOf(manifest))
   if (!(await isSnapshotWanted(key))) return
   const app = fetchApp(runtimeUrl, manifest, ofEngine(manifest))
   app.catch(() => undefined)

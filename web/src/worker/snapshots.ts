@@ -7,6 +7,7 @@
 const FOLDER = 'durably-snapshots'
 /** Says that a start from it went wrong: it is not made again. */
 const REFUSED = '.refused'
+const AMPLE_BYTES = 500_000_000
 /** Room for what is said of the memory, which follows. */
 const HEADER_BYTES = 4096
 
@@ -28,18 +29,29 @@ interface Header extends SnapshotFacts {
   checksum: number
 }
 
+/** A runtime has one snapshot at a time. Several may be on one origin. */
+export interface SnapshotKey {
+  /** Begins the names of all that this runtime has ever had. */
+  runtime: string
+  name: string
+}
+
 /** Under which a snapshot of these parts is kept. Another browser lays out its functions in another way. */
-export async function snapshotKey(parts: readonly string[]): Promise<string> {
-  const text = JSON.stringify([...parts, navigator.userAgent])
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('')
+export async function snapshotKey(runtimeUrl: string, parts: readonly string[]): Promise<SnapshotKey> {
+  const runtime = `${await hashOf([runtimeUrl])}-`
+  return { runtime, name: runtime + (await hashOf([...parts, navigator.userAgent])) }
+}
+
+async function hashOf(parts: readonly string[]): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(JSON.stringify(parts)))
+  return Array.from(new Uint8Array(digest, 0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /** Null: there is none that is whole. */
-export async function readSnapshot(key: string): Promise<Snapshot | null> {
+export async function readSnapshot({ name }: SnapshotKey): Promise<Snapshot | null> {
   try {
     const folder = await openFolder(false)
-    const file = await (await folder.getFileHandle(key)).getFile()
+    const file = await (await folder.getFileHandle(name)).getFile()
     const content = await file.arrayBuffer()
     const text = new TextDecoder().decode(new Uint8Array(content, 0, HEADER_BYTES)).replace(/\0+$/, '')
     const { bytes, checksum, ...facts } = JSON.parse(text) as Header
@@ -50,40 +62,52 @@ export async function readSnapshot(key: string): Promise<Snapshot | null> {
   }
 }
 
-/** Takes the place of all others. Whoever is interrupted on the way leaves one that is not whole. */
-export async function writeSnapshot(key: string, { memory, facts }: Snapshot): Promise<void> {
+/** Takes the place of the one before. Whoever is interrupted on the way leaves one that is not whole. */
+export async function writeSnapshot({ runtime, name }: SnapshotKey, snapshot: Snapshot): Promise<void> {
   const folder = await openFolder(true)
-  for await (const name of folder.keys()) if (!name.startsWith(key)) await removed(folder, name)
-  const file = await (await folder.getFileHandle(key, { create: true })).createSyncAccessHandle()
+  for await (const other of folder.keys()) {
+    if (other.startsWith(runtime) && !other.startsWith(name)) await removed(folder, other)
+  }
+  const file = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle()
   try {
-    file.truncate(0)
-    file.write(memory, { at: HEADER_BYTES })
-    file.flush()
-    const header: Header = { bytes: memory.length, checksum: checksumOf(memory), ...facts }
-    const text = new TextEncoder().encode(JSON.stringify(header))
-    if (text.length > HEADER_BYTES) throw new RangeError('There is too much to say of a snapshot.')
-    file.write(text, { at: 0 })
-    file.flush()
-  } finally {
+    write(file, snapshot)
     file.close()
+  } catch (error) {
+    // Of no use to anyone, and it takes room from what is.
+    file.close()
+    await removed(folder, name)
+    throw error
   }
 }
 
+function write(file: FileSystemSyncAccessHandle, { memory, facts }: Snapshot): void {
+  file.truncate(0)
+  file.write(memory, { at: HEADER_BYTES })
+  file.flush()
+  const header: Header = { bytes: memory.length, checksum: checksumOf(memory), ...facts }
+  const text = new TextEncoder().encode(JSON.stringify(header))
+  if (text.length > HEADER_BYTES) throw new RangeError('There is too much to say of a snapshot.')
+  file.write(text, { at: 0 })
+  file.flush()
+}
+
 /** Removes it, and has it not made again. */
-export async function refuseSnapshot(key: string): Promise<void> {
+export async function refuseSnapshot({ name }: SnapshotKey): Promise<void> {
   try {
     const folder = await openFolder(true)
-    await folder.getFileHandle(`${key}${REFUSED}`, { create: true })
-    await removed(folder, key)
+    await folder.getFileHandle(`${name}${REFUSED}`, { create: true })
+    await removed(folder, name)
   } catch {
     // Where nothing can be written, nothing is found the next time.
   }
 }
 
-/** Whether there is none, and one may be made. */
-export async function isSnapshotWanted(key: string): Promise<boolean> {
+/** Whether there is none, and one may be made: where there is little room, it is for what people store. */
+export async function isSnapshotWanted(key: SnapshotKey): Promise<boolean> {
+  const { quota = 0, usage = 0 } = await navigator.storage.estimate()
+  if (quota - usage < AMPLE_BYTES) return false
   const folder = await openFolder(true)
-  for await (const name of folder.keys()) if (name === `${key}${REFUSED}`) return false
+  for await (const name of folder.keys()) if (name === `${key.name}${REFUSED}`) return false
   return (await readSnapshot(key)) === null
 }
 

@@ -1,0 +1,116 @@
+"""What the engine's process in the browser needs: while many runs execute, and for large inputs and results.
+
+``make bench-memory`` builds what is needed and runs this in real Chromium, on OPFS. The figures are what the
+page's process has for itself, in MB: page, worker and Python. Runs are deleted when they have ended, as old ones
+are in a page. Nothing here is about time.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from bench.browser import measured
+from bench.takeover import process_of
+from spa_runtime import bundle
+from tests.browser.browser import Chromium, served, wait_until_ready
+
+ROOT = Path(__file__).parent.parent
+BATCH = 200
+LARGE_MB = 10
+LARGE_RUNS = 10
+
+JOBS = """
+from pydantic import BaseModel
+
+from durably_core import StepContext, define_job
+
+
+class Size(BaseModel):
+    megabytes: int = 0
+    content: str = ""
+
+
+class Made(BaseModel):
+    content: str
+
+
+async def small(step: StepContext, size: Size) -> Made:
+    for number in range(3):
+        await step.run(f"step-{number}", lambda: {"number": number})
+    return Made(content="done")
+
+
+async def large(step: StepContext, size: Size) -> Made:
+    return Made(content=await step.run("make", lambda: "x" * (size.megabytes * 1_000_000)))
+
+
+async def take(step: StepContext, size: Size) -> Made:
+    return Made(content=await step.run("count", lambda: str(len(size.content))))
+
+
+jobs = [define_job(name=run.__name__, input=Size, output=Made, run=run) for run in (small, large, take)]
+small_job, large_job, take_job = jobs
+"""
+
+EXECUTE = """
+async ([job, runs, megabytes, content]) => {
+  const { durably } = window
+  for (let run = 0; run < runs; run += 20) {
+    const some = Array.from({ length: Math.min(20, runs - run) }, async () => {
+      const { runId } = await durably.trigger(job, { megabytes, content: 'x'.repeat(content * 1e6) })
+      await durably.waitForRun(runId)
+      await durably.deleteRun(runId)
+    })
+    await Promise.all(some)
+  }
+}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench-memory", description=__doc__)
+    parser.add_argument("--runs", type=int, default=2000)
+    runs = parser.parse_args().runs
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        jobs = Path(folder, "jobs", "jobs.py")
+        jobs.parent.mkdir()
+        jobs.write_text(JOBS, "utf-8")
+        sources = bundle.Sources(
+            jobs=jobs,
+            page=ROOT / "build" / "page",
+            pyodide=ROOT / "build" / "pyodide",
+            wheels=ROOT / "build" / "wheels",
+        )
+        bundle.write(bundle.plan(sources), Path(folder) / "site")
+        profile = Path(folder) / "profile"
+        with (
+            served(Path(folder) / "site") as site,
+            measured(playwright, profile, timeout_ms=600_000) as context,
+        ):
+            browser = Chromium(context, profile)
+            page = browser.open(site.url + "?snapshot=false")
+            wait_until_ready(page)
+            report(page, browser, runs)
+
+
+def report(page: Page, browser: Chromium, runs: int) -> None:
+    def tell(what: str) -> None:
+        page.wait_for_timeout(2000)
+        memory = process_of(page, browser).memory_full_info()
+        print(f"{what:44} {memory.uss / 1e6:>7.0f}", flush=True)
+
+    tell("ready")
+    for executed in range(BATCH, runs + 1, BATCH):
+        page.evaluate(EXECUTE, ["small", BATCH, 0, 0])
+        tell(f"{executed} runs of 3 steps")
+    for number in range(1, LARGE_RUNS + 1):
+        page.evaluate(EXECUTE, ["large", 1, LARGE_MB, 0])
+        tell(f"{number} results of {LARGE_MB} MB, and as output")
+    for number in range(1, LARGE_RUNS + 1):
+        page.evaluate(EXECUTE, ["take", 1, 0, LARGE_MB])
+        tell(f"{number} inputs of {LARGE_MB} MB")
+
+
+if __name__ == "__main__":
+    main()
