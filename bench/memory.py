@@ -1,8 +1,8 @@
 """What the engine's process in the browser needs: while many runs execute, and for large inputs and results.
 
 ``make bench-memory`` builds what is needed and runs this in real Chromium, on OPFS. The figures are what the
-page's process has for itself, in MB: page, worker and Python. Runs are deleted when they have ended, as old ones
-are in a page. Nothing here is about time.
+page's process has for itself, in MB: page, worker and Python. Runs are deleted when they have ended, as the old
+ones are in a page. Nothing here is about time.
 """
 
 import argparse

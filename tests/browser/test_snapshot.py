@@ -45,8 +45,9 @@ async () => {
   if (folder === null) return []
   const found = []
   for await (const handle of folder.values()) {
-    const file = await handle.getFile()
     // It may be written at this moment.
+    const file = await handle.getFile().catch(() => null)
+    if (file === null) continue
     const beginning = await file.slice(0, 1).text().catch(() => '')
     found.push([handle.name, file.size, beginning])
   }
@@ -60,7 +61,7 @@ async () => {
   const folder = await root.getDirectoryHandle('durably-snapshots')
   for await (const handle of folder.values()) {
     // It may be written at this moment.
-    const content = await (await handle.getFile()).arrayBuffer().catch(() => null)
+    const content = await handle.getFile().then((file) => file.arrayBuffer()).catch(() => null)
     if (content === null) return false
     const text = new TextDecoder().decode(content.slice(0, 4096)).replace(/\\0+$/, '')
     const { bytes, checksum } = JSON.parse(text || '{}')
@@ -86,7 +87,12 @@ async (how) => {
     if (how === 'moved') header.tableLength += 1
     content.fill(0, 0, 4096)
     content.set(new TextEncoder().encode(JSON.stringify(header)))
-    const writable = await handle.createWritable()
+    // Who has written it closes it just now.
+    let writable = null
+    while (writable === null) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      writable = await handle.createWritable().catch(() => null)
+    }
     await writable.write(how === 'cut' ? content.subarray(0, content.length >> 1) : content)
     await writable.close()
   }

@@ -524,7 +524,11 @@ async def test_no_exception_strays_into_what_the_thread_does_next(seed: int) -> 
     assert strays == []
 
 
-async def test_steps_are_not_hit_by_what_was_meant_for_others(make_engine: MakeEngine) -> None:
+async def test_steps_are_not_hit_by_what_was_meant_for_others(
+    make_engine: MakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That a thread of a busy machine is slow is no news here.
+    monkeypatch.setattr(stopping, "GRACE_S", PATIENCE_S)
     rng = random.Random(5)
 
     async def body(step: StepContext, input: Numbers) -> Total:
