@@ -1,5 +1,9 @@
 import { defineConfig } from 'rolldown'
 import { dts } from 'rolldown-plugin-dts'
+import { readFileSync } from 'node:fs'
+
+/** Of what is bundled, and so distributed with us. */
+const fflateLicense = readFileSync('node_modules/fflate/LICENSE', 'utf8')
 
 const common = {
   /** What a package.json can name is not ours to bundle. */
@@ -44,8 +48,13 @@ export default defineConfig([
   { ...common, input: { index: './src/index.ts' }, plugins: [dts(page)] },
   { ...common, input: { react: './src/react/index.ts' }, plugins: [typesOfClient, dts(page)] },
   { ...common, input: { offline: './src/offline/index.ts' }, plugins: [dts(page)] },
-  // By itself, and so whole: nothing is shared with the page.
-  { ...common, input: { worker: './src/worker/entry.ts' } },
+  // By itself, and so whole: nothing is shared with the page, and where it is a file of its own nobody resolves names.
+  {
+    ...common,
+    input: { worker: './src/worker/entry.ts' },
+    external: /^(?!fflate$)[^./]/,
+    output: { ...common.output, banner: () => `/*! fflate\n\n${fflateLicense}*/` },
+  },
   {
     ...common,
     input: { 'kill-switch': './src/service-worker/kill-switch.ts' },

@@ -87,7 +87,7 @@ def test_both_packages_have_one_version(consumer: Consumer) -> None:
 @pytest.mark.parametrize(
     ("file", "allowed"),
     [
-        ("index.js", {"eventsource-parser"}),
+        ("index.js", {"eventsource-parser", "idb"}),
         ("react.js", {"react", "react/jsx-runtime"}),
         ("worker.js", set()),
     ],

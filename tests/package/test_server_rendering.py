@@ -43,7 +43,7 @@ def application(consumer: Consumer, folder: Path, version: str) -> Path:
     for name in ("react", "react-dom"):
         source = NODE_MODULES / (f"{name}-18" if version == "18" else name)
         shutil.copytree(source, modules / name)
-    for name in ("scheduler", "eventsource-parser", "loose-envify", "js-tokens"):
+    for name in ("scheduler", "eventsource-parser", "idb", "loose-envify", "js-tokens"):
         nested = NODE_MODULES / f"react-dom-{version}" / "node_modules" / name
         found = nested if nested.is_dir() else NODE_MODULES / name
         if found.is_dir():
