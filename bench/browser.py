@@ -1,13 +1,34 @@
 """The browser that benches measure in."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import BrowserContext, Playwright
 
-from tests.browser.browser import FLAGS
+from spa_runtime import bundle
+from tests.browser.browser import FLAGS, Site, served
+
+ROOT = Path(__file__).parent.parent
+JOBS = ROOT / "bench" / "spa" / "jobs" / "jobs.py"
+"""Runs of so many steps that do nothing."""
+
+
+@contextmanager
+def site_of(jobs: Path, folder: Path, options: Mapping[str, Any] = bundle.SPA_OPTIONS) -> Iterator[Site]:
+    """The page of the tests over a job file, built into that folder and served."""
+    sources = bundle.Sources(
+        jobs=jobs,
+        page=ROOT / "build" / "page",
+        pyodide=ROOT / "build" / "pyodide",
+        wheels=ROOT / "build" / "wheels",
+        options=options,
+    )
+    bundle.write(bundle.plan(sources), folder / "site")
+    with served(folder / "site") as site:
+        yield site
 
 
 @contextmanager

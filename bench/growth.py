@@ -11,11 +11,10 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.browser import measured
+from bench.browser import JOBS, measured, site_of
 from spa_runtime import bundle
-from tests.browser.browser import served, wait_until_ready
+from tests.browser.browser import wait_until_ready
 
-ROOT = Path(__file__).parent.parent
 BATCH = 500
 STEPS = 3
 OPTIONS = {**bundle.SPA_OPTIONS, "retain_runs": "15s", "retain_events": 10_000, "maintenance_interval_ms": 2000}
@@ -45,23 +44,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-growth", description=__doc__)
     parser.add_argument("--runs", type=int, default=10_000)
     runs = parser.parse_args().runs
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        sources = bundle.Sources(
-            jobs=ROOT / "bench" / "spa" / "jobs" / "jobs.py",
-            page=ROOT / "build" / "page",
-            pyodide=ROOT / "build" / "pyodide",
-            wheels=ROOT / "build" / "wheels",
-            options=OPTIONS,
-        )
-        bundle.write(bundle.plan(sources), Path(folder) / "site")
-        with (
-            served(Path(folder) / "site") as site,
-            measured(playwright, Path(folder) / "profile", timeout_ms=600_000) as context,
-        ):
-            page = context.new_page()
-            page.goto(site.url)
-            wait_until_ready(page)
-            report(measure(page, runs))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        site_of(JOBS, Path(folder), OPTIONS) as site,
+        measured(playwright, Path(folder) / "profile", timeout_ms=600_000) as context,
+    ):
+        page = context.new_page()
+        page.goto(site.url)
+        wait_until_ready(page)
+        report(measure(page, runs))
 
 
 def measure(page: Page, runs: int) -> list[dict[str, Any]]:

@@ -11,12 +11,10 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.browser import measured
+from bench.browser import measured, site_of
 from bench.takeover import process_of
-from spa_runtime import bundle
-from tests.browser.browser import Chromium, served, wait_until_ready
+from tests.browser.browser import Chromium, wait_until_ready
 
-ROOT = Path(__file__).parent.parent
 BATCH = 200
 LARGE_MB = 10
 LARGE_RUNS = 10
@@ -76,16 +74,9 @@ def main() -> None:
         jobs = Path(folder, "jobs", "jobs.py")
         jobs.parent.mkdir()
         jobs.write_text(JOBS, "utf-8")
-        sources = bundle.Sources(
-            jobs=jobs,
-            page=ROOT / "build" / "page",
-            pyodide=ROOT / "build" / "pyodide",
-            wheels=ROOT / "build" / "wheels",
-        )
-        bundle.write(bundle.plan(sources), Path(folder) / "site")
         profile = Path(folder) / "profile"
         with (
-            served(Path(folder) / "site") as site,
+            site_of(jobs, Path(folder)) as site,
             measured(playwright, profile, timeout_ms=600_000) as context,
         ):
             browser = Chromium(context, profile)

@@ -15,11 +15,9 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from bench.browser import measured
-from spa_runtime import bundle
-from tests.browser.browser import ROLE, Chromium, served
+from bench.browser import JOBS, measured, site_of
+from tests.browser.browser import ROLE, Chromium
 
-ROOT = Path(__file__).parent.parent
 TRIGGER = """
 () => {
   window.moments = []
@@ -47,27 +45,20 @@ def main() -> None:
     parser.add_argument("--standby", choices=["cold", "warm"], action="append")
     arguments = parser.parse_args()
     kills = arguments.kills
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        sources = bundle.Sources(
-            jobs=ROOT / "bench" / "spa" / "jobs" / "jobs.py",
-            page=ROOT / "build" / "page",
-            pyodide=ROOT / "build" / "pyodide",
-            wheels=ROOT / "build" / "wheels",
-        )
-        bundle.write(bundle.plan(sources), Path(folder) / "site")
-        profile = Path(folder) / "profile"
-        with (
-            served(Path(folder) / "site") as site,
-            measured(playwright, profile, timeout_ms=60_000) as context,
-        ):
-            print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
-            print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}   memory")
-            browser = Chromium(context, profile)
-            for standby in arguments.standby or ("cold", "warm"):
-                gaps, megabytes = measure(browser, f"{site.url}?standby={standby}", kills)
-                p95 = statistics.quantiles(gaps, n=20)[-1]
-                figures = f"{statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}"
-                print(f"{standby:10} {figures} {statistics.median(megabytes):>6.0f} MB", flush=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        site_of(JOBS, Path(folder)) as site,
+        measured(playwright, Path(folder) / "profile", timeout_ms=60_000) as context,
+    ):
+        print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
+        print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}   memory")
+        browser = Chromium(context, Path(folder) / "profile")
+        for standby in arguments.standby or ("cold", "warm"):
+            gaps, megabytes = measure(browser, f"{site.url}?standby={standby}", kills)
+            p95 = statistics.quantiles(gaps, n=20)[-1]
+            figures = f"{statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}"
+            print(f"{standby:10} {figures} {statistics.median(megabytes):>6.0f} MB", flush=True)
 
 
 def measure(browser: Chromium, url: str, kills: int) -> tuple[list[float], list[float]]:

@@ -1,6 +1,5 @@
 """The jobs of one version: of a site that was built, or of a job file."""
 
-import io
 import json
 import subprocess
 import sys
@@ -24,9 +23,8 @@ USUAL_FILES = ("jobs.py", "app.py", "main.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """``jobs`` by name: ``{"input": schema, "output": schema or None, "steps": [...]}``, see ``steps_of``."""
+    """``jobs`` by name: ``{"input": schema, "steps": [...]}``, see ``steps_of``."""
 
-    name: str
     jobs: Mapping[str, Any]
 
 
@@ -37,13 +35,13 @@ def read_version(path: Path) -> Version:
     """
     for manifest in (path / RUNTIME / MANIFEST, path / MANIFEST):
         if manifest.is_file():
-            return Version(name=str(path), jobs=_of_build(manifest))
+            return Version(jobs=_of_build(manifest))
     file = (
         path if path.is_file() else next((path / name for name in USUAL_FILES if (path / name).is_file()), None)
     )
     if file is None:
         raise NotFoundError(f"There are no jobs in {path}: name a folder that was built, or a job file.")
-    return Version(name=str(path), jobs=_described(file, None))
+    return Version(jobs=_described(file, None))
 
 
 def _of_build(manifest: Path) -> Mapping[str, Any]:
@@ -58,7 +56,7 @@ def _of_build(manifest: Path) -> Mapping[str, Any]:
 
 
 def _unpack(archive: Path, folder: Path) -> None:
-    with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as packed:
+    with zipfile.ZipFile(archive) as packed:
         packed.extractall(folder)
 
 
@@ -83,7 +81,6 @@ def describe_version(file: Path, packages: Path | None) -> dict[str, Any]:
     return {
         each["name"]: {
             "input": _plain(each["input"], definitions),
-            "output": None if each["output"] is None else _plain(each["output"], definitions),
             "steps": steps_of(jobs[each["name"]].run),
         }
         for each in described["jobs"]

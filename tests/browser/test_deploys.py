@@ -1,5 +1,6 @@
 """New builds meet runs that old ones began: each row of ``docs/deploys.md``, in a page that is reloaded."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +111,7 @@ def built(folder: Path, jobs: str) -> Path:
     (folder / "jobs").mkdir(exist_ok=True)
     (folder / "jobs" / "jobs.py").write_text(jobs, "utf-8")
     planned = sources(folder / "jobs" / "jobs.py", {**bundle.SPA_OPTIONS, "preserve_steps": True})
-    fields = {name: getattr(planned, name) for name in planned.__dataclass_fields__}
-    fields["offline"] = bundle.Offline(enabled=False)
-    bundle.write(bundle.plan(bundle.Sources(**fields)), folder / "site")
+    bundle.write(bundle.plan(replace(planned, offline=bundle.Offline(enabled=False))), folder / "site")
     return folder / "site"
 
 

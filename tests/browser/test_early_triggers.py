@@ -65,6 +65,15 @@ def runs(page: Page) -> list[dict[str, Any]]:
     return found
 
 
+def killed_and_visited_again(chromium: Chromium, site: Site) -> Page:
+    """A page with an engine, after the one that waited for Python was killed."""
+    chromium.kill_renderers()
+    let_python_come(chromium)
+    page = chromium.open(site.url)
+    wait_until_ready(page)
+    return page
+
+
 def let_python_come(chromium: Chromium) -> None:
     chromium.bodies.append("python may come")
 
@@ -81,10 +90,7 @@ def test_early_trigger_is_answered_when_the_engine_is_ready(chromium: Chromium, 
 def test_early_trigger_outlives_its_page(chromium: Chromium, test_site: Site, held: Page) -> None:
     trigger_early(held)
     wait_for(held, lambda: len(outbox(held)) == 1)
-    chromium.kill_renderers()
-    let_python_come(chromium)
-    page = chromium.open(test_site.url)
-    wait_until_ready(page)
+    page = killed_and_visited_again(chromium, test_site)
     wait_for(page, lambda: len(runs(page)) == 1)
     [run] = runs(page)
     assert wait_until_ended(page, run["id"])["status"] == "completed"
@@ -98,10 +104,7 @@ def test_early_triggers_run_in_their_order(chromium: Chromium, test_site: Site, 
     for number in range(5):
         trigger_early(held, labels={"number": str(number)})
     wait_for(held, lambda: len(outbox(held)) == 5)
-    chromium.kill_renderers()
-    let_python_come(chromium)
-    page = chromium.open(test_site.url)
-    wait_until_ready(page)
+    page = killed_and_visited_again(chromium, test_site)
     wait_for(page, lambda: len(runs(page)) == 5)
     assert [run["labels"]["number"] for run in reversed(runs(page))] == list("01234")
 

@@ -1,6 +1,7 @@
 """Python's memory is kept between starts, and whatever becomes of it, the engine starts."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,8 @@ async (how) => {
     content.set(new TextEncoder().encode(JSON.stringify(header)))
     // Who has written it closes it just now.
     let writable = null
-    while (writable === null) {
+    for (let tries = 0; writable === null; tries += 1) {
+      if (tries > 500) throw new Error('The snapshot stays open.')
       await new Promise((resolve) => setTimeout(resolve, 20))
       writable = await handle.createWritable().catch(() => null)
     }
@@ -105,14 +107,9 @@ def built(folder: Path, *, version: int = 1, wheels: Path | None = None) -> Path
     jobs = folder / "jobs" / "jobs.py"
     jobs.parent.mkdir(parents=True, exist_ok=True)
     jobs.write_text(JOBS.replace("VERSION", str(version)), "utf-8")
-    planned = sources(jobs, dict(bundle.SPA_OPTIONS))
-    changed = {"offline": bundle.Offline(enabled=False), "wheels": wheels or planned.wheels}
-    bundle.write(bundle.plan(bundle.Sources(**{**vars_of(planned), **changed})), folder / "site")
+    planned = replace(sources(jobs, dict(bundle.SPA_OPTIONS)), offline=bundle.Offline(enabled=False))
+    bundle.write(bundle.plan(planned if wheels is None else replace(planned, wheels=wheels)), folder / "site")
     return folder / "site"
-
-
-def vars_of(planned: bundle.Sources) -> dict[str, Any]:
-    return {name: getattr(planned, name) for name in planned.__dataclass_fields__}
 
 
 def started_from(page: Page) -> str:

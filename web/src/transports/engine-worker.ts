@@ -222,7 +222,7 @@ export class EngineWorker {
       this.#readyAt = isReady ? Math.min(this.#readyAt, performance.now()) : Infinity
       if (isReady && message.status.startedFrom === 'files') this.#wantSnapshot()
     }
-    this.#snapshotMaker?.isBusy()
+    this.#snapshotMaker?.postpone()
     this.#hooks.received(message)
   }
 

@@ -20,11 +20,11 @@ export class SnapshotMaker {
   constructor(worker: () => Worker, what: Pick<MakeSnapshotMessage, 'runtimeUrl' | 'manifest'>) {
     this.#worker = worker
     this.#message = { type: 'make-snapshot', protocol: PROTOCOL_VERSION, ...what }
-    this.isBusy()
+    this.postpone()
   }
 
   /** The engine has just said something. */
-  isBusy(): void {
+  postpone(): void {
     if (this.#isOver || this.#making !== null) return
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#make(), IDLE_MS)
