@@ -70,7 +70,12 @@ class Durably:
             self._bus,
             self._by_name,
             clock,
-            ExecutionOptions(lease_ms=options.lease_ms, preserve_steps=options.preserve_steps, new_id=new_id),
+            ExecutionOptions(
+                lease_ms=options.lease_ms,
+                preserve_steps=options.preserve_steps,
+                build=options.build,
+                new_id=new_id,
+            ),
         )
         self._worker = Worker(
             store,
@@ -155,13 +160,14 @@ class Durably:
         if await self._worker.stop(timeout_ms):
             await self._maintenance.stop()
 
-    async def hand_over(self, *, timeout_ms: int = 2000) -> bool:
+    async def hand_over(self, *, timeout_ms: int = 2000, between: Literal["steps", "runs"] = "steps") -> bool:
         """``stop()`` for another engine to go on at once, but cut off no step: each is finished and saved.
 
-        Returns False when that takes longer than ``timeout_ms``: this engine then goes on as before.
+        With ``between="runs"`` no run either. Returns False when that takes longer than ``timeout_ms``: this
+        engine then goes on as before.
         """
         check_ms("timeout_ms", timeout_ms, least=0)
-        if not await self._worker.hand_over(timeout_ms):
+        if not await self._worker.hand_over(timeout_ms, between_runs=between == "runs"):
             return False
         await self._maintenance.stop()
         return True
@@ -604,6 +610,7 @@ def create_durably(
     labels: type[BaseModel] | None = None,
     idempotency_mismatch: Literal["ignore", "error"] = "ignore",
     exclusive: bool = False,
+    build: str | None = None,
     clock: Clock | None = None,
     new_id: NewId | None = None,
     rng: random.Random | None = None,
@@ -616,16 +623,15 @@ def create_durably(
     ``lease_ms``, ``lease_renew_interval_ms``: after how long without renewal a worker counts as dead.
     ``maintenance_interval_ms``: see ``Durably.maintain``.
     ``max_concurrent_runs``: slots, 1 to 1000.
-    ``max_attempts``: a run that was begun so often without finishing a step, because its worker died
-    each time, ends as failed.
+    ``max_attempts``: a run begun so often without finishing a step, as its worker died, ends as failed.
     ``preserve_steps``: keep the steps of runs that have ended.
     ``retain_runs``: delete runs that ended longer ago, as ``"30d"``, ``"12h"``, ``"90m"``; None: keep them.
     ``retain_events``: how many of the newest events the log keeps.
     ``labels``: a pydantic model that the labels of each trigger must fit; its defaults apply.
     ``idempotency_mismatch``: ``"error"`` refuses a known idempotency key with another input
     (``ConflictError``); ``"ignore"`` answers with the run that is there.
-    ``exclusive``: the caller guarantees that no other process has the database open, so leases found in
-    it are taken over at once.
+    ``exclusive``: no other process has the database open, so leases found in it are taken over at once.
+    ``build``: a name of the application's version, as a Git commit: each step says which one executed it.
     ``clock``, ``new_id`` and ``rng`` are for simulations.
 
     Raises ``ValidationError`` for an option that can't work.
@@ -643,6 +649,7 @@ def create_durably(
         labels=labels,
         idempotency_mismatch=idempotency_mismatch,
         exclusive=exclusive,
+        build=build,
     )
     if isinstance(database, str):
         database = open_store(database, exclusive=exclusive, clock=clock)

@@ -158,6 +158,7 @@ class StepComplete(RunEvent):
     step_index: int
     output: Any
     duration: int
+    build: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +169,7 @@ class StepFail(RunEvent):
     step_name: str
     step_index: int
     error: str
+    build: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +179,7 @@ class StepCancel(RunEvent):
     type = "step:cancel"
     step_name: str
     step_index: int
+    build: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,6 +67,7 @@ current_execution: ContextVar["Execution | None"] = ContextVar("durably_current_
 class ExecutionOptions:
     lease_ms: int
     preserve_steps: bool
+    build: str | None
     new_id: NewId
 
 
@@ -90,7 +91,10 @@ class Execution:
         self.error: RunError | None = None
         self.signal = AbortSignal()
         self.lease = Lease(
-            run_id=claimed.run.id, generation=claimed.run.lease_generation, lease_ms=options.lease_ms
+            run_id=claimed.run.id,
+            generation=claimed.run.lease_generation,
+            lease_ms=options.lease_ms,
+            build=options.build,
         )
         self._store = store
         self._bus = bus
@@ -127,7 +131,7 @@ class Execution:
         self._context: StepContext | None = None
         self._deadline = math.inf
         self._timeout: RunTimeoutError | None = None
-        self._insistence = Insistence(self._tell_again, self._report_deaf)
+        self._insistence: Insistence | None = None
         self._is_reported = False
         self._cancel_stored = asyncio.Event()
         self._failed_steps: dict[str, Exception] = {}
@@ -148,7 +152,7 @@ class Execution:
         # ``stop`` cancels this task and never the worker's.
         self._code = tasks.start(self._call(job, self._context))
         if self.signal.aborted:
-            self._insistence.begin()  # told before its first wait, when there was no task yet
+            self._insist()  # told before its first wait, when there was no task yet
         try:
             ending = await self._code
         except asyncio.CancelledError as error:
@@ -181,11 +185,11 @@ class Execution:
     async def _stop_steps(self) -> None:
         # A step whose sibling failed may still run: the key is free only when it has stopped too.
         if self._context is not None and (steps := self._context.tasks_in_flight):
-            self._insistence.begin()
+            self._insist()
             for task in steps:
                 task.cancel()
             await asyncio.wait(steps)
-        self._insistence.end()
+        self._insist_no_more()
 
     async def _ending_of_stopped(self) -> Ending | None:
         match self.signal.reason:
@@ -275,6 +279,9 @@ class Execution:
     def _event(self, cls: type[E], **fields: Any) -> E:
         return cls(**self._subject, timestamp_ms=self._clock.now_ms(), **fields)
 
+    def _step_event(self, cls: type[E], name: str, index: int, **fields: Any) -> E:
+        return self._event(cls, step_name=name, step_index=index, build=self._options.build, **fields)
+
     def _failure(self, error: BaseException) -> Ending:
         return Ending(
             status="failed",
@@ -304,7 +311,7 @@ class Execution:
             return
         if self._code is not asyncio.current_task():
             self._code.cancel()
-        self._insistence.begin()
+        self._insist()
 
     def reason_to_stop(self, now: float) -> RunStopped | Interrupted | None:
         """What to raise in this run's code, where that never waits, or None; ``now``: by the loop's clock.
@@ -321,6 +328,15 @@ class Execution:
             return RunStopped(self.signal.reason)
         limit = current_limit.get()
         return Interrupted() if limit is not None and limit.is_over(now) else None
+
+    def _insist(self) -> None:
+        self._insistence = self._insistence or Insistence(self._tell_again, self._report_deaf)
+        self._insistence.begin()
+
+    def _insist_no_more(self) -> None:
+        if self._insistence is not None:
+            self._insistence.end()
+        self._insistence = None
 
     def _tell_again(self) -> None:
         """To code that has swallowed it, or that left the telling to a task which did."""
@@ -405,7 +421,7 @@ class Execution:
     def _storage_failed(self, error: StorageError, context: str) -> None:
         # Told to the signal, not by a cancellation: whoever awaits a write learns of it from there.
         self.signal.abort(error)
-        self._insistence.begin()
+        self._insist()
         self._tell_error(error, context)
 
     def _tell_error(self, error: DurablyError, context: str) -> None:
@@ -517,7 +533,7 @@ class Execution:
         step = NewStep(
             name=name, index=index, status="failed", output=None, error=failure, started_at=started_at
         )
-        event = self._event(events.StepFail, step_name=name, step_index=index, error=failure.message)
+        event = self._step_event(events.StepFail, name, index, error=failure.message)
         await self._save(step, event)
 
     def step_not_stopping(self, name: str) -> None:
@@ -525,7 +541,7 @@ class Execution:
 
     def step_stopped(self, name: str, index: int) -> None:
         if isinstance(self.signal.reason, CancelledError | RunTimeoutError):
-            event = self._event(events.StepCancel, step_name=name, step_index=index)
+            event = self._step_event(events.StepCancel, name, index)
             self._tell(event)
 
     def progressed(self, progress: Progress) -> None:
@@ -571,9 +587,7 @@ class Execution:
             name=name, index=index, status="completed", output=text, error=None, started_at=started_at
         )
         duration = self._duration(started_at)
-        event = self._event(
-            events.StepComplete, step_name=name, step_index=index, output=value, duration=duration
-        )
+        event = self._step_event(events.StepComplete, name, index, output=value, duration=duration)
         return step, event
 
     async def _save(self, step: NewStep, event: RunEvent) -> None:
@@ -663,9 +677,11 @@ class Execution:
     def close(self) -> None:
         # Tasks that the job left behind may go on: they write nothing any more.
         self.signal.abort(LeaseLostError("The run has ended."))
-        self._insistence.end()
+        self._insist_no_more()
         if self._notes_timer is not None:
             self._notes_timer.cancel()
+        # They know this execution: inputs and results would stay until Python looks for cycles.
+        self._context = self._code = self._notes_timer = None
 
 
 def _is_being_cancelled(task: asyncio.Task[Any] | None) -> bool:

@@ -157,6 +157,8 @@ class Step:
     error: RunError | None
     started_at: datetime
     completed_at: datetime
+    build: str | None
+    """Of the code that executed it: see ``create_durably``."""
 
     @classmethod
     def from_row(cls, row: Row) -> "Step":
@@ -170,6 +172,7 @@ class Step:
             error=RunError.from_row(row),
             started_at=from_ms(row["started_at"]),
             completed_at=from_ms(row["completed_at"]),
+            build=row["build"],
         )
 
     def to_wire(self) -> dict[str, Any]:
@@ -183,6 +186,7 @@ class Step:
             "error": None if self.error is None else self.error.message,
             "startedAt": to_iso(self.started_at),
             "completedAt": to_iso(self.completed_at),
+            "build": self.build,
         }
 
 

@@ -12,6 +12,7 @@ from durably_core.job import Job
 
 MAX_SLOTS = 1000
 MAX_MS = 2**53 - 1
+MAX_BUILD_CHARACTERS = 200
 
 _AGE = re.compile(r"(\d+)([dhms])", re.ASCII)
 _UNIT_MS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
@@ -33,6 +34,7 @@ class Options:
     labels: type[BaseModel] | None
     idempotency_mismatch: Literal["ignore", "error"]
     exclusive: bool
+    build: str | None
 
     def __post_init__(self) -> None:
         for name in (
@@ -59,6 +61,8 @@ class Options:
             )
         if self.labels is not None and not _is_model(self.labels):
             raise ValidationError(f"labels must be a pydantic model class, not {self.labels!r}.")
+        if self.build is not None:
+            check_build(self.build)
         _ = self.retain_runs_ms
 
     @property
@@ -90,6 +94,14 @@ def check_count(name: str, value: Any, *, least: int = 1, most: int = MAX_MS) ->
     """Raises ``ValidationError`` unless ``value`` is a whole number between the two."""
     if type(value) is not int or not least <= value <= most:
         raise ValidationError(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
+
+
+def check_build(value: Any) -> None:
+    """Raises ``ValidationError`` unless ``value`` can be the name of a build."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_BUILD_CHARACTERS or not value.isprintable():
+        raise ValidationError(
+            f"build must be a text of 1 to {MAX_BUILD_CHARACTERS} printable characters, not {value!r}."
+        )
 
 
 def check_jobs(jobs: Mapping[str, Any]) -> None:

@@ -89,7 +89,6 @@ class StepContext:
     ) -> None:
         self.run_id = run.id
         self.signal = signal
-        self.log = StepLog(self)
         self._run = run
         self._checkpoints = checkpoints
         self._recorder = recorder
@@ -98,6 +97,12 @@ class StepContext:
         self._in_flight: dict[str, asyncio.Task[Any] | None] = {}
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
+
+    @property
+    def log(self) -> "StepLog":
+        """The run's log."""
+        # Made anew each time: a cycle would keep the run's checkpoints until Python looks for cycles.
+        return StepLog(self)
 
     @property
     def attempt(self) -> int:

@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Callable, Iterable
 from typing import Any, get_type_hints
+from weakref import WeakKeyDictionary
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter
@@ -18,6 +19,9 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from durably_core.errors import Issue, ValidationError
 
 _SCALARS = (bool, int, type(None))
+
+# A function that a job makes anew for each run holds what it was made from: not to be kept for its codec.
+_CODECS: WeakKeyDictionary[Callable[..., Any], "Codec"] = WeakKeyDictionary()
 
 MOST_FAULTS = 100
 """That are told one by one."""
@@ -99,8 +103,14 @@ def _path_to_lost_nan(value: Any, stored: Any, path: str = "") -> str | None:
     return next(filter(None, found), None)
 
 
-@functools.lru_cache(maxsize=1024)
 def _codec_of(function: Callable[..., Any]) -> Codec:
+    known = _CODECS.get(function)
+    if known is None:
+        known = _CODECS[function] = _codec_as_annotated(function)
+    return known
+
+
+def _codec_as_annotated(function: Callable[..., Any]) -> Codec:
     try:
         hints = get_type_hints(function, include_extras=True)
         annotation = hints.get("return", Any)

@@ -98,15 +98,17 @@ class Worker:
             self._executor.abandon_all()
         return await self._given_back()
 
-    async def hand_over(self, timeout_ms: int) -> bool:
+    async def hand_over(self, timeout_ms: int, *, between_runs: bool) -> bool:
         """Claim no more, and give back what executes as soon as no step of it is under way.
 
-        False: a step took longer than ``timeout_ms``, or someone has started the worker meanwhile; it goes on.
+        ``between_runs``: nothing is given back, what executes is let end. False: it took longer than
+        ``timeout_ms``, or someone has started the worker meanwhile; it goes on.
         """
         self._running = False
         self._restarted = asyncio.Event()
         self.wake()
-        if not await self._settled(timeout_ms, self._executor.stop_all_between_steps) or self._running:
+        tell = None if between_runs else self._executor.stop_all_between_steps
+        if not await self._settled(timeout_ms, tell) or self._running:
             self._executor.go_on()
             self.start()
             return False

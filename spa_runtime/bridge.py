@@ -9,7 +9,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pydantic_core import to_json
 
@@ -160,9 +160,9 @@ class Bridge:
             await asyncio.wait(self._requests)
         await self._durably.close(timeout_ms=0)
 
-    async def hand_over(self, timeout_ms: int) -> bool:
-        """Give back what executes between two steps. False: a step takes longer, and the engine goes on."""
-        return await self._durably.hand_over(timeout_ms=timeout_ms)
+    async def hand_over(self, timeout_ms: int, between: Literal["steps", "runs"]) -> bool:
+        """See ``Durably.hand_over``."""
+        return await self._durably.hand_over(timeout_ms=timeout_ms, between=between)
 
     def request(self, request_id: int, operation: str, body: str, command: str, is_repeated: bool) -> None:
         """Start an operation; its answer goes through ``Host.respond``.

@@ -58,6 +58,7 @@ class Step(Told):
     error: str | None
     started_at: AwareDatetime
     completed_at: AwareDatetime
+    build: str | None
 
 
 class LogEntry(Told):

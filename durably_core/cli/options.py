@@ -79,6 +79,17 @@ PreserveSteps = Annotated[
 ]
 
 
+Build = Annotated[
+    str | None,
+    typer.Option(
+        "--build",
+        metavar="NAME",
+        help="The application's version, which each step is to name. [default: $DURABLY_BUILD]",
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     """Options of an engine that is made here. None: not given."""
@@ -89,6 +100,7 @@ class EngineOptions:
     polling_interval_ms: int | None = None
     retain_runs: str | None = None
     preserve_steps: bool | None = None
+    build: str | None = None
 
     @property
     def given(self) -> list[str]:
@@ -105,6 +117,7 @@ class EngineOptions:
             "lease_renew_interval_ms": renew_ms,
             "polling_interval_ms": self.polling_interval_ms,
             "retain_runs": self.retain_runs,
+            "build": self.build or os.environ.get("DURABLY_BUILD") or None,
         }
         return {
             "database": self.database or os.environ.get("DURABLY_DATABASE") or DEFAULT_DATABASE,

@@ -120,11 +120,14 @@ def _print_steps(out: Console, run: Run, steps: list[Step]) -> None:
             out.print(Text(f"{finished} finished; not kept, because of preserve_steps.", style="dim"))
         return
     _print_heading(out, "Steps")
-    rows = table("#", "STEP", "STATUS", "TOOK", "RESULT")
+    # Only where some engine was told its name.
+    builds = any(step.build for step in steps)
+    rows = table("#", "STEP", "STATUS", "TOOK", *(["BUILD"] if builds else []), "RESULT")
     for step in steps:
         took_ms = (step.completed_at - step.started_at).total_seconds() * 1000
         result = first_line(step.error.message) if step.error else plain(step.output or "")
-        rows.add_row(str(step.index), plain(step.name), styled(step.status), duration(took_ms), result)
+        build = [plain(step.build or "")] if builds else []
+        rows.add_row(str(step.index), plain(step.name), styled(step.status), duration(took_ms), *build, result)
     out.print(rows)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from durably_core.cli.event_lines import event_lines
 from durably_core.cli.options import (
+    Build,
     Database,
     EngineOptions,
     LeaseMs,
@@ -50,6 +51,7 @@ def serve(
     polling_interval_ms: PollingIntervalMs = None,
     retain_runs: RetainRuns = None,
     preserve_steps: PreserveSteps = None,
+    build: Build = None,
 ) -> None:
     """Serve the API at /api/durably and a page at /, and execute runs, until stopped.
 
@@ -63,6 +65,7 @@ def serve(
         polling_interval_ms=polling_interval_ms,
         retain_runs=retain_runs,
         preserve_steps=preserve_steps,
+        build=build,
     )
     try:
         # By name: what it needs comes with an extra, and the other commands work without.

@@ -8,6 +8,7 @@ import typer
 from durably_core.cli.database import name_of
 from durably_core.cli.event_lines import EventLines, LogFormat, event_lines
 from durably_core.cli.options import (
+    Build,
     Database,
     EngineOptions,
     LeaseMs,
@@ -44,6 +45,7 @@ def worker(
     polling_interval_ms: PollingIntervalMs = None,
     retain_runs: RetainRuns = None,
     preserve_steps: PreserveSteps = None,
+    build: Build = None,
 ) -> None:
     """Execute runs until stopped.
 
@@ -57,6 +59,7 @@ def worker(
         polling_interval_ms=polling_interval_ms,
         retain_runs=retain_runs,
         preserve_steps=preserve_steps,
+        build=build,
     )
     durably = open_target(target, given)
     if not list(durably.jobs):

@@ -95,6 +95,8 @@ class Lease:
     run_id: str
     generation: int
     lease_ms: int
+    build: str | None = None
+    """Of the holder's code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

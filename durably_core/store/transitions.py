@@ -383,7 +383,7 @@ class Transitions:
         if not self.session.changes("save_notes", guard):
             return self.lease_state(lease)
         if step is not None:
-            self._insert_step(lease.run_id, step, guard["now"])
+            self._insert_step(lease, step, guard["now"])
         self._write_notes(lease, notes)
         return "held"
 
@@ -456,17 +456,18 @@ class Transitions:
             return "lost"
         return {"leased": "held", "cancelled": "cancelled"}.get(row["status"], "lost")  # type: ignore[return-value]
 
-    def _insert_step(self, run_id: str, step: NewStep, now: int) -> None:
+    def _insert_step(self, lease: Lease, step: NewStep, now: int) -> None:
         self._execute(
             "insert_step",
             {
-                "run_id": run_id,
+                "run_id": lease.run_id,
                 "name": step.name,
                 "step_index": step.index,
                 "status": step.status,
                 "output": step.output,
                 "started_at": step.started_at,
                 "now": now,
+                "build": lease.build,
             }
             | _error_columns(step),
         )

@@ -143,6 +143,14 @@ def test_run_goes_on_with_the_new_version(chromium: Chromium, tmp_path: Path, ch
         deploy(page, tmp_path, changed(before, after))
         run = wait_until_ended(page, run_id)
         assert (run["status"], run["output"]) == ("completed", {"steps": steps})
+        # Each step says which build executed it.
+        builds = page.evaluate(
+            "async (id) => Object.fromEntries((await durably.getSteps(id)).map((s) => [s.name, s.build]))",
+            run_id,
+        )
+        new = page.evaluate("durably.status.versions.build")
+        assert {name for name, build in builds.items() if build == new} == builds.keys() - {"knead"}
+        assert builds["knead"] not in (new, None)
 
 
 @pytest.mark.parametrize("what", UNFIT)

@@ -77,6 +77,31 @@ async def test_nothing_is_claimed_meanwhile(make_engine: MakeEngine) -> None:
     assert (await ended(walk.engine, waiting.id)).attempt == 0
 
 
+async def test_between_runs_what_executes_is_let_end_and_the_next_waits(make_engine: MakeEngine) -> None:
+    walk = Walk(make_engine)
+    run_id = await walk.begin()
+    waiting = await walk.engine.jobs.work.trigger({})
+    handing_over = asyncio.create_task(walk.engine.hand_over(timeout_ms=60_000, between="runs"))
+    await turns()
+    walk.gate.open()
+    assert await within(handing_over)
+    done, next_one = await ended(walk.engine, run_id), await ended(walk.engine, waiting.id)
+    assert (done.status, done.attempt, next_one.status, next_one.attempt) == ("completed", 1, "pending", 0)
+
+
+async def test_between_runs_one_that_takes_long_goes_on(make_engine: MakeEngine) -> None:
+    walk = Walk(make_engine)
+    heard = Heard(walk.engine)
+    run_id = await walk.begin()
+    assert not await within(walk.engine.hand_over(timeout_ms=0, between="runs"))
+    waiting = await walk.engine.jobs.work.trigger({})
+    walk.gate.open()
+    for each in (run_id, waiting.id):
+        assert (await within(walk.engine.wait_for_run(each))).attempt == 1
+    assert "run:requeue" not in heard.types
+    await walk.engine.stop()
+
+
 async def test_code_between_two_steps_is_stopped_at_once(make_engine: MakeEngine) -> None:
     reached = asyncio.Event()
 

@@ -4,6 +4,7 @@ Each test lets a run of the old definition die, then goes on with the new one ov
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -616,3 +617,45 @@ async def test_unfit_old_output_names_its_step(deploy: Deploy) -> None:
     run_id = await deploy.dies(one_step(deploy, "measure", returns(str, "text")))
     run = await deploy.goes_on(run_id, one_step(deploy, "measure", returns(int, 5)))
     assert run.failed_step_name == "measure"
+
+
+async def test_step_says_which_build_executed_it(make_engine: MakeEngine) -> None:
+    """Its checkpoint and its failures, and the event of each; replayed it still says who did it first."""
+    gate, heard = Gate(), []
+
+    def body(version: str) -> Body:
+        async def work(step: StepContext, _input: Any) -> None:
+            await step.run("once", lambda: version)
+            with contextlib.suppress(RuntimeError):
+                await step.run("tried", fails)
+            await gate()
+            await step.run("last", lambda: version)
+
+        return work
+
+    def fails() -> None:
+        raise RuntimeError("no")
+
+    def engine(build: str | None, **options: Any) -> Durably:
+        made = make_engine(make_job(body(str(build))), build=build, preserve_steps=True, **options)
+        for ending in ("step:complete", "step:fail"):
+            made.on(ending, lambda event: heard.append((event.step_name, event.build)))
+        return made
+
+    old = engine("v1")
+    run = await next(iter(old.jobs)).trigger({})
+    executing = asyncio.create_task(old.process_one())
+    await gate.until_reached()
+    await die(executing)
+    gate.open()
+    new = engine(None, exclusive=True)
+    await new.migrate()
+    await within(new.process_until_idle())
+    steps = [(step.name, step.status, step.build) for step in await new.get_steps(run.id)]
+    told = [("once", "v1"), ("tried", "v1"), ("tried", None), ("last", None)]
+    assert [(name, build) for name, _, build in steps] == told
+    assert heard == told
+    stored: list[Any] = [
+        event for event in await new.get_events(run_id=run.id) if event.type in ("step:complete", "step:fail")
+    ]
+    assert [(event.step_name, event.build) for event in stored] == told

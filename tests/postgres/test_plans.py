@@ -68,6 +68,7 @@ PARAMETERS: dict[str, Any] = {
     "status": "completed",
     "output": "1",
     "error": None,
+    "build": "v1",
     "error_type": None,
     "error_traceback": None,
     "started_at": NOW,

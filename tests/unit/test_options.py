@@ -134,3 +134,13 @@ async def test_engine_closes_twice(tmp_path: Path) -> None:
     await engine.init()
     await engine.close()
     await engine.close()
+
+
+@pytest.mark.parametrize("build", ["", "x" * 201, "a\nb", 7, b"v1"])
+def test_build_is_a_short_name(build: Any) -> None:
+    with pytest.raises(ValidationError, match="build must be a text of 1 to 200 printable characters"):
+        create(build=build)
+
+
+def test_build_may_be_a_commit() -> None:
+    create(build="f" * 40)

@@ -40,7 +40,7 @@ async def test_migrating_twice_changes_nothing(path: Path) -> None:
 
 async def test_newer_database_is_refused(path: Path) -> None:
     change(path, "INSERT INTO durably_schema_versions VALUES (99, 'x', 0)")
-    with pytest.raises(StorageError, match="schema version 99, this code knows versions up to 3"):
+    with pytest.raises(StorageError, match="schema version 99, this code knows versions up to 4"):
         await migrate(path)
 
 

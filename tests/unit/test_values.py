@@ -1,6 +1,7 @@
 """Codecs: by annotation, cached, and clear about what can't be stored."""
 
 import functools
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +46,18 @@ def test_unknown_annotation_means_json(function: Any) -> None:
 @pytest.mark.parametrize("function", [typed, functools.partial(typed), Reader().read, Calling()])
 def test_annotation_is_found_wherever_it_is(function: Any) -> None:
     assert codec_of(function).store(Item(value=1)) == ('{"value":1.0}', Item(value=1))
+
+
+def test_function_is_not_kept_for_its_codec() -> None:
+    """One that a job makes for each run holds the input of that run."""
+
+    def made() -> int:
+        return 1
+
+    codec_of(made)
+    there = weakref.ref(made)
+    del made
+    assert there() is None
 
 
 def test_codec_of_a_function_is_made_once() -> None:

@@ -1,6 +1,6 @@
 import { createDurably, type Durably } from '../src'
 import { createOffline } from '../src/offline'
-import { askedSnapshot, askedStandby, askedStorage, askedTabs } from './lib/asked-storage'
+import { askedMemoryBudget, askedSnapshot, askedStandby, askedStorage, askedTabs } from './lib/asked-storage'
 
 declare global {
   interface Window {
@@ -10,7 +10,13 @@ declare global {
 }
 
 export const durably = createDurably({
-  spa: { storage: askedStorage(), tabs: askedTabs(), standby: askedStandby(), snapshot: askedSnapshot() },
+  spa: {
+    storage: askedStorage(),
+    tabs: askedTabs(),
+    standby: askedStandby(),
+    snapshot: askedSnapshot(),
+    memoryBudget: askedMemoryBudget(),
+  },
 })
 window.durably = durably
 

@@ -62,6 +62,8 @@ export interface Step {
   error: string | null
   startedAt: string
   completedAt: string
+  /** Of the application, which executed it. Null where the engine was not told its name. */
+  build: string | null
 }
 
 export interface LogEntry {
@@ -111,6 +113,13 @@ interface RunEventBase extends EventBase {
   labels: Record<string, string>
 }
 
+interface StepEnd {
+  stepName: string
+  stepIndex: number
+  /** Of the application, which executed it. Null, or missing, where the engine was not told its name. */
+  build?: string | null | undefined
+}
+
 /** Engine events as the page receives them: without inputs and outputs, which may be large. */
 export type EngineEvent =
   | (RunEventBase & { type: 'run:trigger' })
@@ -125,9 +134,9 @@ export type EngineEvent =
   | (RunEventBase & { type: 'run:stop' })
   | (RunEventBase & { type: 'run:delete'; reason: 'deleted' | 'purged' })
   | (RunEventBase & { type: 'step:start'; stepName: string; stepIndex: number })
-  | (RunEventBase & { type: 'step:complete'; stepName: string; stepIndex: number; duration: number })
-  | (RunEventBase & { type: 'step:fail'; stepName: string; stepIndex: number; error: string })
-  | (RunEventBase & { type: 'step:cancel'; stepName: string; stepIndex: number })
+  | (RunEventBase & { type: 'step:complete'; duration: number } & StepEnd)
+  | (RunEventBase & { type: 'step:fail'; error: string } & StepEnd)
+  | (RunEventBase & { type: 'step:cancel' } & StepEnd)
   | (RunEventBase & {
       type: 'log:write'
       id: string
@@ -183,6 +192,8 @@ export interface EngineStatus {
   blocker: WireError | null
   /** Null until the database is open. */
   storage: StorageStatus | null
+  /** Bytes of memory that Python has, and never gives back. Null: it is not up. */
+  memory: number | null
   /** Counts the engine's starts: a higher number means that it was restarted. */
   epoch: number
 }
@@ -211,6 +222,7 @@ export const BOOTING: EngineStatus = {
   pause: null,
   blocker: null,
   storage: null,
+  memory: null,
   epoch: 0,
 }
 
@@ -428,10 +440,12 @@ export interface StopMessage {
   type: 'stop'
 }
 
-/** The same, but cut off no step: where one takes long, the engine goes on, and says so (`KeptMessage`). */
+/** The same, but cut off no step, or no run: where one takes long, the engine goes on, and says so (`KeptMessage`). */
 export interface HandOverMessage {
   type: 'hand-over'
+  between: Between
 }
+export type Between = 'steps' | 'runs'
 
 /** Leave the lock to another worker that waits for it, for so long. */
 export interface StandAsideMessage {
@@ -488,7 +502,7 @@ export interface WarmMessage {
   type: 'warm'
 }
 
-/** A step takes too long for a hand-over: the engine goes on. */
+/** What executes takes too long for a hand-over: the engine goes on. */
 export interface KeptMessage {
   type: 'kept'
 }

@@ -20,6 +20,11 @@ export function askedSnapshot(): boolean {
   return new URLSearchParams(window.location.search).get('snapshot') !== 'false'
 }
 
+/** Bytes that Python may keep: `?memoryBudget=100000000`. */
+export function askedMemoryBudget(): number | undefined {
+  return Number(new URLSearchParams(window.location.search).get('memoryBudget')) || undefined
+}
+
 /** This page with its database kept there. The run that the address names is not in that database. */
 export function hrefWithStorage(kind: StorageKind): string {
   const { searchParams, pathname } = new URL(window.location.href)

@@ -15,6 +15,7 @@ function step(index: number, fromMs: number, toMs: number): Step {
     error: null,
     startedAt: new Date(START + fromMs).toISOString(),
     completedAt: new Date(START + toMs).toISOString(),
+    build: null,
   }
 }
 

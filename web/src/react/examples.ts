@@ -57,5 +57,6 @@ export function step(index: number): Step {
     error: null,
     startedAt: '2026-01-01T00:00:01.000Z',
     completedAt: '2026-01-01T00:00:02.000Z',
+    build: null,
   }
 }

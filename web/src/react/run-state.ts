@@ -181,6 +181,7 @@ function endStep(
     error: event.type === 'step:fail' ? event.error : null,
     startedAt: startOfStep(event) ?? running?.startedAt ?? event.timestamp,
     completedAt: event.timestamp,
+    build: event.build ?? null,
   }
   return {
     ...state,

@@ -57,9 +57,19 @@ export interface BrowserOptions {
    * starts in half the time then. Default: true.
    */
   snapshot?: boolean | undefined
+  /**
+   * Bytes of memory that Python may keep. A job that holds more at once makes it grow, and it never shrinks: the engine's worker
+   * is then replaced by a fresh one, at a moment in which no run executes. Default: 256 MiB; `Infinity`: never.
+   */
+  memoryBudget?: number | undefined
   /** Starts the engine’s worker: for a page that has its script elsewhere than a bundler would put it. */
   worker?: (() => Worker) | undefined
 }
+
+const MEMORY_BUDGET = 256 * 1024 * 1024
+
+/** A worker that takes the place of another one is not told of while it starts, unless that takes longer. */
+const QUIET_MS = 3000
 
 /** After these there is something worth keeping. */
 const TRIGGERS: ReadonlySet<OperationName> = new Set(['trigger', 'batchTrigger', 'importDatabase'])
@@ -87,6 +97,8 @@ export class BrowserTransport implements Transport {
   /** What this page's own worker said last; counted by its starts. */
   #own = BOOTING
   #start = 0
+  /** While a worker is replaced: what the new one has said last, which is nobody's business yet. */
+  #unsaid: { status: EngineStatus; timer: ReturnType<typeof setTimeout> } | null = null
   readonly #succession = new Succession({
     ask: (how) => this.#tabs?.follower.askToLead(how),
     warmUp: () => this.#worker.warmUp(),
@@ -116,7 +128,8 @@ export class BrowserTransport implements Transport {
     this.#options = checked(options)
     this.#outbox = new Outbox(this.#options.database)
     this.#worker = new EngineWorker(this.#options, {
-      started: (start) => this.#onStart(start),
+      started: (start, isRecycled) => this.#onStart(start, isRecycled),
+      recycling: () => this.#tabs?.desk.reserve(),
       received: (message) => this.#receive(message),
       failed: (error) => this.#fail(error),
     })
@@ -242,6 +255,8 @@ export class BrowserTransport implements Transport {
 
   #leave(): void {
     this.#worker.end()
+    if (this.#unsaid !== null) clearTimeout(this.#unsaid.timer)
+    this.#unsaid = null
     this.#stopper.reset()
     // Who asked through this tab asks elsewhere, by itself.
     this.#requests.dropForwarded()
@@ -335,13 +350,35 @@ export class BrowserTransport implements Transport {
     return isLocked ? (this.#hasForeign ? OTHER_VERSION : SUSPENDED) : null
   }
 
-  #onStart(start: number): void {
+  #onStart(start: number, isRecycled: boolean): void {
     this.#start = start
-    this.#own = { ...BOOTING, epoch: start }
+    if (this.#unsaid !== null) clearTimeout(this.#unsaid.timer)
+    this.#unsaid = null
+    const booting = { ...BOOTING, epoch: start }
+    if (isRecycled) {
+      // What is asked meanwhile waits in the new worker.
+      this.#own = { ...this.#own, epoch: start }
+      this.#unsaid = { status: booting, timer: setTimeout(() => this.#speak(), QUIET_MS) }
+    } else this.#own = booting
     this.#succession.cold()
     this.#stopper.reset()
-    this.#tabs?.follower.look()
+    if (isRecycled) this.#tabs?.desk.announce()
+    else this.#tabs?.follower.look()
     this.#refresh()
+  }
+
+  /** Tells how it really is. */
+  #speak(): void {
+    if (this.#unsaid === null) return
+    const { status, timer } = this.#unsaid
+    clearTimeout(timer)
+    this.#unsaid = null
+    if (status.role !== 'leader') {
+      // Another tab was quicker.
+      this.#own = status
+      this.#tabs?.follower.look()
+    }
+    this.#follow(status)
   }
 
   /** Whether the engine should be in this tab, or is. */
@@ -458,6 +495,12 @@ export class BrowserTransport implements Transport {
 
   /** Of the own worker. */
   #follow(status: EngineStatus): void {
+    if (this.#unsaid !== null) {
+      this.#unsaid.status = status
+      // Also where it waits for the files: the worker before it has just let go of them.
+      if (status.state === 'ready' || status.state === 'failed') this.#speak()
+      return
+    }
     if (status.error !== null && status.phase !== 'engine') {
       this.#fail(status.error)
       return
@@ -511,6 +554,7 @@ function checked({
   tabs = 'many',
   standby = 'cold',
   snapshot = true,
+  memoryBudget = MEMORY_BUDGET,
   worker = startWorker,
 }: BrowserOptions) {
   if (!/^[\w-]{1,64}$/.test(database)) {
@@ -527,7 +571,22 @@ function checked({
   if (!['cold', 'warm'].includes(standby)) {
     throw invalid(`The option standby ${JSON.stringify(standby)} must be "cold" or "warm".`)
   }
-  return { runtimeUrl: absolute(runtimeUrl), database, storage, persist, tabs, standby, snapshot, worker }
+  if (typeof memoryBudget !== 'number' || !(memoryBudget > 0)) {
+    throw invalid(
+      `The option memoryBudget ${JSON.stringify(memoryBudget)} must be a number of bytes, or Infinity.`,
+    )
+  }
+  return {
+    runtimeUrl: absolute(runtimeUrl),
+    database,
+    storage,
+    persist,
+    tabs,
+    standby,
+    snapshot,
+    memoryBudget,
+    worker,
+  }
 }
 
 /** Of a folder, also where the slash is missing. */

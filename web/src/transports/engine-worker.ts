@@ -1,7 +1,9 @@
 import { Cancels } from '../cancels'
+import { Recycling } from './recycling'
 import { SnapshotMaker } from './snapshot-maker'
 import {
   PROTOCOL_VERSION,
+  type Between,
   type FromWorker,
   type Manifest,
   type ManifestMessage,
@@ -24,6 +26,8 @@ export interface EngineWorkerOptions {
   standby: 'cold' | 'warm'
   /** Whether Python's memory is kept on this device between its starts. */
   snapshot: boolean
+  /** Bytes of Python's memory above which the worker is replaced, when no run executes. */
+  memoryBudget: number
   worker: () => Worker
 }
 
@@ -31,8 +35,13 @@ export interface EngineWorkerOptions {
 export type EngineMessage = Exclude<FromWorker, ManifestMessage | SnapshotMessage>
 
 export interface EngineWorkerHooks {
-  /** A worker begins to live; those before have died. The number is higher than those of their engines. */
-  started: (epoch: number) => void
+  /**
+   * A worker begins to live; those before have died. The number is higher than those of their engines. `isRecycled`: it takes
+   * the place of one that was ready and had grown.
+   */
+  started: (epoch: number, isRecycled: boolean) => void
+  /** The worker is about to be replaced: its database must not go to another tab. */
+  recycling: () => void
   received: (message: EngineMessage) => void
   /** There is none, and there will be none. */
   failed: (error: WireError) => void
@@ -70,18 +79,22 @@ export class EngineWorker {
   #deaths = 0
   #readyAt = Infinity
   /** Why it will end, where that is no death that counts: it was told to leave, or is ended with what it executes. */
-  #end: 'asked' | 'leaving' | 'ended' | null = null
+  #end: 'asked' | 'leaving' | 'ended' | 'recycled' | null = null
   #cancels = Cancels.create()
   /** For the next worker. */
   #overdue: Overdue[] = []
   #snapshot: SnapshotUse
   #startedFromSnapshot = false
   #snapshotMaker: SnapshotMaker | null = null
+  readonly #recycling: Recycling
 
   constructor(options: EngineWorkerOptions, hooks: EngineWorkerHooks) {
     this.#options = options
     this.#hooks = hooks
     this.#snapshot = options.snapshot && options.storage === 'opfs' ? 'use' : 'ignore'
+    // What is in memory is lost with the worker.
+    const budget = options.storage === 'opfs' ? options.memoryBudget : Infinity
+    this.#recycling = new Recycling(budget, (between) => this.#recycle(between))
   }
 
   get isThere(): boolean {
@@ -92,13 +105,14 @@ export class EngineWorker {
     this.#tell(message)
   }
 
-  start(): void {
+  start(isRecycled = false): void {
     const worker = this.#options.worker()
     const aliveLock = `durably-alive:${crypto.randomUUID()}`
     this.#aliveLock = aliveLock
     this.#readyAt = Infinity
     this.#startedFromSnapshot = false
     this.#end = null
+    this.#recycling.reset()
     this.#cancels.write([])
     let hasSpoken = false
     let isWatched = false
@@ -129,7 +143,7 @@ export class EngineWorker {
     }
     this.#worker = worker
     this.#epoch += 1
-    this.#hooks.started(this.#epoch)
+    this.#hooks.started(this.#epoch, isRecycled)
     const { runtimeUrl, database, storage } = this.#options
     worker.postMessage({
       type: 'start',
@@ -161,9 +175,17 @@ export class EngineWorker {
   /** Gives the database away; the worker after this one waits for it again. `politely`: unless a step takes long. */
   leave(how: 'politely' | 'now'): void {
     this.#end = how === 'now' ? 'leaving' : 'asked'
-    this.#tell({ type: how === 'now' ? 'stop' : 'hand-over' })
+    this.#tell(how === 'now' ? { type: 'stop' } : { type: 'hand-over', between: 'steps' })
     const worker = this.#worker
     if (how === 'now') setTimeout(() => worker?.terminate(), STOP_MS)
+  }
+
+  /** A worker that has grown makes room for one that has not. */
+  #recycle(between: Between): void {
+    if (this.#end !== null) return
+    this.#end = 'recycled'
+    this.#hooks.recycling()
+    this.#tell({ type: 'hand-over', between })
   }
 
   /** Has the code of these runs stop, and of no others, in the middle of what it computes, where that can be. */
@@ -190,6 +212,7 @@ export class EngineWorker {
   }
 
   end(): void {
+    this.#recycling.reset()
     this.#snapshotMaker?.stop()
     this.#worker?.terminate()
     this.#worker = null
@@ -214,10 +237,14 @@ export class EngineWorker {
       this.#manifest = message.manifest
       return
     }
-    if (message.type === 'kept' && this.#end === 'asked') this.#end = null
+    if (message.type === 'kept') {
+      if (this.#end === 'recycled') this.#recycling.kept()
+      if (this.#end === 'recycled' || this.#end === 'asked') this.#end = null
+    }
     if (message.type === 'status') {
       this.#startedFromSnapshot = message.status.startedFrom === 'snapshot'
       this.#epoch = Math.max(this.#epoch, message.status.epoch)
+      this.#recycling.see(message.status)
       const isReady = message.status.state === 'ready'
       this.#readyAt = isReady ? Math.min(this.#readyAt, performance.now()) : Infinity
       if (isReady && message.status.startedFrom === 'files') this.#wantSnapshot()
@@ -244,8 +271,8 @@ export class EngineWorker {
     const end = this.#end
     if (end !== null) {
       this.end()
-      this.start()
-      if (end !== 'ended') this.standAside()
+      this.start(end === 'recycled')
+      if (end === 'asked' || end === 'leaving') this.standAside()
       return
     }
     // It may be to blame. Without it there is one reason less to die.

@@ -1,5 +1,5 @@
 import { DurablyError } from '../errors'
-import type { Manifest, Overdue, RequestMessage, WireError } from '../protocol'
+import type { Between, Manifest, Overdue, RequestMessage, WireError } from '../protocol'
 import type { Python } from './pyodide'
 
 /** What Python calls. All bodies are JSON text. */
@@ -31,12 +31,12 @@ export interface Engine {
   pack(): Promise<void>
   /** What executes is given back, and the database is closed. */
   stop(): Promise<void>
-  /** What executes is given back between two steps. False: one takes too long, and the engine goes on. */
-  handOver(): Promise<boolean>
+  /** What executes is given back between two steps, or has ended. False: it takes too long, and the engine goes on. */
+  handOver(between: Between): Promise<boolean>
 }
 
-/** How long a step may take that a hand-over waits for. */
-const HAND_OVER_MS = 2000
+/** How long a hand-over waits for a step that executes, and for the runs: no other is begun meanwhile. */
+const HAND_OVER_MS: Record<Between, number> = { steps: 2000, runs: 500 }
 
 interface BridgeModule {
   prepare(jobsModule: string): void
@@ -54,7 +54,7 @@ interface BridgeProxy {
   request(id: number, operation: string, body: string, command: string, isRepeated: boolean): void
   pack(): Promise<string>
   stop(): Promise<void>
-  hand_over(timeoutMs: number): Promise<boolean>
+  hand_over(timeoutMs: number, between: Between): Promise<boolean>
 }
 
 /** `spa_runtime.storage`. Each function answers with the JSON text of a `WireError`, or with `""`. */
@@ -82,7 +82,7 @@ export async function startEngine(
   const bridge = await (async () => {
     try {
       const module = python.pyodide.pyimport('spa_runtime.bridge') as BridgeModule
-      const options = JSON.stringify(manifest.options)
+      const options = JSON.stringify({ ...manifest.options, build: manifest.build })
       const failed = (body: string) => (failure = body)
       return await module.start(
         databasePath,
@@ -103,7 +103,7 @@ export async function startEngine(
     request: (message) => bridge.request(...argumentsOf(message)),
     pack: async () => expectNoError(await bridge.pack()),
     stop: () => bridge.stop(),
-    handOver: () => bridge.hand_over(HAND_OVER_MS),
+    handOver: (between) => bridge.hand_over(HAND_OVER_MS[between], between),
   }
 }
 

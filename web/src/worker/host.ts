@@ -7,6 +7,7 @@ import {
   PROTOCOL_VERSION,
   CANCELS,
   STORAGE_OPERATIONS,
+  type Between,
   type BootPhase,
   type EngineStatus,
   type EventsMessage,
@@ -39,6 +40,7 @@ import {
 } from './engine'
 import { interruptRegularly } from './interrupts'
 import { fetchManifest } from './manifest'
+import { memoryOf } from './pyodide'
 import { loadPython, makeSnapshot, type Python } from './python'
 import { DatabaseStorage } from './storage'
 import { holdAliveLock, takeTabLock } from './tab-lock'
@@ -55,6 +57,9 @@ const WORTHWHILE_BYTES = 512 * 1024
 
 /** How long an engine that could not be started for want of room is left alone. */
 const PATIENCE_MS = 15_000
+
+/** How often it is looked how much memory Python has. */
+const MEMORY_INTERVAL_MS = 1000
 
 /** How often the figures of the storage are looked up. */
 const FIGURES_INTERVAL_MS = 60_000
@@ -113,7 +118,7 @@ export class EngineHost {
     else if (message.type === 'warm-up') void this.#warmUp()
     else if (message.type === 'make-snapshot') void this.#makeSnapshot(message)
     else if (message.type === 'stop') void this.#stop()
-    else if (message.type === 'hand-over') void this.#handOver()
+    else if (message.type === 'hand-over') void this.#handOver(message.between)
     else if (message.type === 'stand-aside') this.#asideUntil = performance.now() + message.forMs
     else if (isStorageOperation(message.operation)) void this.#answer(message, message.operation)
     else if (this.#status.error !== null) this.#refuse(message.id, new DurablyError(this.#status.error))
@@ -151,10 +156,10 @@ export class EngineHost {
     await engine?.stop()
   }
 
-  async #handOver(): Promise<void> {
+  async #handOver(between: Between): Promise<void> {
     try {
       const hasEnded = await this.#inTurn(async () => {
-        if (this.#engine === null || !(await this.#engine.handOver())) return false
+        if (this.#engine === null || !(await this.#engine.handOver(between))) return false
         await this.#stopEngine()
         return true
       })
@@ -190,9 +195,11 @@ export class EngineHost {
     this.#parts = { storage, python, manifest, tools: new DatabaseTools(python) }
     setInterval(() => void this.#lookUpFigures(), FIGURES_INTERVAL_MS)
     setInterval(() => void this.#inTurn(() => this.#makeRoom()), ROOM_INTERVAL_MS)
+    setInterval(() => this.#lookAtMemory(python), MEMORY_INTERVAL_MS)
     try {
       await this.#startEngine(this.#parts)
     } finally {
+      this.#lookAtMemory(python)
       // What the first job need not wait for.
       void this.#inTurn(() => storage.tidy())
       void this.#lookUpFigures()
@@ -396,6 +403,11 @@ export class EngineHost {
   async #lookUpFigures(): Promise<void> {
     const storage = await this.#parts?.storage.getStatus().catch(() => null)
     if (storage !== null && storage !== undefined) this.#report({ storage })
+  }
+
+  #lookAtMemory(python: Python): void {
+    const memory = memoryOf(python)
+    if (memory !== this.#status.memory) this.#report({ memory })
   }
 
   #enter(phase: BootPhase): void {

@@ -146,6 +146,11 @@ export function snapshotOf({ pyodide }: Python): Snapshot {
   }
 }
 
+/** Bytes: what Python has had at once, at most. */
+export function memoryOf({ pyodide }: Python): number {
+  return modules.get(pyodide)?.module.HEAP8.length ?? 0
+}
+
 /** Pyodide keeps what it is given for life: tens of megabytes that no one needs any more. */
 function onlyOnce(snapshot: Snapshot): PromiseLike<Uint8Array> {
   let memory: Uint8Array<ArrayBuffer> | null = snapshot.memory

@@ -1,7 +1,8 @@
 -- name: insert_step
 -- A checkpoint, or the next failure of that step.
 INSERT INTO durably_steps (
-  run_id, name, failure, step_index, status, output, error, error_type, error_traceback, started_at, completed_at
+  run_id, name, failure, step_index, status, output, error, error_type, error_traceback,
+  started_at, completed_at, build
 )
 VALUES (
   :run_id,
@@ -10,7 +11,8 @@ VALUES (
     WHEN 'completed' THEN 0
     ELSE 1 + (SELECT coalesce(max(failure), 0) FROM durably_steps WHERE run_id = :run_id AND name = :name)
   END,
-  :step_index, :status, :output, :error, :error_type, :error_traceback, :started_at, :now
+  :step_index, :status, :output, :error, :error_type, :error_traceback,
+  :started_at, :now, :build
 );
 
 -- name: get_checkpoints
