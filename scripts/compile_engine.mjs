@@ -11,10 +11,13 @@ const START = 'import spa_runtime.snapshot'
 // is in it. It has no time: the same bytes come out each time.
 const COMPILE = `
 import hashlib
+import json
 import sys
 import zipfile
 from importlib._bootstrap_external import _code_to_hash_pyc
 from importlib.util import source_hash
+
+LIBRARY = "/lib/python314.zip/"
 
 def compiled(file):
     with open(file, "rb") as opened:
@@ -25,6 +28,9 @@ def compiled(file):
 
 files = [str(getattr(module, "__file__", None)) for module in sys.modules.values()]
 found = dict(compiled(file) for file in sorted(files) if file.startswith("/app/") and file.endswith(".py"))
+# Which parts of the standard library a start needs.
+library = {file.removeprefix(LIBRARY).partition("/")[0] for file in files if file.startswith(LIBRARY)}
+found["library.json"] = json.dumps(sorted(name.removesuffix(".pyc") for name in library)).encode()
 with zipfile.ZipFile("/compiled.zip", "w") as target:
     for name in sorted(found):
         entry = zipfile.ZipInfo(name)

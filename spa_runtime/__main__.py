@@ -43,6 +43,7 @@ def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
         "pyodide": assets.pyodide(),
         "wheels": packages.wheels_for(arguments.jobs, _package_options(arguments), packages.tell_person),
         "options": {**bundle.SPA_OPTIONS, **arguments.options},
+        "library": arguments.library,
     }
 
 
@@ -168,6 +169,7 @@ def _add_runtime_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--options", type=_options, default={}, help="options of create_durably, as a JSON object"
     )
+    command.add_argument("--library", type=bundle.Library, default=bundle.Library.split)
 
 
 def _add_package_arguments(command: argparse.ArgumentParser) -> None:

@@ -7,15 +7,17 @@ import typer
 
 from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime import assets, bundle
-from spa_runtime.bundle import licenses
+from spa_runtime.bundle import Library, licenses
 from spa_runtime.bundle.app_manifest import title_of
 from spa_runtime.checking import Fault, check_jobs, fault_of
 from spa_runtime.headers import Isolation, security_policy
 from spa_runtime.options import (
+    Compress,
     Csp,
     FindLinks,
     IsolationOption,
     JobFile,
+    LibraryOption,
     NoServiceWorker,
     Output,
     Page,
@@ -39,6 +41,8 @@ def build(
     isolation: IsolationOption = Isolation.require_corp,
     csp: Csp = None,
     no_service_worker: NoServiceWorker = False,
+    library: LibraryOption = Library.split,
+    compress: Compress = False,
 ) -> None:
     """Make a static site of jobs: Python, engine, jobs, the packages they need, and a page, for any host."""
     console, pyodide = assets.console(), assets.pyodide()
@@ -60,8 +64,11 @@ def build(
             isolation=isolation,
             policy=policy,
             offline=bundle.Offline(enabled=not no_service_worker),
+            library=library,
         )
     )
+    if compress:
+        planned = bundle.compressed(planned)
     bundle.write(planned, output)
     _tell(output, planned, packages)
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from spa_runtime.bundle import Library
 from spa_runtime.headers import Isolation
 
 JobFile = Annotated[Path, typer.Argument(metavar="JOBS", help="The Python file that defines the jobs.")]
@@ -51,6 +52,17 @@ Csp = Annotated[
         help="A directive of the Content-Security-Policy in the place of the strict one; none: no policy.",
         show_default=False,
     ),
+]
+LibraryOption = Annotated[
+    Library,
+    typer.Option(
+        "--library",
+        help="split: half of Python's standard library, which no start needs, comes when it is imported.",
+    ),
+]
+Compress = Annotated[
+    bool,
+    typer.Option("--compress", help="Write a compressed file beside each, for servers that send those."),
 ]
 NoServiceWorker = Annotated[
     bool,

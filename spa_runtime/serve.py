@@ -1,13 +1,14 @@
 """Serves a site on this machine, with the headers that its file ``_headers`` tells static hosts to send."""
 
 import errno
+import mimetypes
 import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -17,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from durably_core.errors import ConflictError, NotFoundError
 from spa_runtime import assets, header_rules
+from spa_runtime.bundle.folder import COMPRESSED
 from spa_runtime.bundle.offline import SERVICE_WORKER
 from spa_runtime.header_rules import HeaderRules
 from spa_runtime.headers import isolation_headers
@@ -41,6 +43,21 @@ class AddedHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
+class SiteFiles(StaticFiles):
+    """Sends the compressed form of a file where the build wrote one and the browser takes it."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        packed, _ = self.lookup_path(path + COMPRESSED)
+        if not packed or "gzip" not in Headers(scope=scope).get("accept-encoding", ""):
+            return await super().get_response(path, scope)
+        response = await super().get_response(path + COMPRESSED, scope)
+        media_type, _ = mimetypes.guess_type(path)
+        response.headers["content-type"] = media_type or "application/octet-stream"
+        response.headers["content-encoding"] = "gzip"
+        response.headers["vary"] = "accept-encoding"
+        return response
+
+
 isolated = Middleware(AddedHeaders, lambda _path: isolation_headers())
 """Makes every response fit for a cross-origin isolated page."""
 
@@ -53,7 +70,7 @@ def static_app(folder: Path) -> ASGIApp:
     added = isolated
     if rules.is_file():
         added = Middleware(AddedHeaders, HeaderRules.parse(rules.read_text("utf-8")).headers_for)
-    routes = [*no_service_worker(folder), Mount("/", StaticFiles(directory=folder, html=True))]
+    routes = [*no_service_worker(folder), Mount("/", SiteFiles(directory=folder, html=True))]
     return Starlette(routes=routes, middleware=[added])
 
 

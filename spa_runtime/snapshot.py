@@ -20,6 +20,7 @@ from pydantic import (  # noqa: F401 - pydantic imports these when they are aske
 
 import spa_runtime.bridge
 import spa_runtime.interrupting
+import spa_runtime.library
 import spa_runtime.storage  # noqa: F401
 from durably_core.store.sql import migrations, queries
 

@@ -3,7 +3,8 @@
 ``plan`` and ``plan_runtime`` read and decide, ``write`` writes. The same input makes the same bytes.
 """
 
-from spa_runtime.bundle.folder import RUNTIME, Plan, write
+from spa_runtime.bundle.folder import RUNTIME, Plan, compressed, write
+from spa_runtime.bundle.library import Library
 from spa_runtime.bundle.offline import Offline
 from spa_runtime.bundle.options import SPA_OPTIONS
 from spa_runtime.bundle.runtime import RuntimeSources, plan_runtime
@@ -12,10 +13,12 @@ from spa_runtime.bundle.site import Sources, finish, plan
 __all__ = [
     "RUNTIME",
     "SPA_OPTIONS",
+    "Library",
     "Offline",
     "Plan",
     "RuntimeSources",
     "Sources",
+    "compressed",
     "finish",
     "plan",
     "plan_runtime",

@@ -18,6 +18,7 @@ ENGINE_PACKAGES = (
     "spa_runtime/__init__.py",
     "spa_runtime/bridge.py",
     "spa_runtime/interrupting.py",
+    "spa_runtime/library.py",
     "spa_runtime/snapshot.py",
     "spa_runtime/storage.py",
     "spa_runtime/turns.py",

@@ -1,9 +1,10 @@
-"""What each start of the engine imports, compiled when this package was made.
+"""What each start of the engine imports, known and compiled when this package was made.
 
 Compiling takes a third of the time that the engine needs to start, and only the browser's own Python can do it.
 """
 
 import hashlib
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,8 @@ from spa_runtime.packages.pyodide import PYTHON
 
 FILE = "bytecode.zip"
 """In Pyodide's folder. Each file in it is named by the SHA-256 of its source."""
+LIBRARY = "library.json"
+"""In that file: names of the modules and packages of the standard library."""
 SUFFIX = f".cpython-{PYTHON.replace('.', '')}.pyc"
 
 
@@ -21,6 +24,8 @@ class Bytecode:
     def __init__(self, pyodide: Path) -> None:
         with zipfile.ZipFile(pyodide / FILE) as archive:
             self._compiled = {name: archive.read(name) for name in archive.namelist()}
+        self.library: frozenset[str] = frozenset(json.loads(self._compiled[LIBRARY]))
+        """Names of the modules and packages of the standard library that a start imports."""
 
     def beside(self, files: Mapping[str, bytes]) -> dict[str, bytes]:
         """The same files, and where Python looks for it the bytecode of those that are known.

@@ -1,12 +1,13 @@
 """A planned folder, and how it takes the place of an older one."""
 
 import base64
+import gzip
 import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,6 +19,8 @@ RUNTIME = "durably"
 """Folder of a site in which its page looks for the runtime."""
 MANIFEST = "manifest.json"
 """Of the runtime, in its folder."""
+COMPRESSED = ".gz"
+"""Ends the name of a file's compressed form."""
 MOST_WRITERS = 10
 """So many builds may write one folder at the same moment: two servers that watch one project do."""
 
@@ -31,6 +34,17 @@ class Plan:
     """Names this build: a hash over everything in it."""
     manifest: str
     """Path of the manifest, by which the folder is known as ours."""
+
+
+def compressed(plan: Plan) -> Plan:
+    """The same folder with a gzip file beside each that this makes smaller by a tenth at least."""
+    files = dict(plan.files)
+    for name, content in plan.files.items():
+        plain = read(content)
+        packed = gzip.compress(plain, 9, mtime=0)
+        if len(packed) < 0.9 * len(plain):
+            files[f"{name}{COMPRESSED}"] = packed
+    return replace(plan, files=files)
 
 
 def write(plan: Plan, target: Path) -> None:

@@ -15,6 +15,8 @@ from spa_runtime.bundle.archive import pack_engine, pack_jobs, pack_wheels
 from spa_runtime.bundle.bytecode import FILE as BYTECODE
 from spa_runtime.bundle.bytecode import Bytecode
 from spa_runtime.bundle.folder import MANIFEST, Content, Plan, expect_files, facts_of, read, short_hash
+from spa_runtime.bundle.library import FILE as LIBRARY
+from spa_runtime.bundle.library import MORE, Library, split
 from spa_runtime.bundle.licenses import FILE as LICENSES
 from spa_runtime.bundle.licenses import for_people, for_programs, page_licenses, runtime_licenses
 from spa_runtime.bundle.options import SPA_OPTIONS, expect_options
@@ -24,7 +26,7 @@ MANIFEST_VERSION = 2
 """Grows with what a page and a runtime of different versions would misunderstand."""
 IMMUTABLE = "immutable"
 """The folder of files whose content never changes: hosts and browsers may keep them for ever."""
-PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide-lock.json")
+PYODIDE_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", LIBRARY, "pyodide-lock.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class RuntimeSources:
     """Folder of the wheels that engine and jobs need inside Pyodide."""
     options: Mapping[str, Any] = field(default_factory=lambda: SPA_OPTIONS)
     """Options of ``create_durably``."""
+    library: Library = Library.split
+    """``split``: the part of the standard library that no start needs comes when it is imported first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +63,14 @@ def plan_runtime(sources: RuntimeSources) -> Plan:
 def runtime_of(sources: RuntimeSources) -> Runtime:
     """The folder before its manifest is sealed."""
     _check(sources)
-    pyodide_folder, pyodide = _pyodide(sources.pyodide)
     bytecode = Bytecode(sources.pyodide)
+    pyodide = _pyodide(sources.pyodide)
+    more: tuple[str, ...] = ()
+    if sources.library is Library.split:
+        halves = split(pyodide[LIBRARY], bytecode.library)
+        pyodide |= {LIBRARY: halves.start, MORE: halves.more}
+        more = halves.modules
+    pyodide_folder = f"{IMMUTABLE}/pyodide-{short_hash(*pyodide.values())}"
     # Apart: a deploy in which the jobs changed brings them alone.
     packed = {
         "packages": pack_wheels(sources.wheels, bytecode),
@@ -76,6 +86,7 @@ def runtime_of(sources: RuntimeSources) -> Runtime:
             "version": json.loads((sources.pyodide / "package.json").read_text("utf-8"))["version"],
             "url": f"{pyodide_folder}/",
         },
+        "library": {"path": f"{pyodide_folder}/{MORE}", "modules": more} if more else None,
         "archives": list(archives),
         "jobsModule": sources.jobs.stem,
         "options": dict(sources.options),
@@ -93,13 +104,13 @@ def sealed(manifest: Mapping[str, Any], files: Mapping[str, Content]) -> tuple[b
     return json.dumps({"build": build, **content}, indent=1).encode(), build
 
 
-def _pyodide(folder: Path) -> tuple[str, dict[str, bytes]]:
+def _pyodide(folder: Path) -> dict[str, bytes]:
     files = {name: (folder / name).read_bytes() for name in PYODIDE_FILES}
     lock = json.loads(files["pyodide-lock.json"])
     _expect_fitting(lock["info"], folder)
     # Packages come from our archive; a list of what a CDN has is of no use here.
     files["pyodide-lock.json"] = json.dumps({"info": lock["info"], "packages": {}}).encode()
-    return f"{IMMUTABLE}/pyodide-{short_hash(*files.values())}", files
+    return files
 
 
 def _check(sources: RuntimeSources) -> None:

@@ -10,12 +10,13 @@ import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from durably_core import ConflictError, NotFoundError, ValidationError
 from spa_runtime import bundle
-from spa_runtime.bundle import Plan, Sources, hosts
+from spa_runtime.bundle import Library, Plan, Sources, hosts
 from spa_runtime.bundle.runtime import PYODIDE_FILES
 from spa_runtime.header_rules import HeaderRules
 from spa_runtime.headers import Isolation, security_policy
@@ -30,6 +31,7 @@ def put(path: Path, text: str = "x") -> None:
 
 def put_bytecode(pyodide: Path, **compiled: str) -> None:
     with zipfile.ZipFile(pyodide / "bytecode.zip", "w") as archive:
+        archive.writestr("library.json", '["os"]')
         for digest, content in compiled.items():
             archive.writestr(f"{digest}.pyc", content)
 
@@ -39,6 +41,9 @@ def sources(tmp_path: Path) -> Sources:
     """Small stand-ins for what a bundle is made of."""
     for name in PYODIDE_FILES:
         put(tmp_path / "pyodide" / name, f"content of {name}")
+    with zipfile.ZipFile(tmp_path / "pyodide" / "python_stdlib.zip", "w") as library:
+        library.writestr("os.pyc", "x")
+        library.writestr("csv.pyc", "x")
     lock = {"info": {"python": "3.14.2"}, "packages": {"numpy": {"url": "https://cdn.example/numpy.whl"}}}
     put(tmp_path / "pyodide/pyodide-lock.json", json.dumps(lock))
     put(tmp_path / "pyodide/package.json", '{"version": "314.0.0"}')
@@ -412,3 +417,13 @@ def test_wheels_that_cannot_lie_side_by_side_are_refused(sources: Sources) -> No
         wheel.writestr("dep/__init__.py", "other = True")
     with pytest.raises(ValidationError, match="both bring dep/__init__"):
         bundle.plan(sources)
+
+
+def test_library_is_split_and_may_be_whole(sources: Sources) -> None:
+    split, whole = bundle.plan(sources), bundle.plan(replace(sources, library=Library.whole))
+    library: Any = manifest_of(split)["library"]
+    assert (library["modules"], f"durably/{library['path']}" in split.files) == (["csv"], True)
+    assert manifest_of(whole)["library"] is None
+    assert len(whole.files) == len(split.files) - 1
+    [content] = [content for name, content in whole.files.items() if name.endswith("python_stdlib.zip")]
+    assert content == (sources.pyodide / "python_stdlib.zip").read_bytes()

@@ -1,6 +1,7 @@
 """``durably build``: what it makes, and what it says when something is missing."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,9 @@ def pyodide(folder: Path, page: Path) -> Path:
     for name in PYODIDE_FILES:
         (package / name).write_text(json.dumps({"info": {"python": "3.14.0"}}))
     (package / "package.json").write_text('{"version": "1"}')
-    (package / "bytecode.zip").write_bytes(NO_FILES)
+    (package / "python_stdlib.zip").write_bytes(NO_FILES)
+    with zipfile.ZipFile(package / "bytecode.zip", "w") as bytecode:
+        bytecode.writestr("library.json", "[]")
     return package
 
 
@@ -51,7 +54,7 @@ def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
     assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
-    assert "dist: 18 files, " in answer.out
+    assert "dist: 19 files, " in answer.out
     # A second time in the place of the first.
     run.ok("build", "jobs.py", "--wheels", "wheels")
 
@@ -164,3 +167,15 @@ def test_missing_console_is_told_with_what_to_do(run: Command, monkeypatch: pyte
     monkeypatch.setattr(assets, "OF_SOURCES", Path("nowhere"))
     for command in ("build", "dev"):
         assert "has no console: run `make package`" in run(command, "jobs.py").err
+
+
+@pytest.mark.usefixtures("page", "pyodide", "wheels")
+def test_compressed_files_and_a_whole_library_are_made_when_asked_for(run: Command, folder: Path) -> None:
+    run.ok("build", "jobs.py", "--wheels", "wheels", "--library", "whole", "--compress")
+    manifest = json.loads((folder / "dist/durably/manifest.json").read_text())
+    assert manifest["library"] is None
+    packed = {path.name for path in (folder / "dist").rglob("*.gz")}
+    assert {"licenses.txt.gz", "manifest.json.gz"} <= packed
+    assert not [name for name in packed if name.startswith("index.html")], "it is smaller as it is"
+    # No visitor's device keeps both.
+    assert ".gz" not in json.dumps(manifest) + (folder / "dist/sw.js").read_text()

@@ -363,6 +363,8 @@ export interface Manifest {
   /** Hash over everything that was built. */
   build: string
   pyodide: { version: string; url: string }
+  /** The part of the standard library that is fetched when one of its modules is imported first. Null: there is none. */
+  library: { path: string; modules: string[] } | null
   /** To unpack side by side: packages, engine, and last of all the jobs. */
   archives: string[]
   /** Name of the Python module that defines the jobs. */

@@ -24,6 +24,11 @@ export interface DurablyPluginOptions extends HostOptions {
   findLinks?: string[]
   /** Options of the engine in the page. */
   options?: EngineOptions
+  /**
+   * `split` (the default): the half of Python's standard library that no start needs is fetched when a job imports it first.
+   * `whole`: all of it comes with the first visit.
+   */
+  library?: 'split' | 'whole'
   /** Where the page finds Python, below Vite's `base`. Default: `durably/`. */
   runtimePath?: string
 }
@@ -81,6 +86,7 @@ export function durably(options: DurablyPluginOptions): Plugin {
         types: options.types === undefined ? null : resolve(config.root, options.types),
         packages: packageOptions(options, config.root),
         engine: options.options ?? {},
+        library: options.library ?? 'split',
         output: join(config.cacheDir, 'durably', config.command),
         onProgress: (line) => config.logger.info(line),
       })

@@ -24,6 +24,7 @@ export interface JobProjectOptions {
   packages: string[]
   /** Options of the engine, for the manifest. */
   engine: object
+  library: 'split' | 'whole'
   /** The TypeScript file for the types of the jobs, if there is to be one. */
   types: string | null
   /** Where the runtime folder is made. */
@@ -105,8 +106,9 @@ export class JobProject {
   }
 
   async #pack(): Promise<void> {
-    const { jobs, packages, engine, output } = this.#options
-    await this.#run(['runtime', jobs, '--output', output, '--options', JSON.stringify(engine), ...packages])
+    const { jobs, packages, engine, library, output } = this.#options
+    const chosen = ['--options', JSON.stringify(engine), '--library', library]
+    await this.#run(['runtime', jobs, '--output', output, ...chosen, ...packages])
   }
 
   async #run(words: string[]): Promise<void> {

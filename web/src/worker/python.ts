@@ -18,6 +18,11 @@ export interface Watcher {
   startsFrom: (source: StartedFrom) => void
 }
 
+/** `spa_runtime.library`. */
+interface LibraryModule {
+  install(fetch: () => Uint8Array, integrity: string, modules: string): void
+}
+
 /** `spa_runtime.snapshot`. */
 interface SnapshotModule {
   prepare(): void
@@ -44,6 +49,7 @@ export async function loadPython(
     try {
       const python = await startPython(pyodideUrl(runtimeUrl, manifest), { ...options, snapshot })
       snapshotModule(python).restored()
+      installLibrary(python, runtimeUrl, manifest)
       progress(1)
       return python
     } catch (error) {
@@ -54,6 +60,7 @@ export async function loadPython(
   }
   startsFrom('files')
   const python = await startPython(pyodideUrl(runtimeUrl, manifest), options)
+  installLibrary(python, runtimeUrl, manifest)
   progress(1)
   return python
 }
@@ -82,6 +89,23 @@ function usual(app: Promise<App>): PythonOptions {
 
 function pyodideUrl(runtimeUrl: string, manifest: Manifest): URL {
   return new URL(manifest.pyodide.url, runtimeUrl)
+}
+
+function installLibrary(python: Python, runtimeUrl: string, { library, files }: Manifest): void {
+  if (library === null) return
+  const module = python.pyodide.pyimport('spa_runtime.library') as LibraryModule
+  const fetch = (): Uint8Array => fetchAtOnce(new URL(library.path, runtimeUrl))
+  module.install(fetch, files[library.path]?.integrity ?? '', library.modules.join(' '))
+}
+
+/** As only workers may, and as only this old way can. */
+function fetchAtOnce(url: URL): Uint8Array {
+  const request = new XMLHttpRequest()
+  request.open('GET', url, false)
+  request.responseType = 'arraybuffer'
+  request.send()
+  if (request.status !== 200) throw new Error(`the server answered with status ${request.status}`)
+  return new Uint8Array(request.response as ArrayBuffer)
 }
 
 function snapshotModule(python: Python): SnapshotModule {
