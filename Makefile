@@ -116,6 +116,7 @@ bench-memory: .browser build ## What the engine's process needs while 2,000 runs
 
 bench-startup: .browser build bench/spa/node_modules/.installed ## From the navigation to the first run, beside the reference and Pyodide alone (ROUNDS=10)
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.startup --rounds $(ROUNDS)
+	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m bench.startup_means --rounds $(ROUNDS)
 
 bench-server: .setup-python ## 200 streams of events beside 1,000 triggers a second, for a minute
 	$(BIN)/python -m bench.server

@@ -14,6 +14,19 @@ from tests.browser.browser import FLAGS, Site, served
 ROOT = Path(__file__).parent.parent
 JOBS = ROOT / "bench" / "spa" / "jobs" / "jobs.py"
 """Runs of so many steps that do nothing."""
+SNAPSHOT = """
+async () => {
+  const root = await navigator.storage.getDirectory()
+  const folder = await root.getDirectoryHandle('durably-snapshots').catch(() => null)
+  if (folder === null) return false
+  for await (const handle of folder.values()) {
+    // What is said of the memory is written last.
+    const beginning = await (await handle.getFile()).slice(0, 1).text()
+    if (beginning === '{') return true
+  }
+  return false
+}"""
+"""Whether Python's memory has been kept on the device."""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 ``make bench-downloads`` builds what is needed and runs this in real Chromium. Nothing here is about time.
 """
 
+import gzip
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench.browser import measured
 from spa_runtime import assets, bundle
 from spa_runtime.bundle.app_manifest import title_of
+from spa_runtime.bundle.library import MORE
 from tests.browser.offline.host import Files, Host, deployed, files_of
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +34,9 @@ def main() -> None:
 
 def report(page: Page, first: Files, second: Files) -> None:
     print(f"the console over {JOBS.relative_to(ROOT)}: {len(first)} files, {megabytes(first)}")
+    loaded = [content for name, content in first.items() if is_loaded_first(name)]
+    packed = sum(len(gzip.compress(content)) for content in loaded) / 1e6
+    print(f"its engine loads before it starts: {sum(map(len, loaded)) / 1e6:.2f} MB, {packed:.2f} MB with gzip")
     print(f"{'':40} {'requests':>8} {'MB':>7}")
     with deployed(first) as host:
         measure(host, "first visit", lambda: visit(page, host))
@@ -40,6 +45,11 @@ def report(page: Page, first: Files, second: Files) -> None:
             visit(page, host)
         host.deploy(second)
         measure(host, "a deploy in which a line of a job changed", lambda: update(page))
+
+
+def is_loaded_first(name: str) -> bool:
+    """Whether the engine can't start without it."""
+    return "/immutable/" in name and not name.endswith(MORE)
 
 
 def built(jobs: Path) -> Files:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Playwright, sync_playwright
 
-from bench.browser import measured
+from bench.browser import SNAPSHOT, measured
 from bench.spa.__main__ import BUILD, build
 from tests.browser.offline.host import Files, Host, deployed
 
@@ -25,19 +25,6 @@ STOCK_FILES = ("pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_std
 RELOADS = 2
 """The second one is measured: browsers keep compiled code at the first."""
 PAUSE_MS = 1500
-SNAPSHOT = """
-async () => {
-  const root = await navigator.storage.getDirectory()
-  const folder = await root.getDirectoryHandle('durably-snapshots').catch(() => null)
-  if (folder === null) return false
-  for await (const handle of folder.values()) {
-    // What is said of the memory is written last.
-    const beginning = await (await handle.getFile()).slice(0, 1).text()
-    if (beginning === '{') return true
-  }
-  return false
-}"""
-
 Found = dict[str, float]
 Rows = dict[str, Found]
 
@@ -55,7 +42,8 @@ def main() -> None:
             names = [*subjects]
             for name in names[number % 3 :] + names[: number % 3]:
                 found[name].append(subjects[name](playwright, host))
-            print(f"round {number + 1}: " + json.dumps({name: rows[-1] for name, rows in found.items()}))
+            newest = {name: rows[-1] for name, rows in found.items()}
+            print(f"round {number + 1}: {json.dumps(newest)}", flush=True)
     report(found)
 
 

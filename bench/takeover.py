@@ -1,10 +1,10 @@
 """How long nothing is answered when the tab that has the engine is killed: with a cold and a warm follower.
 
-``make bench-takeover`` builds what is needed and runs this in real Chromium, on OPFS. A tab that follows
-triggers runs without a pause; the process of the one that leads is killed (SIGKILL). What the person sees of a
-takeover is the gap between the last trigger that it acknowledged, which is on disk then, and the first that is
-acknowledged after it. It is the tab that asks which takes over. Memory is what the follower's process has for
-itself while it follows.
+``make bench-takeover`` builds what is needed and runs this in real Chromium, on OPFS. The device has kept
+Python's memory, unless it says so. A tab that follows triggers runs without a pause; the process of the one
+that leads is killed (SIGKILL). What the person sees of a takeover is the gap between the last
+trigger that it acknowledged, which is on disk then, and the first that is acknowledged after it. It is the tab that asks which takes over. Memory is
+what the follower's process has for itself while it follows.
 """
 
 import argparse
@@ -15,9 +15,14 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from bench.browser import JOBS, measured, site_of
+from bench.browser import JOBS, SNAPSHOT, measured, site_of
 from tests.browser.browser import ROLE, Chromium
 
+FOLLOWERS = {
+    "cold": "?standby=cold",
+    "cold, no snapshot": "?standby=cold&snapshot=false",
+    "warm": "?standby=warm",
+}
 TRIGGER = """
 () => {
   window.moments = []
@@ -42,7 +47,7 @@ async (before) => {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-takeover", description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--standby", choices=["cold", "warm"], action="append")
+    parser.add_argument("--follower", choices=FOLLOWERS, action="append")
     arguments = parser.parse_args()
     kills = arguments.kills
     with (
@@ -52,17 +57,19 @@ def main() -> None:
         measured(playwright, Path(folder) / "profile", timeout_ms=60_000) as context,
     ):
         print(f"{kills} kills each, milliseconds from the last acknowledged trigger to the next one")
-        print(f"{'follower':10} {'p50':>7} {'p95':>7} {'max':>7}   memory")
+        print(f"{'follower':18} {'p50':>7} {'p95':>7} {'max':>7}   memory")
         browser = Chromium(context, Path(folder) / "profile")
-        for standby in arguments.standby or ("cold", "warm"):
-            gaps, megabytes = measure(browser, f"{site.url}?standby={standby}", kills)
+        for follower in arguments.follower or FOLLOWERS:
+            gaps, megabytes = measure(browser, site.url + FOLLOWERS[follower], kills)
             p95 = statistics.quantiles(gaps, n=20)[-1]
             figures = f"{statistics.median(gaps):>7.0f} {p95:>7.0f} {max(gaps):>7.0f}"
-            print(f"{standby:10} {figures} {statistics.median(megabytes):>6.0f} MB", flush=True)
+            print(f"{follower:18} {figures} {statistics.median(megabytes):>6.0f} MB", flush=True)
 
 
 def measure(browser: Chromium, url: str, kills: int) -> tuple[list[float], list[float]]:
     leader = opened(browser.context, url, "leader")
+    while "snapshot=false" not in url and not leader.evaluate(SNAPSHOT):
+        leader.wait_for_timeout(500)
     gaps, megabytes = [], []
     for _ in range(kills):
         follower = opened(browser.context, url, "follower")
