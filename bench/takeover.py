@@ -2,9 +2,9 @@
 
 ``make bench-takeover`` builds what is needed and runs this in real Chromium, on OPFS. The device has kept
 Python's memory, unless it says so. A tab that follows triggers runs without a pause; the process of the one
-that leads is killed (SIGKILL). What the person sees of a takeover is the gap between the last
-trigger that it acknowledged, which is on disk then, and the first that is acknowledged after it. It is the tab that asks which takes over. Memory is
-what the follower's process has for itself while it follows.
+that leads is killed (SIGKILL). What the person sees of a takeover is the gap between the last trigger that it
+acknowledged, which is on disk then, and the first that is acknowledged after it. It is the tab that asks which
+takes over. Memory is what the follower's process has for itself while it follows.
 """
 
 import argparse
