@@ -1,8 +1,8 @@
 """What the engine's process in the browser needs: while many runs execute, and for large inputs and results.
 
-``make bench-memory`` builds what is needed and runs this in real Chromium, on OPFS. The figures are what the
-page's process has for itself, in MB: page, worker and Python. Runs are deleted when they have ended, as the old
-ones are in a page. Nothing here is about time.
+``make bench-memory`` builds what is needed and runs this in real Chromium, on OPFS. The figures, in MB: what
+the page's process has for itself, which is page, worker and Python; and Python's memory alone. Runs are deleted
+when they have ended, as the old ones are in a page. Nothing here is about time.
 """
 
 import argparse
@@ -89,7 +89,10 @@ def report(page: Page, browser: Chromium, runs: int) -> None:
     def tell(what: str) -> None:
         page.wait_for_timeout(2000)
         memory = process_of(page, browser).memory_full_info()
-        print(f"{what:44} {memory.uss / 1e6:>7.0f}", flush=True)
+        python = page.evaluate("durably.status.memory") / 1e6
+        print(f"{what:44} {memory.uss / 1e6:>7.0f} {python:>7.0f}", flush=True)
+
+    print(f"{'':44} {'process':>7} {'Python':>7}", flush=True)
 
     tell("ready")
     for executed in range(BATCH, runs + 1, BATCH):

@@ -7,7 +7,6 @@ import base64
 import hashlib
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +30,7 @@ def install(fetch: Callable[[], Buffer], integrity: str, modules: str) -> None:
     sys.meta_path.append(_Finder(fetch, integrity, frozenset(modules.split())))
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Asked last of all: a job's own module of that name has been found before."""
 
     def __init__(self, fetch: Callable[[], Buffer], integrity: str, modules: frozenset[str]) -> None:

@@ -151,6 +151,10 @@ def test_run_goes_on_with_the_new_version(chromium: Chromium, tmp_path: Path, ch
         new = page.evaluate("durably.status.versions.build")
         assert {name for name, build in builds.items() if build == new} == builds.keys() - {"knead"}
         assert builds["knead"] not in (new, None)
+        # And so does the page, where the other one went on.
+        page.evaluate("(id) => { location.hash = `run=${id}` }", run_id)
+        timeline = page.get_by_role("region", name="Steps")
+        expect(timeline.get_by_text(f"from here on build {new}")).to_have_count(1)
 
 
 @pytest.mark.parametrize("what", UNFIT)

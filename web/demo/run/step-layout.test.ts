@@ -41,3 +41,9 @@ test('lets a running step grow with the time', () => {
 test('has no rows without steps', () => {
   expect(layoutSteps([], [], START)).toEqual([])
 })
+
+test('tells where another build went on, once', () => {
+  const by = (index: number, build: string | null): Step => ({ ...step(index, index, index + 1), build })
+  const rows = layoutSteps([by(0, 'v1'), by(1, 'v1'), by(2, 'v2'), by(3, 'v2'), by(4, null)], [], START)
+  expect(rows.map(({ newBuild }) => newBuild)).toEqual([null, null, 'v2', null, null])
+})

@@ -12,6 +12,8 @@ export interface StepRow {
   width: number
   /** How long no step ran before this one, where that is worth telling. */
   pauseMs: number | null
+  /** The build that executed this one and not the one before: a deploy came in between. */
+  newBuild: string | null
 }
 
 /** Pauses longer than this are cut out of the axis, or a night between two attempts would hide the steps. */
@@ -34,9 +36,10 @@ export function layoutSteps(
     end = Math.max(end, span.end)
     return { span, at: span.start - cutMs, pauseMs: isLong ? pause : null }
   })
+  const builds = rows.map(({ span }) => span.build)
   const first = rows[0]?.at ?? 0
   const length = Math.max(1, end - cutMs - first)
-  return rows.map(({ span, at, pauseMs }) => ({
+  return rows.map(({ span, at, pauseMs }, row) => ({
     key: span.key,
     name: span.name,
     status: span.status,
@@ -45,7 +48,13 @@ export function layoutSteps(
     offset: (100 * (at - first)) / length,
     width: (100 * (span.end - span.start)) / length,
     pauseMs,
+    newBuild: isDeploy(builds[row - 1], span.build) ? span.build : null,
   }))
+}
+
+/** What runs has no build yet, and neither has what an engine without a name executed. */
+function isDeploy(before: string | null | undefined, build: string | null): boolean {
+  return before !== undefined && before !== null && build !== null && before !== build
 }
 
 interface Timed {
@@ -56,6 +65,7 @@ interface Timed {
   error: string | null
   startedAt: string
   completedAt: string | null
+  build: string | null
 }
 
 function toRunning(step: RunningStep): Timed {
@@ -65,12 +75,13 @@ function toRunning(step: RunningStep): Timed {
     status: 'running',
     error: null,
     completedAt: null,
+    build: null,
   }
 }
 
 function toSpan(step: Timed, now: number) {
-  const { id, name, index, status, error } = step
+  const { id, name, index, status, error, build } = step
   const start = Date.parse(step.startedAt)
   const end = Math.max(start, step.completedAt === null ? now : Date.parse(step.completedAt))
-  return { key: id, name, index, status, error, start, end }
+  return { key: id, name, index, status, error, build, start, end }
 }

@@ -44,6 +44,7 @@ function StepItem({ row }: { row: StepRow }): ReactNode {
   return (
     <>
       {row.pauseMs !== null && <li className="step-pause">{formatDuration(row.pauseMs)} without a step</li>}
+      {row.newBuild !== null && <li className="step-pause">from here on build {row.newBuild}</li>}
       <li className="step" data-status={row.status}>
         <span className="step-name" title={row.name}>
           {row.name}
