@@ -1,13 +1,10 @@
 """Trigger, claim, execute, complete: what is stored and what is told, in which order."""
 
 import asyncio
-import gc
-from typing import Any
 
 from durably_core import Durably, StepContext, Store
 from durably_core.clock import from_ms
 from durably_core.events import to_wire
-from durably_core.execution import Execution
 from tests.conftest import (
     START_MS,
     FakeClock,
@@ -328,25 +325,3 @@ async def test_ended_run_is_not_renewed(make_engine: MakeEngine) -> None:
     await heard.until("run:lease-renewed", len(heard.of("run:lease-renewed")) + 3)
     gate.open()
     assert {event.run_id for event in heard.events[count:]} == {second.id}
-
-
-async def test_run_that_has_ended_is_not_kept_in_memory(make_engine: MakeEngine) -> None:
-    """Not even until Python looks for cycles: it does that by the number of objects, and these may be large."""
-
-    async def body(step: StepContext, _input: Any) -> None:
-        step.log.info("begun")
-        await step.run("one", asyncio.sleep, 0, "x" * 1000)
-
-    engine = make_engine(make_job(body))
-    await engine.migrate()
-    ids = {(await next(iter(engine.jobs)).trigger({})).id for _ in range(4)}
-    gc.collect()
-    gc.disable()
-    try:
-        assert await engine.process_until_idle() == 4
-        # Timers that were cancelled stay in the loop until it is their time.
-        await asyncio.sleep(0.3)
-        kept = [each for each in gc.get_objects() if isinstance(each, Execution) and each.run.id in ids]
-        assert len(kept) <= 1, "a store's thread may have the context of what it did last"
-    finally:
-        gc.enable()
