@@ -12,16 +12,21 @@ A_DAY_MS = 86_400_000
 PYTHON = "**/pyodide.asm.wasm"
 
 OUTBOX = """
-() => new Promise((resolve, reject) => {
-  const asked = indexedDB.open('durably-outbox', 1)
-  asked.onupgradeneeded = () => asked.transaction.abort()
-  asked.onerror = () => resolve([])
-  asked.onsuccess = () => {
-    const all = asked.result.transaction('requests').objectStore('requests').getAll()
-    all.onsuccess = () => { asked.result.close(); resolve(all.result) }
-    all.onerror = reject
-  }
-})
+async () => {
+  // Not made by looking: the page may be about to.
+  const databases = await indexedDB.databases()
+  if (!databases.some(({ name, version }) => name === 'durably-outbox' && version === 1)) return []
+  return new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error('The outbox does not open.')), 10_000)
+    const asked = indexedDB.open('durably-outbox')
+    asked.onerror = reject
+    asked.onsuccess = () => {
+      const all = asked.result.transaction('requests').objectStore('requests').getAll()
+      all.onsuccess = () => { asked.result.close(); resolve(all.result) }
+      all.onerror = reject
+    }
+  })
+}
 """
 
 PUT = """
