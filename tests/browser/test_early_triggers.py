@@ -46,7 +46,7 @@ PUT = """
 
 @pytest.fixture(autouse=True)
 def limited() -> Iterator[None]:
-    """Seldom a look at a page never ends after a test that killed one. The process ends then, and says where."""
+    """Seldom a look at a page never ends after a test that killed one. The process ends then, and tells."""
     faulthandler.dump_traceback_later(150, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
