@@ -280,7 +280,7 @@ class Execution:
         return cls(**self._subject, timestamp_ms=self._clock.now_ms(), **fields)
 
     def _step_event(self, cls: type[E], name: str, index: int, **fields: Any) -> E:
-        return self._event(cls, step_name=name, step_index=index, build=self._options.build, **fields)
+        return self._event(cls, step_name=name, step_index=index, build=self.lease.build, **fields)
 
     def _failure(self, error: BaseException) -> Ending:
         return Ending(

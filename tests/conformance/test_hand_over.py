@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -52,11 +53,14 @@ async def test_step_is_finished_and_saved_before_the_run_is_given_back(make_engi
     await walk.engine.stop()
 
 
-async def test_engine_goes_on_when_a_step_takes_longer(make_engine: MakeEngine) -> None:
+@pytest.mark.parametrize("between", ["steps", "runs"])
+async def test_engine_goes_on_when_a_step_takes_longer(
+    make_engine: MakeEngine, between: Literal["steps", "runs"]
+) -> None:
     walk = Walk(make_engine)
     heard = Heard(walk.engine)
     run_id = await walk.begin()
-    assert not await within(walk.engine.hand_over(timeout_ms=0))
+    assert not await within(walk.engine.hand_over(timeout_ms=0, between=between))
     waiting = await walk.engine.jobs.work.trigger({})
     walk.gate.open()
     for each in (run_id, waiting.id):
@@ -87,19 +91,6 @@ async def test_between_runs_what_executes_is_let_end_and_the_next_waits(make_eng
     assert await within(handing_over)
     done, next_one = await ended(walk.engine, run_id), await ended(walk.engine, waiting.id)
     assert (done.status, done.attempt, next_one.status, next_one.attempt) == ("completed", 1, "pending", 0)
-
-
-async def test_between_runs_one_that_takes_long_goes_on(make_engine: MakeEngine) -> None:
-    walk = Walk(make_engine)
-    heard = Heard(walk.engine)
-    run_id = await walk.begin()
-    assert not await within(walk.engine.hand_over(timeout_ms=0, between="runs"))
-    waiting = await walk.engine.jobs.work.trigger({})
-    walk.gate.open()
-    for each in (run_id, waiting.id):
-        assert (await within(walk.engine.wait_for_run(each))).attempt == 1
-    assert "run:requeue" not in heard.types
-    await walk.engine.stop()
 
 
 async def test_code_between_two_steps_is_stopped_at_once(make_engine: MakeEngine) -> None:

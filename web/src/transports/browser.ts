@@ -255,8 +255,7 @@ export class BrowserTransport implements Transport {
 
   #leave(): void {
     this.#worker.end()
-    if (this.#unsaid !== null) clearTimeout(this.#unsaid.timer)
-    this.#unsaid = null
+    this.#takeUnsaid()
     this.#stopper.reset()
     // Who asked through this tab asks elsewhere, by itself.
     this.#requests.dropForwarded()
@@ -352,8 +351,7 @@ export class BrowserTransport implements Transport {
 
   #onStart(start: number, isRecycled: boolean): void {
     this.#start = start
-    if (this.#unsaid !== null) clearTimeout(this.#unsaid.timer)
-    this.#unsaid = null
+    this.#takeUnsaid()
     const booting = { ...BOOTING, epoch: start }
     if (isRecycled) {
       // What is asked meanwhile waits in the new worker.
@@ -367,12 +365,17 @@ export class BrowserTransport implements Transport {
     this.#refresh()
   }
 
+  #takeUnsaid(): EngineStatus | null {
+    const unsaid = this.#unsaid
+    this.#unsaid = null
+    if (unsaid !== null) clearTimeout(unsaid.timer)
+    return unsaid?.status ?? null
+  }
+
   /** Tells how it really is. */
   #speak(): void {
-    if (this.#unsaid === null) return
-    const { status, timer } = this.#unsaid
-    clearTimeout(timer)
-    this.#unsaid = null
+    const status = this.#takeUnsaid()
+    if (status === null) return
     if (status.role !== 'leader') {
       // Another tab was quicker.
       this.#own = status

@@ -112,7 +112,6 @@ export class EngineWorker {
     this.#readyAt = Infinity
     this.#startedFromSnapshot = false
     this.#end = null
-    this.#recycling.reset()
     this.#cancels.write([])
     let hasSpoken = false
     let isWatched = false
