@@ -97,19 +97,23 @@ class Chromium:
             self.bodies.append(message.text.removeprefix("body: "))
 
     def open(self, url: str) -> Page:
-        try:
-            page = self.context.new_page()
-        except Error:
-            # It was to have the process that the browser keeps at hand, which was just killed with the others.
-            page = self.context.new_page()
+        page = self.context.new_page()
         page.goto(url)
         return page
 
     def kill_renderers(self) -> None:
-        """SIGKILL for every process that shows a page."""
-        for renderer in self.renderers():
+        """SIGKILL for every process that shows a page.
+
+        Returns once the browser has noticed: it keeps a process at hand for the next page, and a page that
+        were given the dead one would never open.
+        """
+        renderers = self.renderers()
+        for renderer in renderers:
             with suppress(psutil.NoSuchProcess):
                 renderer.kill()
+        # The browser asks for their ends as it notices, and only then do they leave the table of processes.
+        _, left = psutil.wait_procs(renderers, timeout=PATIENCE_S)
+        assert not left, left
 
     def renderers(self) -> set[psutil.Process]:
         """The processes that show pages."""

@@ -1,8 +1,6 @@
 """What is triggered before Python is up is on disk from then on, and runs once, whatever becomes of the tab."""
 
-import faulthandler
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,14 +40,6 @@ PUT = """
   }
 })
 """
-
-
-@pytest.fixture(autouse=True)
-def limited() -> Iterator[None]:
-    """Seldom a look at a page never ends after a test that killed one. The process ends then, and tells."""
-    faulthandler.dump_traceback_later(150, exit=True)
-    yield
-    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture
