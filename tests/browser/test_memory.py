@@ -197,9 +197,9 @@ def test_large_values_do_not_multiply(chromium: Chromium, site: Site, what: str)
         page.evaluate(execute, [job, input])
     page.wait_for_timeout(1500)
     before = memory(page)
-    for _ in range(20):
+    for _ in range(14):
         page.evaluate(execute, [job, input])
     page.wait_for_timeout(1500)
-    # How many copies there are at a time depends on when a run ends and when it is asked for. None is kept: twenty
-    # would be 200 MB.
+    # How many copies there are at a time depends on when a run ends and when it is asked for. None is kept:
+    # fourteen would be 140 MB.
     assert 0 < before <= memory(page) < before + 100_000_000
