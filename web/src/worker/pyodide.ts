@@ -81,19 +81,26 @@ export class SnapshotError extends Error {}
 
 const modules = new WeakMap<PyodideInterface, { module: EmscriptenModule; tableLength: number }>()
 
+/** Has its code fetched beforehand: what fails is told by the start. */
+export function preload(indexUrl: URL): void {
+  importLoader(indexUrl).catch(() => undefined)
+}
+
+function importLoader(indexUrl: URL): Promise<[PyodideLoader, { default: CreateModule }]> {
+  const load = (name: string): Promise<unknown> =>
+    import(/* @vite-ignore */ /* webpackIgnore: true */ new URL(name, indexUrl).href)
+  return Promise.all([
+    load('pyodide.mjs') as Promise<PyodideLoader>,
+    load('pyodide.asm.mjs') as Promise<{ default: CreateModule }>,
+  ])
+}
+
 /**
  * Starts the Pyodide that lies in the folder `indexUrl`, with SQLite's sync reaching our file system.
  * Knows nothing of the worker around it: the simulation of power cuts starts the same Python in Node.
  */
 export async function startPython(indexUrl: URL, options: PythonOptions): Promise<Python> {
-  const [{ loadPyodide }, { default: createModule }] = await Promise.all([
-    import(
-      /* @vite-ignore */ /* webpackIgnore: true */ new URL('pyodide.mjs', indexUrl).href
-    ) as Promise<PyodideLoader>,
-    import(
-      /* @vite-ignore */ /* webpackIgnore: true */ new URL('pyodide.asm.mjs', indexUrl).href
-    ) as Promise<{ default: CreateModule }>,
-  ])
+  const [{ loadPyodide }, { default: createModule }] = await importLoader(indexUrl)
   options.onLoaded?.()
   const snapshot = (await options.snapshot) ?? null
   let module: EmscriptenModule | undefined

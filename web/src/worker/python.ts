@@ -1,7 +1,7 @@
 import type { Manifest, SnapshotUse, StartedFrom } from '../protocol'
 import { filesOf, type ArchivedFile } from './archive'
 import { fetchListed } from './manifest'
-import { snapshotOf, startPython, type App, type Python, type PythonOptions } from './pyodide'
+import { preload, snapshotOf, startPython, type App, type Python, type PythonOptions } from './pyodide'
 import { isSnapshotWanted, readSnapshot, refuseSnapshot, snapshotKey, writeSnapshot } from './snapshots'
 
 export type { Python } from './pyodide'
@@ -38,6 +38,7 @@ export async function loadPython(
 ): Promise<Python> {
   const key = await snapshotKey(runtimeUrl, partsOf(manifest))
   if (use === 'refuse') await refuseSnapshot(key)
+  preload(pyodideUrl(runtimeUrl, manifest))
   const app = fetchApp(runtimeUrl, manifest, manifest.archives)
   // Awaited only once Python starts; a failure until then is not unhandled.
   app.catch(() => undefined)

@@ -7,6 +7,8 @@
 const FOLDER = 'durably-snapshots'
 /** Says that a start from it went wrong: it is not made again. */
 const REFUSED = '.refused'
+/** Many may have such a handle at a time. Browsers that don't know the mode give one to one tab alone. */
+const READ_ONLY = { mode: 'read-only' }
 const AMPLE_BYTES = 500_000_000
 /** Room for what is said of the memory, which follows. */
 const HEADER_BYTES = 4096
@@ -14,6 +16,11 @@ const HEADER_BYTES = 4096
 export interface Snapshot {
   memory: Uint8Array<ArrayBuffer>
   facts: SnapshotFacts
+}
+
+/** With what Chromium has beyond what TypeScript knows. */
+interface ModalFileHandle extends FileSystemFileHandle {
+  createSyncAccessHandle(options?: { mode: string }): Promise<FileSystemSyncAccessHandle>
 }
 
 /** What the memory relies on outside of itself. */
@@ -51,14 +58,31 @@ async function hashOf(parts: readonly string[]): Promise<string> {
 export async function readSnapshot({ name }: SnapshotKey): Promise<Snapshot | null> {
   try {
     const folder = await openFolder(false)
-    const file = await (await folder.getFileHandle(name)).getFile()
-    const content = await file.arrayBuffer()
+    const content = await contentOf(await folder.getFileHandle(name))
     const text = new TextDecoder().decode(new Uint8Array(content, 0, HEADER_BYTES)).replace(/\0+$/, '')
     const { bytes, checksum, ...facts } = JSON.parse(text) as Header
     const memory = new Uint8Array(content, HEADER_BYTES)
     return memory.length === bytes && checksumOf(memory) === checksum ? { memory, facts } : null
   } catch {
     return null
+  }
+}
+
+/** All of it at once, which is several times as fast as reading it as a blob. */
+async function contentOf(handle: FileSystemFileHandle): Promise<ArrayBuffer> {
+  let file: FileSystemSyncAccessHandle
+  try {
+    file = await (handle as ModalFileHandle).createSyncAccessHandle(READ_ONLY)
+  } catch {
+    // Another tab has it just now.
+    return await (await handle.getFile()).arrayBuffer()
+  }
+  try {
+    const content = new Uint8Array(file.getSize())
+    file.read(content, { at: 0 })
+    return content.buffer
+  } finally {
+    file.close()
   }
 }
 
@@ -124,7 +148,9 @@ async function removed(folder: FileSystemDirectoryHandle, name: string): Promise
 /** Of all words. It finds what was torn or cut, not what someone means to hide. */
 function checksumOf(memory: Uint8Array<ArrayBuffer>): number {
   const words = new Uint32Array(memory.buffer, memory.byteOffset, memory.length >>> 2)
+  const { length } = words
   let sum = 0
-  for (const word of words) sum = (Math.imul(sum, 31) + word) | 0
+  // Not `for of`: at a start nothing is compiled yet, and it would take eight times as long.
+  for (let at = 0; at < length; at += 1) sum = (Math.imul(sum, 31) + (words[at] ?? 0)) | 0
   return sum
 }
