@@ -69,10 +69,10 @@ export async function readSnapshot({ name }: SnapshotKey): Promise<Snapshot | nu
 }
 
 /** All of it at once, which is several times as fast as reading it as a blob. */
-async function contentOf(handle: FileSystemFileHandle): Promise<ArrayBuffer> {
+async function contentOf(handle: ModalFileHandle): Promise<ArrayBuffer> {
   let file: FileSystemSyncAccessHandle
   try {
-    file = await (handle as ModalFileHandle).createSyncAccessHandle(READ_ONLY)
+    file = await handle.createSyncAccessHandle(READ_ONLY)
   } catch {
     // Another tab has it just now.
     return await (await handle.getFile()).arrayBuffer()
