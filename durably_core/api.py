@@ -88,6 +88,12 @@ class RunFilter(Body):
     labels: dict[str, str] | None = None
 
 
+class StatsQuery(RunFilter):
+    since: Moment
+    until: Moment | None = None
+    bucket_ms: Annotated[int, Field(ge=1, le=MAX_MS), BeforeValidator(_whole)] | None = None
+
+
 class RunQuery(RunFilter):
     limit: Count | None = None
     offset: Count = 0
@@ -211,6 +217,18 @@ async def _count_runs(durably: Durably, body: RunFilter) -> Any:
     return await durably.count_runs(job_name=job_name, status=body.status, labels=body.labels)
 
 
+async def _get_stats(durably: Durably, body: StatsQuery) -> Any:
+    stats = await durably.get_stats(
+        since=body.since,
+        until=body.until,
+        bucket_ms=body.bucket_ms,
+        job_name=resolved_job_names(durably, body.job_name),
+        status=body.status,
+        labels=body.labels,
+    )
+    return stats.to_wire()
+
+
 async def _get_events(durably: Durably, body: EventQuery) -> Any:
     found = await durably.get_events(after=body.after, run_id=body.run_id, types=body.types, limit=body.limit)
     return [to_wire(event, payload=False) for event in found]
@@ -321,6 +339,7 @@ OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
     "getRun": (OneRun, _get_run),
     "getRuns": (RunQuery, _get_runs),
     "countRuns": (RunFilter, _count_runs),
+    "getStats": (StatsQuery, _get_stats),
     "getEvents": (EventQuery, _get_events),
     "getSteps": (OneRun, _get_steps),
     "getLogs": (OneRun, _get_logs),

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 
 from durably_core.blocking import uninterrupted
-from durably_core.clock import Clock, IdFactory, NewId
+from durably_core.clock import Clock, IdFactory, NewId, from_ms
 from durably_core.errors import (
     CancelledError,
     ConflictError,
@@ -27,13 +27,14 @@ from durably_core.feed import Feed
 from durably_core.handles import JobHandle, Jobs, TriggeredRun
 from durably_core.instrumentation import Instrumentation
 from durably_core.job import Job, by_name
+from durably_core.listing import moment_ms, run_filter, stats_period
 from durably_core.maintenance import Chore, Maintenance, MaintenanceOptions
-from durably_core.models import LogEntry, Run, RunStatus, Step
+from durably_core.models import LogEntry, Run, RunStatus, Stats, Step
 from durably_core.options import Options, check_count, check_jobs, check_ms
 from durably_core.stopping import overdue
-from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, QueryResult, RunFilter, Store
+from durably_core.store.base import ClaimRequest, Enqueued, NewRun, Page, QueryResult, Store
 from durably_core.store.opening import open_store
-from durably_core.triggering import BatchItem, check_labels, new_run
+from durably_core.triggering import BatchItem, new_run
 from durably_core.waiting import OnLog, OnProgress, Waiting
 from durably_core.watching import Watcher
 from durably_core.worker import Worker
@@ -435,7 +436,7 @@ class Durably:
         if cursor is not None and (not isinstance(cursor, str) or not cursor):
             raise ValidationError(f"cursor must be the id of a run, not {cursor!r}.")
         page = Page(limit=limit, offset=offset, cursor=cursor, summary=summary)
-        return await self.store.get_runs(_filter(status, job_name, labels), page)
+        return await self.store.get_runs(run_filter(status, job_name, labels), page)
 
     async def count_runs(
         self,
@@ -445,8 +446,32 @@ class Durably:
         labels: Mapping[str, str] | None = None,
     ) -> dict[RunStatus, int]:
         """How many runs there are in each of the five statuses, with the filters of ``get_runs``."""
-        counts = await self.store.count_runs(_filter(status, job_name, labels))
+        counts = await self.store.count_runs(run_filter(status, job_name, labels))
         return {each: counts.get(each, 0) for each in get_args(RunStatus)}
+
+    async def get_stats(
+        self,
+        *,
+        since: datetime,
+        until: datetime | None = None,
+        bucket_ms: int | None = None,
+        status: RunStatus | Sequence[RunStatus] | None = None,
+        job_name: str | Sequence[str] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Stats:
+        """How the runs of each job ended from ``since`` to before ``until`` (now), and what waits now.
+
+        ``bucket_ms``: in stretches of so long, 1000 at most; without it, in 30. The filters are those of
+        ``get_runs``. Raises ``ValidationError`` for a time that can't be.
+        """
+        period = stats_period(since, until, bucket_ms, now_ms=self._clock.now_ms())
+        jobs = await self.store.get_stats(run_filter(status, job_name, labels), period)
+        return Stats(
+            since=from_ms(period.since_ms),
+            until=from_ms(period.until_ms),
+            bucket_ms=period.bucket_ms,
+            jobs=jobs,
+        )
 
     async def wait_for_run(
         self,
@@ -580,13 +605,9 @@ class Durably:
 
         Returns how many. Raises ``ValidationError`` for a datetime without a time zone.
         """
-        if not isinstance(older_than, datetime) or older_than.tzinfo is None:
-            raise ValidationError(
-                "older_than must be a datetime with a time zone, as datetime.now(UTC) - timedelta(days=30), "
-                f"not {older_than!r}."
-            )
+        before_ms = moment_ms("older_than", older_than)
         check_count("limit", limit, least=0)
-        return await uninterrupted(self._purge(round(older_than.timestamp() * 1000), limit))
+        return await uninterrupted(self._purge(before_ms, limit))
 
     async def _purge(self, before_ms: int, limit: int) -> int:
         deleted = await self.store.purge_runs(before_ms=before_ms, limit=limit)
@@ -662,26 +683,3 @@ def create_durably(
         rng=rng or random.Random(),  # noqa: S311 - jitter
     )
     return durably.register(jobs or {})
-
-
-def _filter(status: Any, job_name: Any, labels: Mapping[str, str] | None) -> RunFilter:
-    statuses: tuple[Any, ...] | None = _several("status", status)
-    for each in statuses or ():
-        if each not in get_args(RunStatus):
-            raise ValidationError(f"There is no status {each!r}: {', '.join(get_args(RunStatus))}.")
-    return RunFilter(
-        job_names=_several("job_name", job_name),
-        statuses=statuses,
-        labels=None if labels is None else check_labels(labels),
-    )
-
-
-def _several(name: str, value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    several = (value,) if isinstance(value, str) else value
-    if not isinstance(several, list | tuple | set | frozenset) or not all(
-        isinstance(each, str) for each in several
-    ):
-        raise ValidationError(f"{name} must be a text or a list of texts, not {value!r}.")
-    return tuple(several)

@@ -226,6 +226,104 @@ class LogEntry:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How runs that ended within some time ended."""
+
+    completed: int
+    failed: int
+    cancelled: int
+    duration_p50_ms: int | None
+    """What half of those that completed took at most, from when they were first begun. None: none completed."""
+    duration_p95_ms: int | None
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Outcomes":
+        return cls(
+            completed=row["completed"],
+            failed=row["failed"],
+            cancelled=row["cancelled"],
+            duration_p50_ms=row["p50"],
+            duration_p95_ms=row["p95"],
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "completed": self.completed,
+            "failed": self.failed,
+            "cancelled": self.cancelled,
+            "durationP50Ms": self.duration_p50_ms,
+            "durationP95Ms": self.duration_p95_ms,
+        }
+
+
+NO_OUTCOMES = Outcomes(completed=0, failed=0, cancelled=0, duration_p50_ms=None, duration_p95_ms=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """What of a job waits and executes at this moment."""
+
+    pending: int
+    leased: int
+    oldest_pending_at: datetime | None
+    """When the run that has waited longest was triggered."""
+
+    @classmethod
+    def from_row(cls, row: Row) -> "Queue":
+        return cls(
+            pending=row["pending"],
+            leased=row["leased"],
+            oldest_pending_at=_moment(row["oldest_pending_at"]),
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "pending": self.pending,
+            "leased": self.leased,
+            "oldestPendingAt": _iso(self.oldest_pending_at),
+        }
+
+
+EMPTY_QUEUE = Queue(pending=0, leased=0, oldest_pending_at=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStats:
+    """One job's figures."""
+
+    job_name: str
+    queue: Queue
+    total: Outcomes
+    """Over the whole time."""
+    buckets: dict[datetime, Outcomes]
+    """By the beginning of each stretch of time, oldest first. Those in which no run ended are left out."""
+
+    def to_wire(self) -> dict[str, Any]:
+        buckets = [{"at": to_iso(at), **outcomes.to_wire()} for at, outcomes in self.buckets.items()]
+        return {"jobName": self.job_name, **self.queue.to_wire(), **self.total.to_wire(), "buckets": buckets}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """How the runs of each job ended within some time, and what waits now."""
+
+    since: datetime
+    until: datetime
+    """Not itself in it."""
+    bucket_ms: int
+    jobs: list[JobStats]
+    """By name. Jobs of which no run ended, waits or executes are left out."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "since": to_iso(self.since),
+            "until": to_iso(self.until),
+            "bucketMs": self.bucket_ms,
+            "jobs": [job.to_wire() for job in self.jobs],
+        }
+
+
 def _json(text: str | None) -> Any:
     return None if text is None else from_json(text)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from durably_core.models import Disposition, LogLevel, RunStatus, StepStatus
@@ -91,6 +91,35 @@ class Event(Told):
     labels: dict[str, str]
 
 
+class Outcomes(Told):
+    """How runs that ended within some time ended."""
+
+    completed: int
+    failed: int
+    cancelled: int
+    duration_p50_ms: int | None = Field(alias="durationP50Ms")
+    duration_p95_ms: int | None = Field(alias="durationP95Ms")
+
+
+class StatsBucket(Outcomes):
+    at: AwareDatetime
+
+
+class JobStats(Outcomes):
+    job_name: str
+    pending: int
+    leased: int
+    oldest_pending_at: AwareDatetime | None
+    buckets: list[StatsBucket]
+
+
+class Stats(Told):
+    since: AwareDatetime
+    until: AwareDatetime
+    bucket_ms: int
+    jobs: list[JobStats]
+
+
 class Triggered(Told):
     run_id: str
     disposition: Disposition
@@ -152,6 +181,9 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/runs/count"): Answer(
         summary="How many runs there are in each status.", type=dict[RunStatus, int]
     ),
+    ("GET", "/runs/stats"): Answer(
+        summary="How runs ended within some time, how long they took, and what waits now.", type=Stats
+    ),
     ("GET", "/run"): Answer(summary="A run.", type=Run),
     ("GET", "/steps"): Answer(summary="What is recorded of a run's steps.", type=list[Step]),
     ("GET", "/logs"): Answer(summary="The lines that a run's job wrote.", type=list[LogEntry]),
@@ -176,6 +208,9 @@ MODELS: tuple[type[BaseModel], ...] = (
     Step,
     LogEntry,
     JobInfo,
+    Stats,
+    JobStats,
+    StatsBucket,
     Event,
     Triggered,
     Done,

@@ -17,7 +17,7 @@ LABEL = "label."
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 EMPTY_IS_ABSENT = frozenset({"limit", "offset"})
-_NUMBERS = frozenset({"limit", "offset", "after"})
+_NUMBERS = frozenset({"limit", "offset", "after", "bucketMs"})
 _SEVERAL = {"jobName": "jobName", "status": "status", "type": "types"}
 """Parameters that may come more than once, by what an operation calls them."""
 

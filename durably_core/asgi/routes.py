@@ -136,6 +136,12 @@ async def count_runs(call: Call) -> ASGIApp:
     return answered(await api.perform(call.durably, "countRuns", scoped))
 
 
+async def get_stats(call: Call) -> ASGIApp:
+    query = call.query(api.StatsQuery)
+    scoped = _narrowed(query, await call.guard.scope(_filter(call, query)))
+    return answered(await api.perform(call.durably, "getStats", scoped))
+
+
 async def get_events(call: Call) -> ASGIApp:
     """The log, as far as the user may see it."""
     query = call.query(api.EventQuery)
@@ -299,6 +305,7 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/trigger/batch", endpoint=batch_trigger, model=api.BatchTrigger),
     Route(method="GET", path="/runs", endpoint=get_runs, model=api.RunQuery),
     Route(method="GET", path="/runs/count", endpoint=count_runs, model=api.RunFilter),
+    Route(method="GET", path="/runs/stats", endpoint=get_stats, model=api.StatsQuery),
     Route(method="GET", path="/run", endpoint=of_one_run("getRun", "read"), model=api.OneRun),
     Route(method="GET", path="/steps", endpoint=of_one_run("getSteps", "steps"), model=api.OneRun),
     Route(method="GET", path="/logs", endpoint=of_one_run("getLogs", "logs"), model=api.OneRun),

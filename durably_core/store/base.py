@@ -12,6 +12,7 @@ from durably_core.clock import Clock
 from durably_core.events import RunEvent
 from durably_core.models import (
     Disposition,
+    JobStats,
     LogEntry,
     LogLevel,
     Run,
@@ -210,6 +211,16 @@ class Page:
     """Leave out inputs and outputs."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """A stretch of time in equal parts, of which the last may be shorter. Milliseconds since 1970."""
+
+    since_ms: int
+    until_ms: int
+    """Not itself in it."""
+    bucket_ms: int
+
+
 class Store(Protocol):
     """Raises ``StorageError`` when the database can't be read or written; nothing is half done then.
 
@@ -292,6 +303,9 @@ class Store(Protocol):
         """Newest first."""
 
     async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]: ...
+
+    async def get_stats(self, filter: RunFilter, period: Period) -> list[JobStats]:
+        """By the names of the jobs. Those with nothing to tell are left out."""
 
     async def count_unknown_jobs(self, job_names: Sequence[str]) -> dict[str, int]:
         """How many runs wait for each job that is not among those."""

@@ -4,16 +4,28 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
 
 from durably_core import events
-from durably_core.clock import Clock
+from durably_core.clock import Clock, from_ms
 from durably_core.commands import AlreadyDoneError, current_recording
 from durably_core.errors import EventsGoneError
 from durably_core.events import RunEvent
-from durably_core.models import LogEntry, Row, Run, RunStatus, Step
+from durably_core.models import (
+    EMPTY_QUEUE,
+    NO_OUTCOMES,
+    JobStats,
+    LogEntry,
+    Outcomes,
+    Queue,
+    Row,
+    Run,
+    RunStatus,
+    Step,
+)
 from durably_core.store.base import (
     Claim,
     ClaimRequest,
@@ -27,6 +39,7 @@ from durably_core.store.base import (
     NewStep,
     Notes,
     Page,
+    Period,
     RunFilter,
 )
 from durably_core.store.transitions import Session, Transitions
@@ -183,6 +196,38 @@ class SQLStore(ABC):
     async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]:
         rows = await self._read(lambda session: session.all("count_runs", _parameters(filter)))
         return {row["status"]: row["runs"] for row in rows}
+
+    async def get_stats(self, filter: RunFilter, period: Period) -> list[JobStats]:
+        parameters = _parameters(filter)
+        whole = {**parameters, "since": period.since_ms, "until": period.until_ms}
+
+        def look(session: Session) -> tuple[Sequence[Row], Sequence[Row], Sequence[Row]]:
+            return (
+                session.all("get_queues", parameters),
+                session.all("get_outcomes", {**whole, "bucket": period.until_ms - period.since_ms}),
+                session.all("get_outcomes", {**whole, "bucket": period.bucket_ms}),
+            )
+
+        found = await self._read(look)
+        queues = {row["job_name"]: Queue.from_row(row) for row in found[0]}
+        totals = {row["job_name"]: Outcomes.from_row(row) for row in found[1]}
+        buckets = {
+            name: {
+                from_ms(period.since_ms + row["bucket"] * period.bucket_ms): Outcomes.from_row(row)
+                for row in rows
+            }
+            for name, rows in groupby(found[2], lambda row: row["job_name"])
+        }
+        # What ended between two of the looks is in one of them only.
+        return [
+            JobStats(
+                job_name=name,
+                queue=queues.get(name, EMPTY_QUEUE),
+                total=totals.get(name, NO_OUTCOMES),
+                buckets=buckets.get(name, {}),
+            )
+            for name in sorted({*queues, *totals, *buckets})
+        ]
 
     async def count_unknown_jobs(self, job_names: Sequence[str]) -> dict[str, int]:
         parameters = {"job_names": json.dumps(job_names)}

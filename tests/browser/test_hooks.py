@@ -434,6 +434,17 @@ def test_engine_status_and_jobs(examples: Examples) -> None:
         expect(main.get_by_role("listitem")).to_contain_text(["count-to: Counts"])
 
 
+@pytest.mark.parametrize("opened", OURS, indirect=True)  # the original's server has no figures
+def test_stats_follow_the_runs(examples: Examples) -> None:
+    main = examples.open("stats")
+    expect(main.get_by_text("Loading")).to_have_count(0)
+    examples.finish("count-to", to=1, pause_ms=0)
+    expect(main.get_by_role("row")).to_contain_text(["count-to1 completed0 failed"])
+    expect(main.get_by_role("row")).to_contain_text(["0 waitingin 1 of 24 hours"])
+    examples.finish("fail", reason="x")
+    expect(main.get_by_role("row")).to_contain_text(["count-to1 completed0 failed", "fail0 completed1 failed"])
+
+
 def test_run_that_failed_rejects_with_its_run(examples: Examples) -> None:
     failed = examples.call(
         """(durably) => durably.jobs.fail.triggerAndWait({ reason: 'x' })

@@ -408,17 +408,15 @@ async def test_unrelated_events_cost_no_look(make_engine: MakeEngine, probe: Sto
     engine = make_engine(doubling, store=probe.as_store)
     run = await engine.jobs.work.trigger({})
     waiting = await wait_for(engine, run.id)
-    if isinstance(store, SQLiteStore):
-        # The first change of a file is taken for another process's.
-        await engine.jobs.work.trigger({})
     # Where other processes are heard of, it looks once more as soon as it listens to them.
-    await probe.until_answered("get_run", 1 if store.name == ":memory:" else 2)
+    await probe.until_answered("get_run", 1 if isinstance(store, SQLiteStore) else 2)
     await turns()
     probe.calls.clear()
     for _ in range(3):
         await engine.cancel((await engine.jobs.work.trigger({})).id)
     await turns()
-    assert probe.calls.count("get_run") == 0
+    # The first of all changes of a file is taken for another process's, and may be seen at any time.
+    assert probe.calls.count("get_run") <= (1 if isinstance(store, SQLiteStore) else 0)
     await engine.cancel(run.id)
     with pytest.raises(CancelledError):
         await within(waiting)

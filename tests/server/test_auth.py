@@ -50,9 +50,11 @@ TENANTS: dict[str, Any] = {
 }
 A, B = {"X-Tenant": "a"}, {"X-Tenant": "b"}
 
+STATS = "/runs/stats?since=1970-01-01T00:00:00Z"
 EVERYTHING = [
     ("GET", "/runs"),
     ("GET", "/runs/count"),
+    ("GET", STATS),
     ("GET", "/run?runId=x"),
     ("GET", "/steps?runId=x"),
     ("GET", "/logs?runId=x"),
@@ -314,6 +316,7 @@ async def test_lists_show_only_what_the_scope_allows(make_api: Make) -> None:
         runs = (await api.get(path, headers=A)).json()
         assert [run["labels"]["tenant"] for run in runs] == ["a", "a"]
     assert (await api.get("/runs/count", headers=A)).json()["pending"] == 2
+    assert [job["pending"] for job in (await api.get(STATS, headers=A)).json()["jobs"]] == [2]
     events = (await api.get("/events?limit=1", headers=B)).json()
     assert [event["labels"]["tenant"] for event in events] == ["b"]
 
@@ -333,6 +336,7 @@ async def test_scope_that_allows_nothing_shows_nothing(make_api: Make, scope: An
     run_id = await api.trigger()
     assert (await api.get("/runs")).json() == []
     assert sum((await api.get("/runs/count")).json().values()) == 0
+    assert (await api.get(STATS)).json()["jobs"] == []
     assert (await api.get("/events")).json() == []
     assert (await api.get(f"/run?runId={run_id}")).status_code == 404
     stream = await api.stream("/runs/subscribe")
@@ -362,12 +366,12 @@ async def test_scope_that_fails_shows_nothing(make_api: Make, answer: Any) -> No
 
     api = make_api(auth={**OPEN, "scope_runs": scope})
     run_id = await api.trigger()
-    for path in ("/runs", "/runs/count", "/events", "/runs/subscribe"):
+    for path in ("/runs", "/runs/count", STATS, "/events", "/runs/subscribe"):
         assert (await api.get(path)).status_code == 500
     assert (await api.get(f"/run?runId={run_id}")).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/runs", "/runs/count", "/events", "/runs/subscribe"])
+@pytest.mark.parametrize("path", ["/runs", "/runs/count", STATS, "/events", "/runs/subscribe"])
 async def test_lists_are_refused_where_only_single_runs_are_guarded(make_api: Make, path: str) -> None:
     answer = await make_api(auth={**OPEN, "on_run_access": is_own}).get(path)
     assert (answer.status_code, "scope_runs" in answer.json()["error"]) == (403, True)

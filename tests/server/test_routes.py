@@ -104,6 +104,36 @@ async def test_counts_have_all_statuses(api: Api) -> None:
     assert counts == {"pending": 0, "leased": 0, "completed": 1, "failed": 0, "cancelled": 0}
 
 
+async def test_figures_are_told_by_job_and_stretch_of_time(api: Api) -> None:
+    await api.finish()
+    await api.trigger()
+    asked = {"since": "1970-01-01T00:00:00Z", "until": "2100-01-01T00:00:00.000Z", "bucketMs": 10_000_000_000}
+    stats = (await api.get("/runs/stats", params=asked)).json()
+    [job] = stats["jobs"]
+    [bucket] = job.pop("buckets")
+    assert (stats["since"], stats["bucketMs"]) == ("1970-01-01T00:00:00.000Z", 10_000_000_000)
+    assert (job["jobName"], job["completed"], job["pending"], bucket["completed"]) == ("count", 1, 1, 1)
+    assert job["durationP50Ms"] == bucket["durationP95Ms"] >= 0
+    assert stats["since"] < bucket["at"] <= job["oldestPendingAt"]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "since"),
+        ("?since=0", "a moment with a time zone"),
+        ("?since=2030-01-01T00:00:00Z&until=2029-01-01T00:00:00Z", "since must be before until"),
+        ("?since=2030-01-01T00:00:00Z&until=2031-01-01T00:00:00Z&bucketMs=1000", "bucket_ms must be 31536000"),
+        ("?since=2030-01-01T00:00:00Z&bucketMs=0", "bucketMs"),
+        ("?since=2030-01-01T00:00:00Z&bucketMs=x", "bucketMs must be a whole number"),
+    ],
+)
+async def test_figures_of_a_time_that_cannot_be_are_refused(api: Api, query: str, words: str) -> None:
+    answer = await api.get(f"/runs/stats{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "validation")
+    assert words in answer.text
+
+
 async def test_steps_and_logs_are_told(api: Api) -> None:
     run_id = await api.finish(input={"to": 2})
     steps = (await api.get(f"/steps?runId={run_id}")).json()

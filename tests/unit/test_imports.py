@@ -38,6 +38,7 @@ LAYERS = [
     {"worker"},
     {"feed", "maintenance", "options", "waiting"},
     {"triggering"},
+    {"listing"},
     {"handles"},
     {"durably"},
     {"event_log", "plugins", "telemetry"},

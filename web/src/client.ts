@@ -14,6 +14,7 @@ import type {
   RunFilter,
   RunOutcome,
   RunStatus,
+  Stats,
   Step,
   StorageInfo,
   TriggerOptions,
@@ -88,6 +89,8 @@ export interface Durably<Jobs extends object = RegisteredJobs> {
   /** Newest first. */
   getRuns(filter?: RunFilter, options?: CallOptions): Promise<ClientRun[]>
   countRuns(filter?: RunCountFilter, options?: CallOptions): Promise<Record<RunStatus, number>>
+  /** How the runs of each job ended within some time, and what waits now. */
+  getStats(query: StatsQuery, options?: CallOptions): Promise<Stats>
   getSteps(runId: string, options?: CallOptions): Promise<Step[]>
   getLogs(runId: string, options?: CallOptions): Promise<LogEntry[]>
   /** What is in the log of events, oldest first. */
@@ -127,6 +130,14 @@ export interface Durably<Jobs extends object = RegisteredJobs> {
 }
 
 export type RunCountFilter = Pick<RunFilter, 'jobName' | 'status' | 'labels'>
+
+export interface StatsQuery extends RunCountFilter {
+  since: Date
+  /** Not itself in it. Default: now. */
+  until?: Date | undefined
+  /** In stretches of so many milliseconds, 1000 at most. Default: in 30. */
+  bucketMs?: number | undefined
+}
 
 export interface EventQuery {
   /** The number of the last event that is known already. */
@@ -212,6 +223,11 @@ class Client<Jobs extends object> implements Durably<Jobs> {
 
   countRuns(filter: RunCountFilter = {}, options?: CallOptions): Promise<Record<RunStatus, number>> {
     return this.#transport.request('countRuns', filter, options)
+  }
+
+  getStats({ since, until, ...query }: StatsQuery, options?: CallOptions): Promise<Stats> {
+    const input = { ...query, since: since.toISOString(), until: until?.toISOString() }
+    return this.#transport.request('getStats', input, options)
   }
 
   getSteps(runId: string, options?: CallOptions): Promise<Step[]> {

@@ -294,6 +294,43 @@ export interface QueryResult {
   truncated: boolean
 }
 
+/** How runs that ended within some time ended. */
+export interface Outcomes {
+  completed: number
+  failed: number
+  cancelled: number
+  /** What half of those that completed took at most, from when they were first begun; null: none completed. */
+  durationP50Ms: number | null
+  durationP95Ms: number | null
+}
+
+export interface JobStats extends Outcomes {
+  jobName: string
+  /** At this moment. */
+  pending: number
+  leased: number
+  /** When the run that has waited longest was triggered. */
+  oldestPendingAt: string | null
+  /** Oldest first. Those in which no run ended are left out. */
+  buckets: (Outcomes & { at: string })[]
+}
+
+/** How the runs of each job ended within some time, and what waits now. */
+export interface Stats {
+  since: string
+  /** Not itself in it. */
+  until: string
+  bucketMs: number
+  /** By name. Jobs of which no run ended, waits or executes are left out. */
+  jobs: JobStats[]
+}
+
+export interface StatsInput extends Pick<RunFilter, 'jobName' | 'status' | 'labels'> {
+  since: string
+  until?: string | undefined
+  bucketMs?: number | undefined
+}
+
 /** An empty object. */
 export type NoInput = Record<string, never>
 
@@ -308,6 +345,7 @@ export interface Operations {
   getRun: { in: { runId: string }; out: ClientRun }
   getRuns: { in: RunFilter; out: ClientRun[] }
   countRuns: { in: Pick<RunFilter, 'jobName' | 'status' | 'labels'>; out: Record<RunStatus, number> }
+  getStats: { in: StatsInput; out: Stats }
   getEvents: {
     in: { after?: number; runId?: string; types?: EngineEventType[]; limit?: number }
     out: EngineEvent[]

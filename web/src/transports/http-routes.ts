@@ -18,6 +18,8 @@ const ROUTES: Routes = {
   getRun: ({ runId }) => get('run', { runId }),
   getRuns: (filter) => get('runs', filterParameters(filter)),
   countRuns: (filter) => get('runs/count', filterParameters(filter)),
+  getStats: ({ since, until, bucketMs, ...filter }) =>
+    get('runs/stats', { since, until, bucketMs, ...filterParameters(filter) }),
   getEvents: ({ types, ...rest }) => get('events', { ...rest, type: types }),
   getSteps: ({ runId }) => get('steps', { runId }),
   getLogs: ({ runId }) => get('logs', { runId }),

@@ -103,6 +103,7 @@ test('asks for what each operation is called on the wire', async () => {
   })
   await durably.getRun('x y')
   await durably.countRuns({ status: ['failed'] })
+  await durably.getStats({ since: new Date(0), bucketMs: 60_000, jobName: 'a', labels: { b: 'c' } })
   await durably.getEvents({ after: 3, types: ['run:fail'] })
   await durably.getSteps('1')
   await durably.getLogs('1')
@@ -119,6 +120,7 @@ test('asks for what each operation is called on the wire', async () => {
     'GET runs?jobName=a&jobName=b&status=failed&limit=5&offset=2&label.a%2Fb=c',
     'GET run?runId=x+y',
     'GET runs/count?status=failed',
+    'GET runs/stats?since=1970-01-01T00%3A00%3A00.000Z&bucketMs=60000&jobName=a&label.b=c',
     'GET events?after=3&type=run%3Afail',
     'GET steps?runId=1',
     'GET logs?runId=1',
@@ -137,6 +139,7 @@ test('a list with nothing in it finds nothing and asks nobody', async () => {
   const durably = client(api)
   expect(await durably.getRuns({ jobName: [] })).toEqual([])
   expect((await durably.countRuns({ status: [] })).failed).toBe(0)
+  expect((await durably.getStats({ since: new Date(0), jobName: [] })).jobs).toEqual([])
   expect(asked).toEqual([])
 })
 

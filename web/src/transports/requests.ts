@@ -19,6 +19,7 @@ const READS: readonly OperationName[] = [
   'jobs',
   'getRun',
   'countRuns',
+  'getStats',
   'getEvents',
   'query',
   'getRuns',

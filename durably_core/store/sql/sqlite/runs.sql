@@ -304,6 +304,69 @@ WHERE (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_n
   ))
 GROUP BY run.status;
 
+-- name: get_queues
+-- What waits and executes now, by job, with the filters of get_runs.
+SELECT
+  run.job_name,
+  count(*) FILTER (WHERE run.status = 'pending') AS pending,
+  count(*) FILTER (WHERE run.status = 'leased') AS leased,
+  min(run.created_at) FILTER (WHERE run.status = 'pending') AS oldest_pending_at
+FROM durably_runs AS run
+WHERE run.status IN ('pending', 'leased')
+  AND (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_names)))
+  AND (:statuses IS NULL OR run.status IN (SELECT value FROM json_each(:statuses)))
+  AND (:labels IS NULL OR NOT EXISTS (
+    SELECT 1
+    FROM json_each(:labels) AS wanted
+    WHERE NOT EXISTS (
+      SELECT 1
+      FROM durably_run_labels AS label
+      WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
+    )
+  ))
+GROUP BY run.job_name;
+
+-- name: get_outcomes
+-- Runs that ended from :since to before :until, by job and stretch of :bucket milliseconds. A percentile is
+-- the least duration that so many of those that completed did not exceed.
+WITH ended AS (
+  SELECT
+    run.job_name,
+    run.status,
+    (run.completed_at - :since) / :bucket AS bucket,
+    run.completed_at - run.started_at AS duration
+  FROM durably_runs AS run
+  WHERE run.completed_at >= :since AND run.completed_at < :until
+    AND (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_names)))
+    AND (:statuses IS NULL OR run.status IN (SELECT value FROM json_each(:statuses)))
+    AND (:labels IS NULL OR NOT EXISTS (
+      SELECT 1
+      FROM json_each(:labels) AS wanted
+      WHERE NOT EXISTS (
+        SELECT 1
+        FROM durably_run_labels AS label
+        WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
+      )
+    ))
+), ranked AS (
+  SELECT
+    *,
+    row_number() OVER (PARTITION BY job_name, bucket, status ORDER BY duration) AS place,
+    count(*) OVER (PARTITION BY job_name, bucket, status) AS places
+  FROM ended
+)
+SELECT
+  job_name,
+  bucket,
+  count(*) FILTER (WHERE status = 'completed') AS completed,
+  count(*) FILTER (WHERE status = 'failed') AS failed,
+  count(*) FILTER (WHERE status = 'cancelled') AS cancelled,
+  min(duration) FILTER (WHERE status = 'completed' AND place * 100 >= places * 50) AS p50,
+  min(duration) FILTER (WHERE status = 'completed' AND place * 100 >= places * 95) AS p95
+FROM ranked
+GROUP BY job_name, bucket
+ORDER BY job_name, bucket;
+
 -- name: count_unknown_jobs
 -- Runs that wait for a job that this engine does not have.
 SELECT job_name, count(*) AS runs
