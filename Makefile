@@ -208,7 +208,7 @@ build/pyodide/python_stdlib.zip: scripts/compile_pyodide.mjs web/package-lock.js
 	node scripts/compile_pyodide.mjs web/node_modules/pyodide $(@D)
 	@touch $@
 
-PAGE_SOURCES := $(shell find web/src web/demo -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
+PAGE_SOURCES := $(shell find web/src web/demo web/dashboard -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
 ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')
 
 build/page/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed

@@ -12,6 +12,7 @@ from durably_core.triggering import check_labels
 
 USUAL_BUCKETS = 30
 MOST_BUCKETS = 1000
+YEAR_10000_MS = 253_402_300_800_000
 
 
 def run_filter(status: Any, job_name: Any, labels: Mapping[str, str] | None) -> RunFilter:
@@ -52,6 +53,8 @@ def stats_period(since: Any, until: Any, bucket_ms: Any, *, now_ms: int) -> Peri
     until_ms = now_ms if until is None else moment_ms("until", until)
     if since_ms >= until_ms:
         raise ValidationError("since must be before until.")
+    if since_ms < 0 or until_ms >= YEAR_10000_MS:
+        raise ValidationError("since and until must be between the years 1970 and 9999.")
     length = until_ms - since_ms
     if bucket_ms is None:
         bucket_ms = -(-length // USUAL_BUCKETS)

@@ -27,7 +27,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/react/**', 'demo/**', 'console/**', 'hooks/**'],
+    files: ['src/react/**', 'demo/**', 'dashboard/**', 'console/**', 'hooks/**'],
     extends: [reactHooks.configs.flat['recommended-latest']],
   },
 )

@@ -1,6 +1,9 @@
 import react from '@vitejs/plugin-react'
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vite'
 import { isolationHeaders } from './isolation-headers.ts'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
 export default defineConfig({
   root: 'demo',
@@ -8,6 +11,12 @@ export default defineConfig({
   base: './',
   plugins: [react()],
   worker: { format: 'es' },
+  resolve: {
+    alias: [
+      { find: /^durably$/, replacement: at('src/index.ts') },
+      { find: /^durably\/react$/, replacement: at('src/react/index.ts') },
+    ],
+  },
   build: {
     outDir: '../../build/page',
     emptyOutDir: true,

@@ -5,6 +5,7 @@ export default defineConfig({
     include: [
       'src/**/*.test.{ts,tsx}',
       'demo/**/*.test.{ts,tsx}',
+      'dashboard/**/*.test.ts',
       'console/**/*.test.ts',
       'power/**/*.test.ts',
     ],

@@ -30,6 +30,8 @@ TIMES: list[tuple[Any, str]] = [
     ({"since": datetime(2030, 1, 1)}, "since must be a datetime with a time zone"),
     ({"since": "2030-01-01"}, "since must be a datetime with a time zone"),
     ({"since": SINCE, "until": SINCE}, "since must be before until"),
+    ({"since": datetime(1969, 12, 31, tzinfo=UTC)}, "between the years 1970 and 9999"),
+    ({"since": SINCE, "until": datetime.max.replace(tzinfo=UTC)}, "between the years 1970 and 9999"),
     ({"since": SINCE, "until": SINCE + timedelta(days=1), "bucket_ms": 0}, "bucket_ms"),
     ({"since": SINCE, "until": SINCE + timedelta(days=1), "bucket_ms": 86_399}, "bucket_ms must be 86400"),
     ({"since": SINCE, "until": SINCE + timedelta(days=1), "job_name": 5}, "job_name must be"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from durably_core import SQLiteStore, StorageError, Store
-from durably_core.store.base import Ending, Lease, Notes, Page, RunFilter
+from durably_core.store.base import Ending, Lease, Notes, Page, Period, RunFilter
 from durably_core.store.sqlite.database import BUSY_TIMEOUT_MS
 from tests.conftest import new_run, new_step, request_for
 
@@ -31,6 +31,7 @@ ARGUMENTS: dict[str, Any] = {
     "parameters": (),
     "timeout_ms": 1000,
     "filter": RunFilter(),
+    "period": Period(since_ms=0, until_ms=1, bucket_ms=1),
     "page": Page(),
     "job_names": ["work"],
     "types": None,

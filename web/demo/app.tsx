@@ -1,7 +1,9 @@
-import type { ReactNode } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useEngineStatus, useJobs, useRuns } from '../src/react'
+import { Overview } from '../dashboard/overview/overview'
 import { useNewestRunAtFirst } from './lib/use-newest-run-at-first'
-import { useSelectedRun } from './lib/use-selected-run'
+import { runHref, useSelectedRun } from './lib/use-selected-run'
+import { overviewHref, useOverview } from './lib/use-view'
 import { RunDetail } from './run/run-detail'
 import { RunList } from './runs/run-list'
 import { Header } from './shell/header'
@@ -12,21 +14,34 @@ export function App(): ReactNode {
   const status = useEngineStatus()
   const jobs = useJobs()
   const runs = useRuns({ pageSize: 50, view: 'summary' })
-  const selectedId = useSelectedRun()
-  useNewestRunAtFirst(runs, selectedId)
+  const overview = useOverview()
+  const selectedId = useLastSelectedRun(overview !== null)
+  useNewestRunAtFirst(runs, selectedId, overview !== null)
   return (
     <div className="app" data-engine={status.state}>
-      <Header status={status} />
+      <Header status={status} isOverview={overview !== null} selectedId={selectedId} />
       <Notices status={status} />
-      <main className="columns">
-        <div className="column column-start">
-          <StartJob jobs={jobs} />
-          <RunList runs={runs} jobs={jobs.jobs} selectedId={selectedId} />
+      <main>
+        {/* What was typed stays there meanwhile. */}
+        <div className="columns" hidden={overview !== null}>
+          <div className="column column-start">
+            <StartJob jobs={jobs} />
+            <RunList runs={runs} jobs={jobs.jobs} selectedId={selectedId} />
+          </div>
+          <div className="column column-detail">
+            <RunDetail key={selectedId} runId={selectedId} />
+          </div>
         </div>
-        <div className="column column-detail">
-          <RunDetail key={selectedId} runId={selectedId} />
-        </div>
+        {overview !== null && <Overview query={overview} hrefOf={overviewHref} runHref={runHref} />}
       </main>
     </div>
   )
+}
+
+/** Where the address names something else, the run that was looked at before. */
+function useLastSelectedRun(isElsewhere: boolean): string | null {
+  const selectedId = useSelectedRun()
+  const [last, setLast] = useState(selectedId)
+  if (!isElsewhere && selectedId !== last) setLast(selectedId)
+  return isElsewhere ? last : selectedId
 }

@@ -1,5 +1,5 @@
 import type { Json } from '../../src'
-import { formatNumber, plural } from '../lib/format'
+import { formatNumber, plural } from '../../dashboard/format'
 
 const LONGEST_STRING = 160
 const LONGEST_ARRAY = 50

@@ -1,8 +1,8 @@
 import { useEffect, useRef, type ReactNode } from 'react'
 import { useJobRun } from '../../src/react'
-import { shortId } from '../lib/format'
+import { shortId } from '../../dashboard/format'
 import { LoadFailure } from '../shell/load-failure'
-import { Skeleton } from '../shell/skeleton'
+import { Skeleton } from '../../dashboard/skeleton'
 import { RunIntro } from './run-intro'
 import { RunView } from './run-view'
 

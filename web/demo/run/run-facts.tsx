@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import type { ClientRun } from '../../src'
-import { formatDateTime, formatDuration, formatNumber } from '../lib/format'
-import { useNow } from '../lib/use-now'
+import { formatDateTime, formatDuration, formatNumber } from '../../dashboard/format'
+import { useNow } from '../../dashboard/use-now'
 
 export function RunFacts({ run }: { run: ClientRun }): ReactNode {
   const now = useNow(run.status === 'leased' ? 1000 : null)

@@ -1,8 +1,8 @@
 import type { ReactNode } from 'react'
 import type { ClientRun } from '../../src'
 import type { RunFacts } from '../../src/react'
-import { formatDuration, plural } from '../lib/format'
-import { useNow } from '../lib/use-now'
+import { formatDuration, plural } from '../../dashboard/format'
+import { useNow } from '../../dashboard/use-now'
 import { useStickToEnd } from '../lib/use-stick-to-end'
 import { layoutSteps, type StepRow } from './step-layout'
 

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import type { ClientRun } from '../../src'
-import { formatNumber } from '../lib/format'
+import { formatNumber } from '../../dashboard/format'
 
 export function ProgressBar({ run }: { run: ClientRun }): ReactNode {
   if (run.progress === null) return null

@@ -1,7 +1,7 @@
 import { useRef, type ReactNode } from 'react'
 import type { ClientRun } from '../../src'
 import { useDurably } from '../../src/react'
-import { shortId } from '../lib/format'
+import { shortId } from '../../dashboard/format'
 import { useAction } from '../lib/use-action'
 import { selectRun, useSelectedRun } from '../lib/use-selected-run'
 import { Icon, type IconName } from '../shell/icons'

@@ -1,9 +1,9 @@
 import type { ReactNode } from 'react'
 import type { JobInfo } from '../../src'
 import type { UseRunsResult } from '../../src/react'
-import { useNow } from '../lib/use-now'
+import { useNow } from '../../dashboard/use-now'
 import { LoadFailure } from '../shell/load-failure'
-import { Skeleton } from '../shell/skeleton'
+import { Skeleton } from '../../dashboard/skeleton'
 import { NoRuns } from './no-runs'
 import { RunRow } from './run-row'
 

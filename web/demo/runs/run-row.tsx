@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import type { ClientRun } from '../../src'
-import { formatDateTime, formatRelative, plural, shortId } from '../lib/format'
+import { formatDateTime, formatRelative, plural, shortId } from '../../dashboard/format'
 import { runHref } from '../lib/use-selected-run'
 import { ProgressBar } from './progress-bar'
 import { ResumedBadge } from './resumed-badge'

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import { BOOT_PHASES, type BootPhase, type EngineStatus } from '../../src'
-import { formatDuration } from '../lib/format'
+import { formatDuration } from '../../dashboard/format'
 import { useDismissable } from '../lib/use-dismissable'
 
 const PHASE_WORDS: Record<BootPhase, string> = {

@@ -1,6 +1,6 @@
 import type { ErrorSchema } from '@rjsf/utils'
 import type { Issue } from '../../src'
-import { plural, sentenceCase } from '../lib/format'
+import { plural, sentenceCase } from '../../dashboard/format'
 
 interface ErrorNode {
   __errors?: string[]

@@ -1,6 +1,6 @@
 import type { RJSFSchema } from '@rjsf/utils'
 import type { JobInfo, Json } from '../../src'
-import { sentenceCase } from '../lib/format'
+import { sentenceCase } from '../../dashboard/format'
 
 type JsonObject = Record<string, Json>
 

@@ -3,7 +3,7 @@ import type { JobsState } from '../../src/react'
 import { Boundary } from '../shell/boundary'
 import { LoadFailure } from '../shell/load-failure'
 import { ShowFailure } from '../shell/show-failure'
-import { Skeleton } from '../shell/skeleton'
+import { Skeleton } from '../../dashboard/skeleton'
 
 // The form library is half of the page's code, and no form can be shown before the engine is ready.
 const JobForm = lazy(async () => ({ default: (await import('./job-form')).JobForm }))

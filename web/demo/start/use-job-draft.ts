@@ -3,7 +3,7 @@ import { DurablyError, type Issue, type JobInfo } from '../../src'
 import { useDurably } from '../../src/react'
 import { SAMPLES } from '../jobs/registry'
 import { selectRun } from '../lib/use-selected-run'
-import { shortId } from '../lib/format'
+import { shortId } from '../../dashboard/format'
 import { isAtField, summarize } from './form-errors'
 
 /** The input as far as it is filled in: anything, until Python has judged it. */

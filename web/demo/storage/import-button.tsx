@@ -1,6 +1,6 @@
 import { useRef, useState, type ReactNode } from 'react'
 import { chooseFile } from '../lib/choose-file'
-import { formatBytes } from '../lib/format'
+import { formatBytes } from '../../dashboard/format'
 import { ConfirmDialog } from '../shell/confirm-dialog'
 import type { StorageWork } from './use-storage-work'
 

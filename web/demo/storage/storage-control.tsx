@@ -1,7 +1,7 @@
 import { useRef, type ReactNode } from 'react'
 import type { EngineStatus, StorageStatus } from '../../src'
 import { useDurably } from '../../src/react'
-import { formatBytes } from '../lib/format'
+import { formatBytes } from '../../dashboard/format'
 import { useDismissable } from '../lib/use-dismissable'
 import { Icon } from '../shell/icons'
 import { ClearDialog } from './clear-dialog'

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { formatBytes } from '../lib/format'
+import { formatBytes } from '../../dashboard/format'
 import { isAlmostFull, type Room } from './room'
 
 interface StorageMeterProps {

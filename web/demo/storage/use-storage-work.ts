@@ -1,7 +1,7 @@
 import { DurablyError, type Durably } from '../../src'
 import { useDurably } from '../../src/react'
 import { datedName, download } from '../lib/download'
-import { formatBytes } from '../lib/format'
+import { formatBytes } from '../../dashboard/format'
 import { useAction, type Action } from '../lib/use-action'
 import { selectRun, showRun } from '../lib/use-selected-run'
 

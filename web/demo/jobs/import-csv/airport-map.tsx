@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react'
-import { plural } from '../../lib/format'
+import { plural } from '../../../dashboard/format'
 import type { Point } from './output'
 import { findRegions } from './regions'
 

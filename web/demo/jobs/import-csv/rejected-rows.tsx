@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { formatNumber, plural } from '../../lib/format'
+import { formatNumber, plural } from '../../../dashboard/format'
 import type { RejectedRow } from './output'
 
 interface RejectedRowsProps {

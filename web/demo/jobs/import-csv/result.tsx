@@ -1,6 +1,6 @@
 import { useMemo, type ReactNode } from 'react'
 import type { ClientRun } from '../../../src'
-import { plural } from '../../lib/format'
+import { plural } from '../../../dashboard/format'
 import { AirportMap } from './airport-map'
 import { toImportOutput } from './output'
 import { RejectedRows } from './rejected-rows'

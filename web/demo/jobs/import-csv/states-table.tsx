@@ -1,5 +1,5 @@
 import { useState, type ReactNode } from 'react'
-import { formatNumber } from '../../lib/format'
+import { formatNumber } from '../../../dashboard/format'
 import type { StateCount } from './output'
 
 type Column = 'state' | 'airports'

@@ -1,6 +1,6 @@
 import type { ErrorSchema, FieldProps } from '@rjsf/utils'
 import { useCallback, useRef, useState, type ReactNode } from 'react'
-import { formatBytes, sentenceCase } from '../../lib/format'
+import { formatBytes, sentenceCase } from '../../../dashboard/format'
 import { Icon } from '../../shell/icons'
 import { decodedSize, readFile, type FileValue } from '../read-file'
 import { useFormDrop } from './use-form-drop'

@@ -1,0 +1,51 @@
+import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react'
+import { WORDS } from '../words'
+import type * as Plots from './plots'
+
+export type Draw = (plots: typeof Plots, width: number) => Element
+
+interface ChartProps {
+  /** What it shows, for whoever does not see it. */
+  label: string
+  /** The same function as long as the figures are the same. */
+  draw: Draw
+}
+
+/** Drawn when the library for it is there, and again when its figures or its width change. */
+export function Chart({ label, draw }: ChartProps): ReactNode {
+  const frame = useRef<HTMLDivElement>(null)
+  const width = useWidth(frame)
+  const [hasFailed, setHasFailed] = useState(false)
+  useEffect(() => {
+    if (width === 0) return
+    let isCurrent = true
+    import('./plots').then(
+      (plots) => {
+        if (isCurrent) frame.current?.replaceChildren(draw(plots, width))
+      },
+      () => setHasFailed(true),
+    )
+    return () => {
+      isCurrent = false
+    }
+  }, [draw, width])
+  return (
+    <>
+      <div className="chart" ref={frame} role="img" aria-label={label} />
+      {hasFailed && <p className="hint">{WORDS.overview.noChart}</p>}
+    </>
+  )
+}
+
+function useWidth(frame: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(0)
+  useEffect(() => {
+    if (frame.current === null) return
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry !== undefined) setWidth(Math.floor(entry.contentRect.width))
+    })
+    observer.observe(frame.current)
+    return () => observer.disconnect()
+  }, [frame])
+  return width
+}
