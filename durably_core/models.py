@@ -261,7 +261,7 @@ NO_OUTCOMES = Outcomes(completed=0, failed=0, cancelled=0, duration_p50_ms=None,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
+class JobQueue:
     """What of a job waits and executes at this moment."""
 
     pending: int
@@ -270,7 +270,7 @@ class Queue:
     """When the run that has waited longest was triggered."""
 
     @classmethod
-    def from_row(cls, row: Row) -> "Queue":
+    def from_row(cls, row: Row) -> "JobQueue":
         return cls(
             pending=row["pending"],
             leased=row["leased"],
@@ -285,7 +285,7 @@ class Queue:
         }
 
 
-EMPTY_QUEUE = Queue(pending=0, leased=0, oldest_pending_at=None)
+EMPTY_QUEUE = JobQueue(pending=0, leased=0, oldest_pending_at=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,7 +293,7 @@ class JobStats:
     """One job's figures."""
 
     job_name: str
-    queue: Queue
+    queue: JobQueue
     total: Outcomes
     """Over the whole time."""
     buckets: dict[datetime, Outcomes]

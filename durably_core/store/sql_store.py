@@ -20,7 +20,7 @@ from durably_core.models import (
     JobStats,
     LogEntry,
     Outcomes,
-    Queue,
+    JobQueue,
     Row,
     Run,
     RunStatus,
@@ -209,7 +209,7 @@ class SQLStore(ABC):
             )
 
         found = await self._read(look)
-        queues = {row["job_name"]: Queue.from_row(row) for row in found[0]}
+        queues = {row["job_name"]: JobQueue.from_row(row) for row in found[0]}
         totals = {row["job_name"]: Outcomes.from_row(row) for row in found[1]}
         buckets = {
             name: {

@@ -70,12 +70,12 @@ def counted(page: Page, hours: float, job: str | None = None) -> tuple[int, int]
 
 
 def test_nothing_yet_is_told_and_the_way_back_is_found_by_keyboard(page: Page) -> None:
-    expect(page.get_by_role("heading", name="No run has ended here yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No run ended in this time")).to_be_visible()
     expect(page.get_by_role("link", name="Overview")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="Runs").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Start import-csv")).to_be_visible()
-    expect(page.get_by_role("heading", name="No run has ended here yet")).to_have_count(0)
+    expect(page.get_by_role("heading", name="No run ended in this time")).to_have_count(0)
 
 
 def test_figures_are_those_of_the_database(week: Page) -> None:
@@ -136,6 +136,30 @@ def test_run_that_executes_shows_at_once_and_leads_to_itself(page: Page) -> None
     # The run that was looked at is still there.
     page.get_by_role("link", name="Runs").click()
     expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
+
+
+def test_nobody_is_taken_away_from_the_overview(week: Page) -> None:
+    """A database that is taken over, and a run that begins, change where the way back leads, and nothing else."""
+    week.reload()
+    wait_until_ready(week)
+    # The newest run is what the way back leads to, as at every first look.
+    expect(week.get_by_role("link", name="Runs")).to_have_attribute("href", re.compile("#run="))
+    week.get_by_text("stored", exact=True).click()
+    week.get_by_role("button", name=re.compile("Delete everything")).click()
+    week.get_by_role("dialog").get_by_role("button", name=re.compile("Delete")).click()
+    expect(week.get_by_role("heading", name="No run ended in this time")).to_be_visible()
+    expect(week.get_by_role("link", name="Runs")).to_have_attribute("href", "#")
+
+
+def test_pictures_can_be_read(week: Page) -> None:
+    chosen(week, "Week").click()
+    week.get_by_role("rowheader", name="sync-notes").get_by_role("link").click()
+    expect(week.get_by_role("heading", name="Overview of sync-notes")).to_be_visible()
+    figure = week.get_by_role("figure").first
+    figure.get_by_text("Figures").click()
+    expect(figure.get_by_role("row").nth(1)).to_be_visible()
+    counts = [int(text) for text in figure.get_by_role("row").locator("td:nth-child(3)").all_inner_texts()]
+    assert sum(counts) == int(tile(week, "Completed").inner_text())
 
 
 @pytest.mark.parametrize("width", [390, 1440])

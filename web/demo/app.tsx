@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { useEngineStatus, useJobs, useRuns } from '../src/react'
 import { Overview } from '../dashboard/overview/overview'
 import { useNewestRunAtFirst } from './lib/use-newest-run-at-first'
@@ -15,8 +15,8 @@ export function App(): ReactNode {
   const jobs = useJobs()
   const runs = useRuns({ pageSize: 50, view: 'summary' })
   const overview = useOverview()
-  const selectedId = useLastSelectedRun(overview !== null)
-  useNewestRunAtFirst(runs, selectedId, overview !== null)
+  const selectedId = useSelectedRun()
+  useNewestRunAtFirst(runs, selectedId)
   return (
     <div className="app" data-engine={status.state}>
       <Header status={status} isOverview={overview !== null} selectedId={selectedId} />
@@ -36,12 +36,4 @@ export function App(): ReactNode {
       </main>
     </div>
   )
-}
-
-/** Where the address names something else, the run that was looked at before. */
-function useLastSelectedRun(isElsewhere: boolean): string | null {
-  const selectedId = useSelectedRun()
-  const [last, setLast] = useState(selectedId)
-  if (!isElsewhere && selectedId !== last) setLast(selectedId)
-  return isElsewhere ? last : selectedId
 }

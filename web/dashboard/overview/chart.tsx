@@ -19,12 +19,14 @@ export function Chart({ label, draw }: ChartProps): ReactNode {
   useEffect(() => {
     if (width === 0) return
     let isCurrent = true
-    import('./plots').then(
-      (plots) => {
-        if (isCurrent) frame.current?.replaceChildren(draw(plots, width))
-      },
-      () => setHasFailed(true),
-    )
+    import('./plots')
+      .then((plots) => {
+        if (!isCurrent) return
+        frame.current?.replaceChildren(draw(plots, width))
+        setHasFailed(false)
+      })
+      // Also of a picture that can't be drawn.
+      .catch(() => isCurrent && setHasFailed(true))
     return () => {
       isCurrent = false
     }

@@ -1,6 +1,6 @@
 import type { JobStats, Stats } from 'durably'
 import { expect, test } from 'vitest'
-import { barsOf, failureShare, linesOf, MOST_LINES, totalsOf } from './figures'
+import { barsOf, failureShare, historyOf, linesOf, MOST_LINES, totalsOf } from './figures'
 
 const NOON = '2030-01-01T12:00:00.000Z'
 const ONE = '2030-01-01T13:00:00.000Z'
@@ -44,7 +44,7 @@ test('bars of several jobs in one stretch are one bar of each outcome', () => {
     job('b', { buckets: [bucket(NOON, 3), bucket(ONE, 1)] }),
   ]
   const [from, to, end] = [new Date(NOON), new Date(ONE), new Date('2030-01-01T14:00:00.000Z')]
-  expect(barsOf(STATS, jobs)).toEqual([
+  expect(barsOf({ ...STATS, jobs })).toEqual([
     { from, to, outcome: 'completed', count: 5 },
     { from, to, outcome: 'failed', count: 1 },
     { from: to, to: end, outcome: 'completed', count: 1 },
@@ -57,7 +57,7 @@ test('one job has a line for half of its runs and one for most', () => {
     job('b'),
   ]
   const at = new Date('2030-01-01T12:30:00.000Z')
-  expect(linesOf(STATS, jobs, NAMES)).toEqual({
+  expect(linesOf({ ...STATS, jobs }, NAMES)).toEqual({
     lines: [
       { name: 'half', line: 0 },
       { name: 'most', line: 1 },
@@ -73,18 +73,19 @@ test('of many jobs those have lines that ended most', () => {
   const jobs = Array.from({ length: 10 }, (_, number) =>
     job(`job-${number}`, { completed: number + 1, buckets: [bucket(NOON, number + 1)] }),
   )
-  const { lines, marks } = linesOf(STATS, jobs, NAMES)
-  expect(lines.map(({ name }) => name)).toEqual(['job-9', 'job-8', 'job-7', 'job-6', 'job-5', 'job-4'])
+  const { lines, marks } = linesOf({ ...STATS, jobs }, NAMES)
+  expect(lines.map(({ name }) => name)).toEqual(['job-4', 'job-5', 'job-6', 'job-7', 'job-8', 'job-9'])
   expect(marks).toHaveLength(MOST_LINES)
   // The order of what was given is left as it was.
   expect(jobs[0]?.jobName).toBe('job-0')
 })
 
 test('nothing that completed has no line', () => {
-  expect(linesOf(STATS, [job('a', { failed: 1, buckets: [bucket(NOON, 0, 1, null, null)] })], NAMES)).toEqual(
-    {
-      lines: [],
-      marks: [],
-    },
-  )
+  const jobs = [job('a', { failed: 1, buckets: [bucket(NOON, 0, 1, null, null)] })]
+  expect(linesOf({ ...STATS, jobs }, NAMES)).toEqual({ lines: [], marks: [] })
+})
+
+test('what waits is no part of what charts show', () => {
+  const jobs = [job('a', { completed: 1, pending: 3, oldestPendingAt: NOON }), job('b')]
+  expect(historyOf({ ...STATS, jobs }, 'a')).toEqual({ ...STATS, jobs: [job('a', { completed: 1 })] })
 })

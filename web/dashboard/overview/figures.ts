@@ -39,6 +39,12 @@ export function failureShare({ completed, failed }: Pick<Outcomes, 'completed' |
   return completed + failed === 0 ? null : failed / (completed + failed)
 }
 
+/** What charts show of them: not what waits, which changes more often. */
+export function historyOf(stats: Stats, jobName: string | null): Stats {
+  const jobs = stats.jobs.filter((job) => jobName === null || job.jobName === jobName)
+  return { ...stats, jobs: jobs.map((job) => ({ ...job, pending: 0, leased: 0, oldestPendingAt: null })) }
+}
+
 /** How many runs of one or more jobs ended so within one stretch. */
 export interface Bar {
   from: Date
@@ -47,7 +53,7 @@ export interface Bar {
   count: number
 }
 
-export function barsOf({ bucketMs }: Stats, jobs: readonly JobStats[]): Bar[] {
+export function barsOf({ bucketMs, jobs }: Stats): Bar[] {
   const counts = new Map<string, Record<Outcome, number>>()
   for (const bucket of jobs.flatMap(({ buckets }) => buckets)) {
     const before = counts.get(bucket.at) ?? { completed: 0, failed: 0, cancelled: 0 }
@@ -88,8 +94,7 @@ export const MOST_LINES = 6
 
 /** Of one job half and 95 % of its runs, of several 95 % of each: those that ended most. */
 export function linesOf(
-  { bucketMs }: Stats,
-  jobs: readonly JobStats[],
+  { bucketMs, jobs }: Stats,
   names: { half: string; most: string },
 ): { lines: Line[]; marks: Mark[] } {
   const middle = (at: string): Date => new Date(Date.parse(at) + bucketMs / 2)
@@ -106,6 +111,8 @@ export function linesOf(
     .filter(({ completed }) => completed > 0)
     .sort((one, other) => other.completed - one.completed)
     .slice(0, MOST_LINES)
+    // A job keeps its colour when another overtakes it.
+    .sort((one, other) => one.jobName.localeCompare(other.jobName))
   const marks = shown.flatMap(({ buckets }, line) =>
     buckets.map(({ at, durationP95Ms }) => ({ at: middle(at), ms: durationP95Ms, line })),
   )

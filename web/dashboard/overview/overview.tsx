@@ -1,7 +1,7 @@
 import type { JobStats, Stats } from 'durably'
 import { useRuns, useStats } from 'durably/react'
-import { useCallback, useMemo, type ReactNode } from 'react'
-import { formatDuration, formatNumber, shortId } from '../format'
+import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { formatDateTime, formatDuration, formatNumber, shortId } from '../format'
 import { Skeleton } from '../skeleton'
 import { useNow } from '../use-now'
 import { WORDS } from '../words'
@@ -9,7 +9,9 @@ import { Chart, type Draw } from './chart'
 import {
   barsOf,
   failureShare,
+  historyOf,
   linesOf,
+  MOST_LINES,
   OUTCOMES,
   totalsOf,
   WINDOW_NAMES,
@@ -22,6 +24,7 @@ import './overview.css'
 const SAID = WORDS.overview
 const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 })
 const MOST_RUNNING = 8
+const PROGRESS_INTERVAL_MS = 2000
 const HOUR_MS = 3_600_000
 
 /** What is looked at. The page keeps it in its address. */
@@ -65,7 +68,7 @@ export function Overview({ query, hrefOf, runHref }: OverviewProps): ReactNode {
       </header>
       {error !== null && (
         <p className="card hint" role="alert">
-          {SAID.failure(error)}
+          {SAID.failure(error)} {stats !== null && SAID.stale(formatDateTime(stats.until))}
         </p>
       )}
       {stats === null && error === null && (
@@ -80,10 +83,8 @@ export function Overview({ query, hrefOf, runHref }: OverviewProps): ReactNode {
 
 function Figures({ stats, query, hrefOf, runHref }: OverviewProps & { stats: Stats }): ReactNode {
   const { jobName } = query
-  const jobs = useMemo(
-    () => stats.jobs.filter((job) => jobName === null || job.jobName === jobName),
-    [stats, jobName],
-  )
+  // Pictures stay as they are, with what is pointed at, while only other figures change.
+  const history = useSame(historyOf(stats, jobName))
   if (stats.jobs.length === 0) {
     return (
       <div className="card overview-empty">
@@ -92,17 +93,24 @@ function Figures({ stats, query, hrefOf, runHref }: OverviewProps & { stats: Sta
       </div>
     )
   }
+  const chosen = stats.jobs.filter((job) => jobName === null || job.jobName === jobName)
   return (
     <>
-      <Tiles totals={totalsOf(jobs)} windowMs={WINDOWS[query.window].windowMs} />
+      <Tiles totals={totalsOf(chosen)} windowMs={WINDOWS[query.window].windowMs} />
       <div className="overview-charts">
-        <OutcomesChart stats={stats} jobs={jobs} />
-        <DurationsChart stats={stats} jobs={jobs} />
+        <OutcomesChart history={history} />
+        <DurationsChart history={history} />
       </div>
       <JobsTable jobs={stats.jobs} query={query} hrefOf={hrefOf} />
-      <RunningNow jobName={jobName} runHref={runHref} />
+      <RunningNow jobName={jobName} stats={stats} runHref={runHref} />
     </>
   )
+}
+
+/** The same object as long as it says the same. */
+function useSame<Value>(value: Value): Value {
+  const text = JSON.stringify(value)
+  return useMemo(() => JSON.parse(text) as Value, [text])
 }
 
 // ---------------------------------------------------------------- figures
@@ -111,6 +119,7 @@ function Tiles({ totals, windowMs }: { totals: Totals; windowMs: number }): Reac
   const now = useNow(totals.oldestPendingAt === null ? null : 1000)
   const { oldestPendingAt, pending, leased, completed, failed } = totals
   const share = failureShare(totals)
+  const perHour = (completed * HOUR_MS) / windowMs
   return (
     <dl className="tiles">
       <Tile
@@ -126,13 +135,17 @@ function Tiles({ totals, windowMs }: { totals: Totals; windowMs: number }): Reac
       <Tile
         name={SAID.completed}
         value={completed}
-        note={SAID.perTime(formatNumber(Math.round((10 * completed * HOUR_MS) / windowMs) / 10))}
+        note={
+          completed === 0 ? undefined : SAID.perHour(perHour, formatNumber(Math.round(10 * perHour) / 10))
+        }
       />
       <Tile
         name={SAID.failed}
         value={failed}
         kind={failed > 0 ? 'bad' : undefined}
-        note={failed === 0 || share === null ? SAID.nothingFailed : SAID.ofEnded(PERCENT.format(share))}
+        note={
+          failed === 0 || share === null ? SAID.nothingFailed : SAID.ofEnded(share, PERCENT.format(share))
+        }
       />
     </dl>
   )
@@ -141,7 +154,7 @@ function Tiles({ totals, windowMs }: { totals: Totals; windowMs: number }): Reac
 interface TileProps {
   name: string
   value: number
-  note?: string
+  note?: string | undefined
   kind?: 'bad' | 'running' | undefined
 }
 
@@ -157,18 +170,13 @@ function Tile({ name, value, note, kind }: TileProps): ReactNode {
 
 // ---------------------------------------------------------------- charts
 
-interface ChartProps {
-  stats: Stats
-  jobs: readonly JobStats[]
-}
-
-function OutcomesChart({ stats, jobs }: ChartProps): ReactNode {
-  const bars = useMemo(() => barsOf(stats, jobs), [stats, jobs])
+function OutcomesChart({ history }: { history: Stats }): ReactNode {
+  const bars = useMemo(() => barsOf(history), [history])
   const draw = useCallback<Draw>(
-    ({ plotOutcomes }, width) => plotOutcomes(bars, { width, ...spanOf(stats) }),
-    [bars, stats],
+    ({ plotOutcomes }, width) => plotOutcomes(bars, { width, ...spanOf(history) }),
+    [bars, history],
   )
-  const { completed, failed, cancelled } = totalsOf(jobs)
+  const { completed, failed, cancelled } = totalsOf(history.jobs)
   return (
     <figure className="card">
       <figcaption className="card-title">{SAID.outcomes}</figcaption>
@@ -182,29 +190,42 @@ function OutcomesChart({ stats, jobs }: ChartProps): ReactNode {
       {bars.length === 0 ? (
         <p className="hint chart-empty">{SAID.noEnds}</p>
       ) : (
-        <Chart
-          label={SAID.chartOutcomes(formatNumber(completed), formatNumber(failed), formatNumber(cancelled))}
-          draw={draw}
-        />
+        <>
+          <Chart
+            label={SAID.chartOutcomes(formatNumber(completed), formatNumber(failed), formatNumber(cancelled))}
+            draw={draw}
+          />
+          <ChartTable
+            columns={[SAID.from, SAID.jobs, ...OUTCOMES.map((outcome) => SAID[outcome])]}
+            rows={history.jobs.flatMap(({ jobName, buckets }) =>
+              buckets.map((bucket) => [
+                formatDateTime(bucket.at),
+                jobName,
+                ...OUTCOMES.map((outcome) => formatNumber(bucket[outcome])),
+              ]),
+            )}
+          />
+        </>
       )}
     </figure>
   )
 }
 
-function DurationsChart({ stats, jobs }: ChartProps): ReactNode {
-  const isOfOne = jobs.filter(({ completed }) => completed > 0).length < 2
-  const { lines, marks } = useMemo(() => linesOf(stats, jobs, SAID), [stats, jobs])
+function DurationsChart({ history }: { history: Stats }): ReactNode {
+  const count = history.jobs.filter(({ completed }) => completed > 0).length
+  const { lines, marks } = useMemo(() => linesOf(history, SAID), [history])
   const draw = useCallback<Draw>(
     ({ plotDurations }, width) => {
       const names = lines.map(({ name }) => name)
-      return plotDurations(marks, names, { width, isOfOne, ...spanOf(stats) })
+      return plotDurations(marks, names, { width, isOfOne: count < 2, ...spanOf(history) })
     },
-    [lines, marks, stats, isOfOne],
+    [lines, marks, history, count],
   )
   return (
     <figure className="card">
       <figcaption className="card-title">
-        {SAID.durations} {!isOfOne && <span className="hint">{SAID.durationsOfAll}</span>}
+        {SAID.durations} {count > 1 && <span className="hint">{SAID.most}</span>}
+        {count > MOST_LINES && <span className="hint">{SAID.onlyMost(MOST_LINES)}</span>}
       </figcaption>
       <ul className="legend">
         {lines.map(({ name, line }) => (
@@ -214,11 +235,62 @@ function DurationsChart({ stats, jobs }: ChartProps): ReactNode {
         ))}
       </ul>
       {marks.length === 0 ? (
-        <p className="hint chart-empty">{SAID.noEnds}</p>
+        <p className="hint chart-empty">{SAID.noneCompleted}</p>
       ) : (
-        <Chart label={SAID.chartDurations} draw={draw} />
+        <>
+          <Chart label={SAID.chartDurations} draw={draw} />
+          <ChartTable
+            columns={[SAID.time, SAID.jobs, SAID.durations]}
+            rows={marks.map(({ at, ms, line }) => [
+              formatDateTime(at.toISOString()),
+              lines[line]?.name ?? '',
+              formatDuration(ms),
+            ])}
+          />
+        </>
       )}
     </figure>
+  )
+}
+
+interface ChartTableProps {
+  columns: readonly string[]
+  rows: readonly (readonly string[])[]
+}
+
+/** What a picture shows, for those who read it or have it read. */
+function ChartTable({ columns, rows }: ChartTableProps): ReactNode {
+  const [isOpen, setIsOpen] = useState(false)
+  return (
+    <details className="chart-table" onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
+      <summary>{SAID.figures}</summary>
+      {isOpen && (
+        <div className="overview-table" tabIndex={0} role="group" aria-label={SAID.figures}>
+          <table>
+            <thead>
+              <tr>
+                {columns.map((name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {rows.map((cells, row) => (
+                <tr key={row}>
+                  {cells.map((cell, column) => (
+                    <td key={column} className="number">
+                      {cell}
+                    </td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </details>
   )
 }
 
@@ -274,10 +346,7 @@ function JobRow({ job, query, hrefOf }: Omit<JobsTableProps, 'jobs'> & { job: Jo
   return (
     <tr data-selected={isChosen}>
       <th scope="row">
-        <a
-          href={hrefOf({ ...query, jobName: isChosen ? null : job.jobName })}
-          aria-current={isChosen ? 'true' : undefined}
-        >
+        <a href={hrefOf({ ...query, jobName: job.jobName })} aria-current={isChosen ? 'true' : undefined}>
           {job.jobName}
         </a>
       </th>
@@ -301,26 +370,34 @@ function JobRow({ job, query, hrefOf }: Omit<JobsTableProps, 'jobs'> & { job: Jo
 
 // ---------------------------------------------------------------- now
 
-function RunningNow({
-  jobName,
-  runHref,
-}: {
+interface RunningNowProps {
   jobName: string | null
+  /** When these are others, other runs may run. */
+  stats: Stats
   runHref: (runId: string) => string
-}): ReactNode {
-  const { runs } = useRuns({
+}
+
+function RunningNow({ jobName, stats, runHref }: RunningNowProps): ReactNode {
+  // Not at each claim, of which there may be hundreds in a second.
+  const { runs, hasMore, isLoading, error, refresh } = useRuns({
     status: 'leased',
     ...(jobName !== null && { jobName }),
     pageSize: MOST_RUNNING,
     view: 'summary',
+    realtime: false,
   })
+  const tick = useNow(runs.length > 0 ? PROGRESS_INTERVAL_MS : null)
+  useEffect(() => refresh(), [stats, tick, refresh])
   const now = useNow(runs.length > 0 ? 1000 : null)
   return (
     <section className="card" aria-labelledby="overview-now">
       <h3 className="card-title" id="overview-now">
         {SAID.runningNow}
       </h3>
-      {runs.length === 0 && <p className="hint">{SAID.nothingRuns}</p>}
+      {error !== null && <p className="hint">{SAID.failure(error)}</p>}
+      {runs.length === 0 && error === null && (
+        <p className="hint">{isLoading ? SAID.loading : SAID.nothingRuns}</p>
+      )}
       <ul className="running-now">
         {runs.map((run) => (
           <li key={run.id}>
@@ -341,6 +418,7 @@ function RunningNow({
           </li>
         ))}
       </ul>
+      {hasMore && <p className="hint">{SAID.more}</p>}
     </section>
   )
 }

@@ -11,6 +11,7 @@ import {
   type PlotOptions,
 } from '@observablehq/plot'
 import { formatDuration, formatNumber } from '../format'
+import { WORDS } from '../words'
 import { OUTCOMES, type Bar, type Mark } from './figures'
 
 export interface Frame {
@@ -52,8 +53,8 @@ export function plotOutcomes(bars: readonly Bar[], frame: Frame): Element {
               x: ({ from, to }: Bar) => new Date((from.getTime() + to.getTime()) / 2),
               y: 'count',
               order: ({ outcome }: Bar) => OUTCOMES.indexOf(outcome),
-              title: ({ outcome, count, from }: Bar) =>
-                `${formatNumber(count)} ${outcome}\n${MOMENT.format(from)}`,
+              title: ({ outcome, count, from, to }: Bar) =>
+                `${formatNumber(count)} ${WORDS.overview.tipOutcome[outcome]}\n${MOMENT.formatRange(from, to)}`,
               ...TIP,
             }),
           ),
@@ -103,7 +104,7 @@ export function plotDurations(
   )
 }
 
-const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', hour12: false })
+const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
 const TIP = { fill: 'var(--surface)', stroke: 'var(--line-strong)', pathFilter: 'none' }
 
 function common({ width, since, until }: Frame): PlotOptions {

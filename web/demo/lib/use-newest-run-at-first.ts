@@ -6,13 +6,12 @@ import { showRun } from './use-selected-run'
 export function useNewestRunAtFirst(
   { isLoading, error, runs }: UseRunsResult,
   selectedId: string | null,
-  isElsewhere: boolean,
 ): void {
   const isDone = useRef(false)
   useEffect(() => {
     if (isLoading || error !== null || isDone.current) return
     isDone.current = true
     const newest = runs.find(({ isActive }) => isActive) ?? runs[0]
-    if (selectedId === null && !isElsewhere && newest !== undefined) showRun(newest.id)
-  }, [isLoading, error, runs, selectedId, isElsewhere])
+    if (selectedId === null && newest !== undefined) showRun(newest.id)
+  }, [isLoading, error, runs, selectedId])
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { StatsQuery, SubscribeOptions } from '../client'
+import { DurablyError } from '../errors'
 import type { EngineEvent, Stats } from '../protocol'
 import { StatsStore } from './stats-store'
 
@@ -28,6 +29,7 @@ class Client {
   subscribe(listener: (events: readonly EngineEvent[]) => void, options?: SubscribeOptions): () => void {
     this.#hear = listener
     this.options = options
+    queueMicrotask(() => options?.onOpen?.())
     return () => undefined
   }
 
@@ -68,13 +70,14 @@ test('asks once for many runs that end, and not for a step', async () => {
 
 test('what happens while an answer is under way is asked for after it', async () => {
   const { client } = connected()
+  await vi.advanceTimersByTimeAsync(0)
   let answer: (stats: Stats) => void = () => undefined
   client.answer = () => new Promise((resolve) => (answer = resolve))
   client.tell('run:fail')
   await vi.advanceTimersByTimeAsync(1000)
   expect(client.asked).toHaveLength(2)
   client.tell('run:fail')
-  await vi.advanceTimersByTimeAsync(10_000)
+  await vi.advanceTimersByTimeAsync(50)
   expect(client.asked).toHaveLength(2)
   answer(EMPTY)
   await vi.advanceTimersByTimeAsync(1000)
@@ -89,6 +92,33 @@ test('moves on with time, and no more once nobody looks', async () => {
   await vi.advanceTimersByTimeAsync(10 * MINUTE_MS)
   expect(client.asked).toHaveLength(2)
   expect(client.options?.signal?.aborted).toBe(true)
+})
+
+test('leaves the engine alone for ten times what an answer took', async () => {
+  const { client } = connected()
+  await vi.advanceTimersByTimeAsync(0)
+  client.answer = () => new Promise((resolve) => setTimeout(() => resolve(EMPTY), 500))
+  client.tell('run:complete')
+  await vi.advanceTimersByTimeAsync(1500)
+  expect(client.asked).toHaveLength(2)
+  client.tell('run:complete')
+  await vi.advanceTimersByTimeAsync(4900)
+  expect(client.asked).toHaveLength(2)
+  await vi.advanceTimersByTimeAsync(200)
+  expect(client.asked).toHaveLength(3)
+})
+
+test('asks again soon after a failure that may pass', async () => {
+  const { client, store } = connected()
+  await vi.advanceTimersByTimeAsync(0)
+  const busy = { code: 'internal', status: 503, message: 'Busy.' }
+  client.answer = () => Promise.reject(new DurablyError(busy))
+  client.tell('run:complete')
+  await vi.advanceTimersByTimeAsync(1000)
+  expect(store.getSnapshot().error).toBe('Busy.')
+  client.answer = () => Promise.resolve(EMPTY)
+  await vi.advanceTimersByTimeAsync(500)
+  expect(store.getSnapshot()).toEqual({ stats: EMPTY, isLoading: false, error: null })
 })
 
 test('keeps what it had when a later look fails', async () => {

@@ -2,6 +2,7 @@ import type { Durably, RunCountFilter } from '../client'
 import { asError } from '../errors'
 import { isRunEvent } from '../events'
 import type { EngineEventType, Stats } from '../protocol'
+import { isPassing, pause } from '../retrying'
 import { Store } from './store'
 
 export interface StatsState {
@@ -25,6 +26,8 @@ type Client = Pick<Durably, 'subscribe' | 'getStats'>
 const LEAST_PAUSE_MS = 1000
 /** Without news the window moves on all the same. */
 const LONGEST_PAUSE_MS = 60_000
+/** The engine is left alone for so many times what an answer took: figures are not worth slowing runs down. */
+const REST = 10
 
 const COUNTED: ReadonlySet<EngineEventType> = new Set([
   'run:trigger',
@@ -51,44 +54,45 @@ export class StatsStore extends Store<StatsState> {
 
   protected override connect(): () => void {
     const ended = new AbortController()
-    const { signal } = ended
-    let timer: ReturnType<typeof setTimeout> | undefined
-    let isAsking = false
-    let hasNews = false
-    const ask = async (): Promise<void> => {
-      clearTimeout(timer)
-      isAsking = true
-      hasNews = false
-      await this.#load(signal)
-      isAsking = false
-      if (!signal.aborted) wait()
-    }
-    const wait = (): void => {
-      clearTimeout(timer)
-      const usual = Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, this.#span.bucketMs))
-      timer = setTimeout(() => void ask(), hasNews ? LEAST_PAUSE_MS : usual)
-    }
-    const hear = (): void => {
-      if (hasNews) return
-      hasNews = true
-      if (!isAsking) wait()
-    }
+    const news = new News(ended.signal)
     const { jobName, labels } = this.#filter
-    const filter = { ...(jobName !== undefined && { jobName }), ...(labels !== undefined && { labels }) }
     this.#client.subscribe(
       (events) => {
-        if (events.some((event) => isRunEvent(event) && COUNTED.has(event.type))) hear()
+        if (events.some((event) => isRunEvent(event) && COUNTED.has(event.type))) news.tell()
       },
-      { ...filter, signal, onOpen: hear, onError: hear },
+      {
+        ...(jobName !== undefined && { jobName }),
+        ...(labels !== undefined && { labels }),
+        signal: ended.signal,
+        onOpen: news.tell,
+        // What can't be kept current can still be shown.
+        onError: news.tell,
+      },
     )
-    void ask()
-    return () => {
-      ended.abort()
-      clearTimeout(timer)
+    void this.#follow(news, ended.signal)
+    return () => ended.abort()
+  }
+
+  async #follow(news: News, signal: AbortSignal): Promise<void> {
+    const usualMs = Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, this.#span.bucketMs))
+    // Listening begins before the first question, so that nothing falls between them.
+    await news.come(LONGEST_PAUSE_MS)
+    for (let failures = 0; !signal.aborted;) {
+      news.forget()
+      const began = performance.now()
+      failures = (await this.#load(signal)) ? 0 : failures + 1
+      const restMs = Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, REST * (performance.now() - began)))
+      if (failures > 0) await pause(failures, signal)
+      else {
+        await news.over(restMs)
+        await news.come(usualMs - restMs)
+      }
+      await seen(signal)
     }
   }
 
-  async #load(signal: AbortSignal): Promise<void> {
+  /** False: it is worth trying again soon. */
+  async #load(signal: AbortSignal): Promise<boolean> {
     const { windowMs, bucketMs } = this.#span
     // Stretches begin at the same moments each time: bars of a chart don't wander.
     const until = (Math.floor(Date.now() / bucketMs) + 1) * bucketMs
@@ -96,9 +100,66 @@ export class StatsStore extends Store<StatsState> {
     try {
       const stats = await this.#client.getStats({ ...this.#filter, ...query }, { signal })
       if (!signal.aborted) this.change({ stats, isLoading: false, error: null })
+      return true
     } catch (reason) {
-      if (!signal.aborted)
-        this.change({ ...this.getSnapshot(), isLoading: false, error: asError(reason).message })
+      const error = asError(reason).message
+      if (!signal.aborted) this.change({ ...this.getSnapshot(), isLoading: false, error })
+      return !isPassing(reason)
     }
+  }
+}
+
+/** Whether something has happened that is not known yet. */
+class News {
+  readonly #signal: AbortSignal
+  #isThere = false
+  #wake: () => void = () => undefined
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+  }
+
+  readonly tell = (): void => {
+    this.#isThere = true
+    this.#wake()
+  }
+
+  forget(): void {
+    this.#isThere = false
+  }
+
+  /** Until there are some, or so much time has passed. */
+  async come(ms: number): Promise<void> {
+    if (!this.#isThere) await this.#until(ms, (wake) => (this.#wake = wake))
+  }
+
+  /** Until so much time has passed. */
+  async over(ms: number): Promise<void> {
+    await this.#until(ms, () => undefined)
+  }
+
+  async #until(ms: number, listen: (wake: () => void) => void): Promise<void> {
+    if (ms <= 0 || this.#signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      const wake = (): void => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#signal.addEventListener('abort', wake, { once: true })
+      listen(wake)
+    })
+    this.#wake = () => undefined
+  }
+}
+
+/** Until someone can see the page. */
+async function seen(signal: AbortSignal): Promise<void> {
+  while (typeof document !== 'undefined' && document.hidden && !signal.aborted) {
+    await new Promise((resolve) => {
+      const options = { once: true, signal }
+      document.addEventListener('visibilitychange', resolve, options)
+      signal.addEventListener('abort', resolve, { once: true })
+    })
   }
 }

@@ -236,14 +236,16 @@ function matchesNothing(input: unknown): boolean {
   return [jobName, status, types].some((value) => Array.isArray(value) && value.length === 0)
 }
 
+const USUAL_BUCKETS = 30
+
 const EMPTY: { [Name in OperationName]?: (input: Operations[Name]['in']) => Operations[Name]['out'] } = {
   getRuns: () => [],
   getEvents: () => [],
   countRuns: () => ({ pending: 0, leased: 0, completed: 0, failed: 0, cancelled: 0 }),
-  getStats: ({ since, until = new Date().toISOString(), bucketMs = 1 }) => ({
+  getStats: ({ since, until = new Date().toISOString(), bucketMs }) => ({
     since,
     until,
-    bucketMs,
+    bucketMs: bucketMs ?? Math.ceil((Date.parse(until) - Date.parse(since)) / USUAL_BUCKETS),
     jobs: [],
   }),
 }

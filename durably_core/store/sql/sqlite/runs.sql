@@ -324,7 +324,8 @@ WHERE run.status IN ('pending', 'leased')
       WHERE label.run_id = run.id AND label.key = wanted.key AND label.value = wanted.value
     )
   ))
-GROUP BY run.job_name;
+-- Not in the order of an index: with statistics SQLite would read all runs for that.
+GROUP BY +run.job_name;
 
 -- name: get_outcomes
 -- Runs that ended from :since to before :until, by job and stretch of :bucket milliseconds. A percentile is
