@@ -139,7 +139,7 @@ def test_run_that_executes_shows_at_once_and_leads_to_itself(page: Page) -> None
 
 
 def test_nobody_is_taken_away_from_the_overview(week: Page) -> None:
-    """A database that is taken over, and a run that begins, change where the way back leads, and nothing else."""
+    """A database that is replaced changes where the way back leads, and nothing else."""
     week.reload()
     wait_until_ready(week)
     # The newest run is what the way back leads to, as at every first look.
