@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -223,10 +224,12 @@ async def die(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
-    # A note may be on its way to the disk, and renews the lease there: not after the test has moved the clock.
-    writing = [each for each in asyncio.all_tasks() if "_write_notes" in repr(each.get_coro())]
+    # A note or a renewal may be on its way to the disk: a crash would end it, and the lock of its row with it.
+    writing = [
+        each for each in asyncio.all_tasks() if re.search("_write_notes|_keep_leases", repr(each.get_coro()))
+    ]
     if writing:
-        await asyncio.wait(writing)
+        await within(asyncio.wait(writing))
 
 
 @pytest.fixture
