@@ -21,7 +21,7 @@ from durably_core.errors import (
 from durably_core.events import Event, RunEvent, is_domain_event
 from durably_core.handles import JobHandle, RunResult, TriggeredRun
 from durably_core.job import Job, define_job, job
-from durably_core.models import JobStats, LogEntry, Outcomes, Progress, JobQueue, Run, RunError, Stats, Step
+from durably_core.models import JobQueue, JobStats, LogEntry, Outcomes, Progress, Run, RunError, Stats, Step
 from durably_core.plugins import with_log_persistence
 from durably_core.step import StepContext
 from durably_core.store.base import QueryResult, Store, Transaction

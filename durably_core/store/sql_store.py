@@ -17,10 +17,10 @@ from durably_core.events import RunEvent
 from durably_core.models import (
     EMPTY_QUEUE,
     NO_OUTCOMES,
+    JobQueue,
     JobStats,
     LogEntry,
     Outcomes,
-    JobQueue,
     Row,
     Run,
     RunStatus,
