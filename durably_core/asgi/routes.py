@@ -130,16 +130,15 @@ async def get_runs(call: Call) -> ASGIApp:
     return answered(await api.perform(call.durably, "getRuns", scoped.model_copy(update={"limit": limit})))
 
 
-async def count_runs(call: Call) -> ASGIApp:
-    query = call.query(api.RunFilter)
-    scoped = _narrowed(query, await call.guard.scope(_filter(call, query)))
-    return answered(await api.perform(call.durably, "countRuns", scoped))
+def of_scoped_runs(operation: str, model: type[api.RunFilter]) -> Endpoint:
+    """What an operation tells of all runs that a filter names, as far as the user may see them."""
 
+    async def endpoint(call: Call) -> ASGIApp:
+        query = call.query(model)
+        scoped = _narrowed(query, await call.guard.scope(_filter(call, query)))
+        return answered(await api.perform(call.durably, operation, scoped))
 
-async def get_stats(call: Call) -> ASGIApp:
-    query = call.query(api.StatsQuery)
-    scoped = _narrowed(query, await call.guard.scope(_filter(call, query)))
-    return answered(await api.perform(call.durably, "getStats", scoped))
+    return endpoint
 
 
 async def get_events(call: Call) -> ASGIApp:
@@ -304,8 +303,18 @@ ROUTES: tuple[Route, ...] = (
     Route(method="POST", path="/trigger", endpoint=trigger, model=api.Trigger),
     Route(method="POST", path="/trigger/batch", endpoint=batch_trigger, model=api.BatchTrigger),
     Route(method="GET", path="/runs", endpoint=get_runs, model=api.RunQuery),
-    Route(method="GET", path="/runs/count", endpoint=count_runs, model=api.RunFilter),
-    Route(method="GET", path="/runs/stats", endpoint=get_stats, model=api.StatsQuery),
+    Route(
+        method="GET",
+        path="/runs/count",
+        endpoint=of_scoped_runs("countRuns", api.RunFilter),
+        model=api.RunFilter,
+    ),
+    Route(
+        method="GET",
+        path="/runs/stats",
+        endpoint=of_scoped_runs("getStats", api.StatsQuery),
+        model=api.StatsQuery,
+    ),
     Route(method="GET", path="/run", endpoint=of_one_run("getRun", "read"), model=api.OneRun),
     Route(method="GET", path="/steps", endpoint=of_one_run("getSteps", "steps"), model=api.OneRun),
     Route(method="GET", path="/logs", endpoint=of_one_run("getLogs", "logs"), model=api.OneRun),

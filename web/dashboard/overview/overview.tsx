@@ -196,7 +196,7 @@ function OutcomesChart({ history }: { history: Stats }): ReactNode {
             draw={draw}
           />
           <ChartTable
-            columns={[SAID.from, SAID.jobs, ...OUTCOMES.map((outcome) => SAID[outcome])]}
+            columns={[SAID.from, SAID.job, ...OUTCOMES.map((outcome) => SAID[outcome])]}
             rows={history.jobs.flatMap(({ jobName, buckets }) =>
               buckets.map((bucket) => [
                 formatDateTime(bucket.at),
@@ -240,7 +240,7 @@ function DurationsChart({ history }: { history: Stats }): ReactNode {
         <>
           <Chart label={SAID.chartDurations} draw={draw} />
           <ChartTable
-            columns={[SAID.time, SAID.jobs, SAID.durations]}
+            columns={[SAID.time, SAID.job, SAID.durations]}
             rows={marks.map(({ at, ms, line }) => [
               formatDateTime(at.toISOString()),
               lines[line]?.name ?? '',

@@ -14,7 +14,7 @@ import { formatDuration, formatNumber } from '../format'
 import { WORDS } from '../words'
 import { OUTCOMES, type Bar, type Mark } from './figures'
 
-export interface Frame {
+interface Frame {
   width: number
   since: Date
   until: Date
@@ -23,7 +23,7 @@ export interface Frame {
 const HEIGHT = 200
 const COLOURS = { completed: 'var(--good)', failed: 'var(--bad)', cancelled: 'var(--ink-faint)' }
 /** As many as there are lines at most. */
-export const LINE_COLOURS = [1, 2, 3, 4, 5, 6].map((number) => `var(--series-${number})`)
+const LINE_COLOURS = [1, 2, 3, 4, 5, 6].map((number) => `var(--series-${number})`)
 
 export function plotOutcomes(bars: readonly Bar[], frame: Frame): Element {
   const most = Math.max(...[...heights(bars).values()], 4)
