@@ -66,9 +66,11 @@ async () => {
     if (content === null) return false
     const text = new TextDecoder().decode(content.slice(0, 4096)).replace(/\\0+$/, '')
     const { bytes, checksum } = JSON.parse(text || '{}')
+    // Emptied or half written: what is there is of any length.
+    if (content.byteLength !== 4096 + bytes) return false
     let sum = 0
     for (const word of new Uint32Array(content, 4096)) sum = (Math.imul(sum, 31) + word) | 0
-    return content.byteLength === 4096 + bytes && sum === checksum
+    return sum === checksum
   }
   return false
 }

@@ -115,7 +115,7 @@ def test_worker_is_named_as_bundlers_understand_it(consumer: Consumer) -> None:
 
 def test_bundlers_leave_python_alone(consumer: Consumer) -> None:
     dynamic = re.findall(r"\bimport\((.*?)new URL", consumer.read("worker.js"), re.DOTALL)
-    assert len(dynamic) == 2
+    assert dynamic
     assert all("@vite-ignore" in each and "webpackIgnore: true" in each for each in dynamic)
 
 
