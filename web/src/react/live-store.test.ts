@@ -2,9 +2,9 @@ import { expect, test, vi } from 'vitest'
 import { DurablyError } from '../errors'
 import { BOOTING, type EngineEvent, type EngineStatus } from '../protocol'
 import { fakeEvents, turn } from './fake-events'
-import { LiveStore } from './live-store'
+import { LiveStore, type LoadRequest } from './live-store'
 
-interface Pending {
+interface Pending extends LoadRequest {
   resolve: (value: string) => void
   reject: (error: Error) => void
 }
@@ -16,7 +16,7 @@ function setup({ live = true } = {}) {
   const store = new LiveStore<string, string>(client, {
     initial: '',
     filter: live ? {} : undefined,
-    load: () => new Promise((resolve, reject) => pending.push({ resolve, reject })),
+    load: (request) => new Promise((resolve, reject) => pending.push({ ...request, resolve, reject })),
     reduce: (state, action) => {
       switch (action.type) {
         case 'loaded':
@@ -83,6 +83,21 @@ test('asks once more however often it is outdated while it waits', async () => {
   await answer(1, 'two')
   expect(pending).toHaveLength(2)
   expect(store.getSnapshot()).toBe('two')
+})
+
+test('asks for all of it until that was loaded, and then for what is missing', async () => {
+  const { store, client, hear, answer, pending } = setup()
+  store.subscribe(() => undefined)
+  client.open()
+  store.load({ isWhole: false })
+  expect(pending.map(({ signal }) => signal.aborted)).toEqual([true, false])
+  pending[1]?.reject(new Error('no'))
+  await turn()
+  store.load({ isWhole: false })
+  await answer(2, 'one')
+  hear('run:complete')
+  client.open()
+  expect(pending.map(({ isWhole }) => isWhole)).toEqual([true, true, true, false, true])
 })
 
 test('shows what there is also when it can hear nothing', async () => {

@@ -10,11 +10,18 @@ export type LiveAction<Snapshot> =
   | { type: 'load-failed'; error: Error }
   | { type: 'heard'; events: readonly EngineEvent[] }
 
+export interface LoadRequest {
+  /** Anything may have changed unheard. Otherwise only what the state itself knows to be missing. */
+  readonly isWhole: boolean
+  /** Aborted once the answer counts no more. */
+  readonly signal: AbortSignal
+}
+
 export interface LiveSpec<State, Snapshot> {
   readonly initial: State
   /** Which events matter; undefined for none: it only changes with the engine. */
   readonly filter: EventFilter | undefined
-  load(): Promise<Snapshot>
+  load(request: LoadRequest): Promise<Snapshot>
   reduce(state: State, action: LiveAction<Snapshot>): State
   /** Whether these events, in the state after them, say that something changed which they do not carry. */
   outdates?(state: State, events: readonly EngineEvent[]): boolean
@@ -29,8 +36,10 @@ export class LiveStore<State, Snapshot> extends Store<State> {
   readonly #spec: LiveSpec<State, Snapshot>
   /** What was heard since the load that is under way began; null when none is. */
   #since: EngineEvent[] | null = null
-  /** Only the answer to this load counts: one that was begun before may still come. */
-  #newestLoad = 0
+  /** Only the answer to the newest load counts: this ends those that were begun before. */
+  #loading: AbortController | null = null
+  /** Stays until all of it was loaded, however often that fails or is begun anew. */
+  #isWholeDue = true
   /** Ends the pause before a load that failed is tried again. */
   #retry: AbortController | null = null
   #failures = 0
@@ -41,9 +50,9 @@ export class LiveStore<State, Snapshot> extends Store<State> {
     this.#spec = spec
   }
 
-  /** Asks for all of it; an answer that is still under way counts no more. */
-  load(): void {
-    if (this.isConnected) this.#load()
+  /** Asks for all of it, or for what is missing; an answer that is still under way counts no more. */
+  load({ isWhole = true } = {}): void {
+    if (this.isConnected) this.#load(isWhole)
   }
 
   protected override connect(): () => void {
@@ -52,7 +61,7 @@ export class LiveStore<State, Snapshot> extends Store<State> {
     return () => {
       stop()
       this.#retry?.abort()
-      this.#newestLoad++
+      this.#loading?.abort()
       this.#since = null
     }
   }
@@ -61,9 +70,9 @@ export class LiveStore<State, Snapshot> extends Store<State> {
     // Listening begins before the question is asked, so that nothing falls between them.
     const options: SubscribeOptions = {
       ...filter,
-      onOpen: () => this.#load(),
+      onOpen: () => this.#load(true),
       // What can't be kept current can still be shown.
-      onError: () => this.#load(),
+      onError: () => this.#load(true),
     }
     return this.#client.subscribe((events) => this.#hear(events), options)
   }
@@ -73,7 +82,7 @@ export class LiveStore<State, Snapshot> extends Store<State> {
     queueMicrotask(() => this.load())
     return this.#client.onStatus(({ state }) => {
       const isReady = state === 'ready'
-      if (isReady && !wasReady && this.#since === null) this.#load()
+      if (isReady && !wasReady && this.#since === null) this.#load(true)
       wasReady = isReady
     })
   }
@@ -83,34 +92,37 @@ export class LiveStore<State, Snapshot> extends Store<State> {
     // Under way: these are judged by the answer, which may contain them already.
     // Not spread into arguments: a batch may hold more than a call can take.
     if (this.#since !== null) for (const event of events) this.#since.push(event)
-    else if (this.#outdates(events)) this.#load()
+    else if (this.#outdates(events)) this.#load(false)
   }
 
   #outdates(events: readonly EngineEvent[]): boolean {
     return events.length > 0 && this.#spec.outdates?.(this.getSnapshot(), events) === true
   }
 
-  #load(): void {
-    const load = ++this.#newestLoad
+  #load(isWhole: boolean): void {
+    this.#isWholeDue ||= isWhole
+    this.#loading?.abort()
+    this.#retry?.abort()
+    const { signal } = (this.#loading = new AbortController())
     const since: EngineEvent[] = []
     this.#since = since
-    this.#retry?.abort()
     this.#spec
-      .load()
+      .load({ isWhole: this.#isWholeDue, signal })
       .then((snapshot) => {
-        if (load === this.#newestLoad) this.#loaded(snapshot, since)
+        if (!signal.aborted) this.#loaded(snapshot, since)
       })
       // After `then`: an answer that cannot be understood is a load that failed, too.
       .catch((reason: unknown) => {
-        if (load === this.#newestLoad) this.#loadFailed(asError(reason))
+        if (!signal.aborted) this.#loadFailed(asError(reason))
       })
   }
 
   #loaded(snapshot: Snapshot, since: readonly EngineEvent[]): void {
     this.#since = null
+    this.#isWholeDue = false
     this.#failures = 0
     this.#dispatch({ type: 'loaded', snapshot, since })
-    if (this.#outdates(since)) this.#load()
+    if (this.#outdates(since)) this.#load(false)
   }
 
   #loadFailed(error: Error): void {
@@ -123,7 +135,7 @@ export class LiveStore<State, Snapshot> extends Store<State> {
     const retry = new AbortController()
     this.#retry = retry
     await pause(++this.#failures, retry.signal)
-    if (!retry.signal.aborted) this.load()
+    if (!retry.signal.aborted) this.load({ isWhole: false })
   }
 
   #dispatch(action: LiveAction<Snapshot>): void {

@@ -1,7 +1,8 @@
 import { isRunEvent } from '../events'
-import type { ClientRun, EngineEvent, RunEvent, RunStatus } from '../protocol'
+import type { ClientRun, EngineEvent, RunEvent } from '../protocol'
 import type { LiveAction } from './live-store'
-import { isOlderProgress, moveRun, triggeredRun } from './move-run'
+import { isOlderProgress, triggeredRun } from './move-run'
+import { isOfView, lacksValues, moveInView, STATUS_AFTER, type RunsView } from './runs-view'
 
 export interface RunsState {
   /** Newest first; one more than a page holds, if there is one more. */
@@ -11,14 +12,6 @@ export interface RunsState {
   /** A run was taken off this page, and another may follow that is not known yet. */
   isShort: boolean
   error: Error | null
-}
-
-export interface RunsView {
-  pageSize: number
-  /** Undefined: in any. */
-  statuses: readonly RunStatus[] | undefined
-  /** Whether runs are shown without their inputs and outputs, which events don't carry. */
-  isSummary: boolean
 }
 
 export type RunsAction =
@@ -58,9 +51,9 @@ export function outdatesPage(state: RunsState, event: EngineEvent, view: RunsVie
   const after = STATUS_AFTER[event.type]
   // Others stand on a later page when runs come, go, or change into or out of what is listed.
   if (state.page > 0 && changesPlaces(event, view)) return true
-  if (known !== undefined) return !view.isSummary && lacksValues(known, event)
+  if (known !== undefined) return lacksValues(known, event, view)
   if (state.page > 0 || after === undefined) return false
-  if (view.statuses !== undefined) return view.statuses.includes(after)
+  if (view.statuses !== undefined) return isOfView(after, view)
   // The page is not full, and still here is one that it lacks.
   return event.type === 'run:leased' && state.listed.length <= view.pageSize
 }
@@ -70,23 +63,6 @@ function changesPlaces(event: RunEvent, { statuses }: RunsView): boolean {
   return statuses !== undefined && STATUS_AFTER[event.type] !== undefined
 }
 
-/** Inputs, outputs and tracebacks come with the next answer. */
-function lacksValues(known: ClientRun, event: RunEvent): boolean {
-  if (event.type === 'run:coalesced') return true
-  return known.input === undefined || (ENDS_WITH_VALUES.has(event.type) && !known.isTerminal)
-}
-
-const ENDS_WITH_VALUES: ReadonlySet<string> = new Set(['run:complete', 'run:fail'])
-
-const STATUS_AFTER: { [Type in EngineEvent['type']]?: RunStatus } = {
-  'run:trigger': 'pending',
-  'run:requeue': 'pending',
-  'run:leased': 'leased',
-  'run:complete': 'completed',
-  'run:fail': 'failed',
-  'run:cancel': 'cancelled',
-}
-
 function moveList(state: RunsState, event: EngineEvent, view: RunsView): RunsState {
   if (!isRunEvent(event)) return state
   const known = state.listed.find(({ id }) => id === event.runId)
@@ -94,15 +70,14 @@ function moveList(state: RunsState, event: EngineEvent, view: RunsView): RunsSta
     return event.type === 'run:trigger' ? place(state, event.runId, triggeredRun(event), view) : state
   }
   if (event.type === 'run:delete') return place(state, known.id, null, view)
-  // Where outputs are shown, a run is seen to have ended together with its output or traceback.
-  const moved = !view.isSummary && ENDS_WITH_VALUES.has(event.type) ? known : moveRun(known, event)
+  const moved = moveInView(known, event, view)
   return moved === known ? state : place(state, known.id, moved, view)
 }
 
 /** Puts the run where it belongs, or takes it off the page. Only the first page takes in new ones. */
 function place(state: RunsState, runId: string, run: ClientRun | null, view: RunsView): RunsState {
   const known = state.listed.find(({ id }) => id === runId)
-  const belongs = run !== null && (view.statuses?.includes(run.status) ?? true)
+  const belongs = run !== null && isOfView(run.status, view)
   if (!belongs) {
     if (known === undefined) return state
     const isShort = state.isShort || state.listed.length > view.pageSize

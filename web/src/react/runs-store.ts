@@ -1,20 +1,9 @@
 import type { Durably } from '../client'
-import type { ClientRun, EventFilter, RunFilter } from '../protocol'
+import type { ClientRun } from '../protocol'
 import { LiveStore, type LiveClient } from './live-store'
-import {
-  NO_RUNS,
-  outdatesPage,
-  reduceRuns,
-  type RunsAction,
-  type RunsState,
-  type RunsView,
-} from './runs-state'
-
-export interface RunsQuery {
-  jobName?: string | readonly string[]
-  labels?: Record<string, string>
-  realtime: boolean
-}
+import { eventFilter, runFilter, type RunsQuery } from './runs-query'
+import { NO_RUNS, outdatesPage, reduceRuns, type RunsAction, type RunsState } from './runs-state'
+import type { RunsView } from './runs-view'
 
 /** A page of the list of runs. */
 export class RunsStore extends LiveStore<RunsState, readonly ClientRun[]> {
@@ -25,7 +14,7 @@ export class RunsStore extends LiveStore<RunsState, readonly ClientRun[]> {
   constructor(client: LiveClient & Pick<Durably, 'getRuns'>, query: RunsQuery, view: RunsView) {
     super(client, {
       initial: NO_RUNS,
-      filter: query.realtime ? eventFilter(query) : undefined,
+      filter: eventFilter(query),
       load: () => this.#read(),
       reduce: (state, action) => reduceRuns(state, action, view),
       outdates: (state, events) => events.some((event) => outdatesPage(state, event, view)),
@@ -55,18 +44,13 @@ export class RunsStore extends LiveStore<RunsState, readonly ClientRun[]> {
   }
 
   #read(): Promise<readonly ClientRun[]> {
-    const { jobName, labels } = this.#query
-    const { pageSize, statuses, isSummary } = this.#view
-    const filter: RunFilter = {
-      jobName,
-      labels,
-      status: statuses,
-      view: isSummary ? 'summary' : 'full',
+    const { pageSize } = this.#view
+    return this.#client.getRuns({
+      ...runFilter(this.#query, this.#view),
       // One more than is shown: so much tells whether there is a next page.
       limit: pageSize + 1,
       offset: this.getSnapshot().page * pageSize,
-    }
-    return this.#client.getRuns(filter)
+    })
   }
 
   #act(action: RunsAction): void {
@@ -76,8 +60,4 @@ export class RunsStore extends LiveStore<RunsState, readonly ClientRun[]> {
 
 export function hasMore({ listed }: RunsState, { pageSize }: Pick<RunsView, 'pageSize'>): boolean {
   return listed.length > pageSize
-}
-
-function eventFilter({ jobName, labels }: RunsQuery): EventFilter {
-  return { jobName, labels }
 }

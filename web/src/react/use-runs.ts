@@ -1,9 +1,9 @@
 import { useMemo, useSyncExternalStore } from 'react'
 import type { JobName, RunOf } from '../job-types'
 import type { RunStatus } from '../protocol'
-import { useClient } from './context'
 import { NO_RUNS } from './runs-state'
 import { hasMore, RunsStore } from './runs-store'
+import { useRunsStore } from './use-runs-store'
 
 export interface UseRunsOptions<Name extends JobName = JobName> {
   /** Of this job, or of one of these. None given, or none in the list: of any. */
@@ -44,17 +44,7 @@ export function useRuns<Name extends JobName = JobName>({
   realtime = true,
   view = 'full',
 }: UseRunsOptions<Name> = {}): UseRunsResult<Name> {
-  const durably = useClient()
-  // Lists and labels are mostly written where the hook is called: new objects that say the same.
-  const query = JSON.stringify({ jobName: given(jobName), labels, status: given(status) })
-  const store = useMemo(() => {
-    const { jobName, labels, status } = JSON.parse(query) as Query
-    return new RunsStore(
-      durably,
-      { ...(jobName && { jobName }), ...(labels && { labels }), realtime },
-      { pageSize, statuses: status, isSummary: view === 'summary' },
-    )
-  }, [durably, query, pageSize, realtime, view])
+  const store = useRunsStore(RunsStore, { jobName, status, labels, pageSize, realtime, view })
   const state = useSyncExternalStore(store.subscribe, store.getSnapshot, () => NO_RUNS)
   const runs = useMemo(() => state.listed.slice(0, pageSize) as RunOf<Name>[], [state.listed, pageSize])
   return {
@@ -68,15 +58,4 @@ export function useRuns<Name extends JobName = JobName>({
     goToPage: store.goToPage,
     refresh: store.refresh,
   }
-}
-
-interface Query {
-  jobName?: string[]
-  labels?: Record<string, string>
-  status?: RunStatus[]
-}
-
-function given<Value>(value: Value | readonly Value[] | undefined): readonly Value[] | undefined {
-  const list = value === undefined ? [] : ([value].flat() as Value[])
-  return list.length === 0 ? undefined : list
 }
