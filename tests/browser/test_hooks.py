@@ -332,7 +332,7 @@ def test_use_job_logs_shows_the_newest_lines_and_clears(examples: Examples) -> N
     expect(lines).to_have_count(0)
 
 
-# ------------------------------------------------------------------ useRuns, useRunActions
+# ------------------------------------------------------------------ useRuns, useInfiniteRuns, useRunActions
 
 
 def test_use_runs_turns_pages(examples: Examples) -> None:
@@ -390,6 +390,44 @@ def test_use_runs_filters_by_job_label_and_status(examples: Examples) -> None:
     expect(main.get_by_text("0 Refresh")).to_be_visible()
     main.get_by_role("button", name="Refresh").click()
     expect(main.get_by_text("3 Refresh")).to_be_visible()
+
+
+def test_use_infinite_runs_appends_older_ones_where_the_list_ends(examples: Examples) -> None:
+    for number in range(1, 13):
+        examples.finish("count-to", to=number, pause_ms=0)
+    main = examples.open("infinite-runs")
+    rows = main.get_by_role("list", name="Runs").get_by_role("listitem")
+    expect(rows).to_have_text([f"completed after {number}" for number in range(12, 7, -1)])
+    main.get_by_role("group", name="All runs").evaluate("(box) => box.scrollTo(0, box.scrollHeight)")
+    expect(rows).to_have_text([f"completed after {number}" for number in range(12, 2, -1)])
+    settled(examples, jobName="count-to")
+    newest = examples.finish("count-to", to=13, pause_ms=0)
+    expect(rows).to_have_text([f"completed after {number}" for number in range(13, 2, -1)])
+    main.get_by_role("button", name="More").click()
+    expect(rows).to_have_text([f"completed after {number}" for number in range(13, 0, -1)])
+    expect(main.get_by_text("13 in all")).to_be_visible()
+    examples.call("(durably, id) => durably.deleteRun(id)", newest)
+    expect(rows).to_have_text([f"completed after {number}" for number in range(12, 0, -1)])
+
+
+@pytest.mark.parametrize("opened", ["http-react19"], indirect=True)
+def test_use_infinite_runs_reads_all_that_it_shows_after_a_lost_connection(examples: Examples) -> None:
+    for number in range(1, 8):
+        examples.finish("count-to", to=number, pause_ms=0)
+    main = examples.open("infinite-runs")
+    rows = main.get_by_role("list", name="Runs").get_by_role("listitem")
+    expect(rows).to_have_count(5)
+    main.get_by_role("button", name="More").click()
+    expect(rows).to_have_count(7)
+    settled(examples, jobName="count-to")
+    examples.page.context.set_offline(True)
+    main.get_by_role("button", name="Refresh").click()
+    expect(main.get_by_role("alert")).to_contain_text("be reached.")
+    expect(rows).to_have_count(7)
+    examples.page.context.set_offline(False)
+    expect(main.get_by_role("alert")).to_have_count(0)
+    examples.finish("count-to", to=8, pause_ms=0)
+    expect(rows).to_have_text([f"completed after {number}" for number in range(8, 0, -1)])
 
 
 def test_use_run_actions_act_on_runs(examples: Examples) -> None:

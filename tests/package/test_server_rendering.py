@@ -12,17 +12,19 @@ PROGRAM = """
 import { createElement as h, version } from 'react'
 import { renderToString } from 'react-dom/server'
 import { createDurably } from 'durably'
-import { DurablyProvider, useEngineStatus, useJob, useJobLogs, useJobRun } from 'durably/react'
-import { useJobs, useRuns } from 'durably/react'
+import { DurablyProvider, useEngineStatus, useInfiniteRuns, useJob, useJobLogs } from 'durably/react'
+import { useJobRun, useJobs, useRuns } from 'durably/react'
 
 function Everything() {
   const job = useJob('import-csv', { initialRunId: 'a' })
   const run = useJobRun({ runId: 'a', onStart: () => undefined })
   const { logs } = useJobLogs({ runId: 'a' })
   const { runs, isLoading } = useRuns()
+  const all = useInfiniteRuns()
   const { jobs } = useJobs()
   const { state } = useEngineStatus()
-  return [job.currentRunId, run.isLoading, logs.length, runs.length, isLoading, jobs.length, state].join(' ')
+  const page = [job.currentRunId, run.isLoading, logs.length, runs.length, isLoading, jobs.length, state]
+  return [...page, all.runs.length, all.hasMore, all.isLoading].join(' ')
 }
 
 const never = new Promise(() => undefined)
@@ -32,7 +34,7 @@ for (const durably of [createDurably({ spa: {} }), createDurably({ api: '/api/du
   console.log(version.split('.')[0], html.replace(/<[^>]*>/g, ''))
 }
 """
-NOT_KNOWN_YET = "a true 0 0 true 0 starting"
+NOT_KNOWN_YET = "a true 0 0 true 0 starting 0 false true"
 
 
 def application(consumer: Consumer, folder: Path, version: str) -> Path:

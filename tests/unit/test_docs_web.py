@@ -39,6 +39,8 @@ def test_hook_has_a_section_and_an_example(hook: str) -> None:
         ("react/use-job-logs.ts", "UseJobLogsResult"),
         ("react/use-runs.ts", "UseRunsOptions"),
         ("react/use-runs.ts", "UseRunsResult"),
+        ("react/use-infinite-runs.ts", "UseInfiniteRunsOptions"),
+        ("react/use-infinite-runs.ts", "UseInfiniteRunsResult"),
         ("react/use-run-actions.ts", "RunActions"),
         ("react/durably-provider.tsx", "DurablyProviderProps"),
     ],

@@ -4,12 +4,14 @@ import { createDurably } from '..'
 import {
   DurablyProvider,
   useEngineStatus,
+  useInfiniteRuns,
   useJob,
   useJobLogs,
   useJobRun,
   useJobs,
   useRunActions,
   useRuns,
+  useStats,
 } from '.'
 
 // React 18 is rendered in tests/browser/test_hooks.py: here its two packages can't be told apart.
@@ -19,14 +21,13 @@ function Everything(): ReactNode {
   const run = useJobRun({ runId: 'a', onStart: () => undefined })
   const { logs } = useJobLogs({ runId: 'a' })
   const { runs, isLoading } = useRuns()
+  const all = useInfiniteRuns()
+  const { stats } = useStats()
   const { jobs } = useJobs()
   const { state } = useEngineStatus()
   useRunActions()
-  return (
-    <p>
-      {[job.currentRunId, run.isLoading, logs.length, runs.length, isLoading, jobs.length, state].join(' ')}
-    </p>
-  )
+  const page = [job.currentRunId, run.isLoading, logs.length, runs.length, isLoading, jobs.length, state]
+  return <p>{[...page, all.runs.length, all.hasMore, all.isLoading, stats].map(String).join(' ')}</p>
 }
 
 async function rendered(Component: ComponentType): Promise<string> {
@@ -45,7 +46,7 @@ describe('on a server', () => {
         <Everything />
       </DurablyProvider>
     ))
-    expect(html).toBe('<p>a true 0 0 true 0 starting</p>')
+    expect(html).toBe('<p>a true 0 0 true 0 starting 0 false true null</p>')
     durably.close()
   })
 
