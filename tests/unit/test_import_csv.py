@@ -1,32 +1,20 @@
 """The example's functions: the real file, and every bad file that people have."""
 
 import base64
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pydantic
 import pytest
 
 from tests.conftest import MakeEngine, run_to_end
+from tests.unit.demo_jobs import ROOT, load
 
-ROOT = Path(__file__).parent.parent.parent
 AIRPORTS = ROOT / "web/demo/public/airports.csv"
 HEADER = "iata,name,city,state,country,latitude,longitude"
 ROW = "00M,Thigpen,Bay Springs,MS,USA,31.95,-89.23"
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("import_csv_jobs", ROOT / "examples/import_csv/jobs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-jobs: Any = _load()
+jobs: Any = load("import_csv")
 
 
 def in_base64(content: str | bytes) -> str:
