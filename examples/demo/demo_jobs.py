@@ -1,5 +1,6 @@
 """The jobs of the demo, in the order in which its page offers them."""
 
 from import_csv import import_csv
+from resize_images import resize_images
 
-__all__ = ["import_csv"]
+__all__ = ["import_csv", "resize_images"]
