@@ -2,5 +2,6 @@
 
 from import_csv import import_csv
 from resize_images import resize_images
+from sync_notes import sync_notes
 
-__all__ = ["import_csv", "resize_images"]
+__all__ = ["import_csv", "resize_images", "sync_notes"]

@@ -39,7 +39,11 @@ def test_installed_package_describes_jobs(installed: Path, tmp_path: Path) -> No
     command = [sys.executable, "-m", "spa_runtime", "describe", str(ROOT / "examples/demo/demo_jobs.py")]
     environment = os.environ | {"PYTHONPATH": str(installed)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
-    assert [job["name"] for job in json.loads(done.stdout)["jobs"]] == ["import-csv", "resize-images"]
+    assert [job["name"] for job in json.loads(done.stdout)["jobs"]] == [
+        "import-csv",
+        "resize-images",
+        "sync-notes",
+    ]
 
 
 def test_installed_package_has_the_console_and_the_templates(installed: Path, tmp_path: Path) -> None:

@@ -1,0 +1,31 @@
+"""Requests where Python has sockets: elsewhere than in a page."""
+
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from typing import Any
+
+from http_response import Response
+
+
+def request(
+    url: str, method: str, body: bytes | None, headers: Mapping[str, str], patience_s: float
+) -> Response:
+    """Raises ``OSError`` when there is no answer."""
+    sent = dict(headers) if body is not None else {}
+    asked = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - whoever calls has checked it
+    try:
+        with urllib.request.urlopen(asked, timeout=patience_s) as response:  # noqa: S310
+            return Response(response.status, response.read(), lowered(response.headers))
+    except urllib.error.HTTPError as error:
+        with error:
+            return Response(error.code, error.read(), lowered(error.headers))
+    except urllib.error.URLError as error:
+        raise OSError(str(error.reason)) from error
+    except http.client.HTTPException as error:
+        raise OSError(f"its answer broke off: {type(error).__name__}") from error
+
+
+def lowered(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
