@@ -24,9 +24,11 @@ export const SAMPLES: Partial<Record<string, Sample>> = {
 
 export const START_VIEWS: Partial<Record<string, StartView>> = {
   'resize-images': lazy(async () => ({ default: (await import('./resize-images/start')).Start })),
+  'sync-notes': lazy(async () => ({ default: (await import('./sync-notes/start')).Start })),
 }
 
 export const RESULT_VIEWS: Partial<Record<string, ResultView>> = {
   'import-csv': lazy(async () => ({ default: (await import('./import-csv/result')).ImportResult })),
   'resize-images': lazy(async () => ({ default: (await import('./resize-images/result')).Result })),
+  'sync-notes': lazy(async () => ({ default: (await import('./sync-notes/result')).Result })),
 }
