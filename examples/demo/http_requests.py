@@ -16,15 +16,21 @@ def request(
     sent = dict(headers) if body is not None else {}
     asked = urllib.request.Request(url, body, sent, method=method)  # noqa: S310 - whoever calls has checked it
     try:
+        return response_to(asked, patience_s)
+    except urllib.error.URLError as error:
+        raise OSError(str(error.reason)) from error
+    except http.client.HTTPException as error:
+        raise OSError("its answer broke off") from error
+
+
+def response_to(asked: urllib.request.Request, patience_s: float) -> Response:
+    """Also when the server says no."""
+    try:
         with urllib.request.urlopen(asked, timeout=patience_s) as response:  # noqa: S310
             return Response(response.status, response.read(), lowered(response.headers))
     except urllib.error.HTTPError as error:
         with error:
             return Response(error.code, error.read(), lowered(error.headers))
-    except urllib.error.URLError as error:
-        raise OSError(str(error.reason)) from error
-    except http.client.HTTPException as error:
-        raise OSError(f"its answer broke off: {type(error).__name__}") from error
 
 
 def lowered(headers: Any) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Any
 import pydantic
 import pytest
 
+from durably_core.job import collect_jobs
 from tests.conftest import MakeEngine, run_to_end
 from tests.unit.demo_jobs import ROOT, load
 
@@ -39,6 +40,11 @@ def refusal(content: str | bytes) -> str:
         records(content)
     [error] = refused.value.errors()
     return error["msg"].removeprefix("Value error, ")
+
+
+def test_page_offers_it_before_the_other_jobs() -> None:
+    offered = [job.name for job in collect_jobs(load("demo_jobs")).values()]
+    assert offered == ["import-csv", "resize-images", "sync-notes"]
 
 
 def test_real_file_has_all_its_rows() -> None:

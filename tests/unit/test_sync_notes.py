@@ -187,7 +187,7 @@ def handler_of(recorded: Recorded) -> type[BaseHTTPRequestHandler]:
             if status == 0:
                 return  # the connection is closed without an answer
             self.send_response(status)
-            for name, text in {**headers, "Content-Length": str(len(said))}.items():
+            for name, text in {"Content-Length": str(len(said)), **headers}.items():
                 self.send_header(name, text)
             self.end_headers()
             self.wfile.write(said)
@@ -260,6 +260,13 @@ async def test_failure_is_repeated(make_engine: MakeEngine, serve: Serve, status
     recorded = serve(status, (204, b"", {"ETag": '"7"'}))
     [pushed] = (await synced(make_engine, to(recorded.url, change()))).pushed
     assert (pushed.tries, pushed.revision) == (2, '"7"')
+
+
+@pytest.mark.parametrize("status", [200, 422])
+async def test_answer_that_breaks_off_is_none(make_engine: MakeEngine, serve: Serve, status: int) -> None:
+    recorded = serve((status, b"{", {"Content-Length": "9"}), 204)
+    [pushed] = (await synced(make_engine, to(recorded.url, change()))).pushed
+    assert pushed.tries == 2
 
 
 @pytest.mark.parametrize("status", [204, 404, 410])
