@@ -32,7 +32,10 @@ class PracticeServer(BaseModel):
 
 
 class HttpServer(BaseModel):
-    """A server that takes PUT and DELETE of JSON below an address."""
+    """A server that takes PUT and DELETE of JSON below an address.
+
+    A run may be repeated later: the version that comes with a note says whether it is older than what is there.
+    """
 
     kind: Literal["http"]
     url: str = Field(description="Notes are put to this address, a slash, and their id.")

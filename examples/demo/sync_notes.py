@@ -76,9 +76,9 @@ class NotSentError(Exception):
 async def sync_notes(step: StepContext, input: SyncInput) -> SyncOutput:
     """Send each change of a note to the server, again and again until it is there."""
     output = SyncOutput(pushed=[], refused=[])
-    for number, change in enumerate(input.changes):
-        step.progress(number, len(input.changes), f"sending {change.words}")
-        outcome = await push(step, change, input)
+    for number, change in enumerate(input.changes, 1):
+        step.progress(number - 1, len(input.changes), f"sending {change.words}")
+        outcome = await push(step, f"note-{number}", change, input)
         if isinstance(outcome, Pushed):
             output.pushed.append(outcome)
         else:
@@ -87,12 +87,11 @@ async def sync_notes(step: StepContext, input: SyncInput) -> SyncOutput:
     return output
 
 
-async def push(step: StepContext, change: Change, input: SyncInput) -> Pushed | Refused:
+async def push(step: StepContext, name: str, change: Change, input: SyncInput) -> Pushed | Refused:
     """Each try is a step, and what came of it is kept: who resumes the run neither repeats nor forgets one."""
     reason = ""
     for number in range(1, input.tries + 1):
-        name = f"push-{change.id}-v{change.version}-try-{number}"
-        outcome = await step.run(name, attempt, step, change, input, number)
+        outcome = await step.run(f"{name}-try-{number}", attempt, step, change, input, number)
         if not isinstance(outcome, Failed):
             return outcome
         reason = outcome.reason

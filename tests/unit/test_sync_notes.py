@@ -87,7 +87,7 @@ async def test_server_that_is_down_is_given_up(make_engine: MakeEngine) -> None:
         "It is still where it was written."
     )
     steps = [step.name for step in await engine.get_steps(run.id)]
-    assert steps == [f"push-milk-v1-try-{number}" for number in (1, 2, 3)]
+    assert steps == [f"note-1-try-{number}" for number in (1, 2, 3)]
 
 
 async def test_notes_before_the_one_that_was_given_up_are_told(make_engine: MakeEngine) -> None:

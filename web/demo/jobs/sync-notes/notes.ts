@@ -53,10 +53,11 @@ export function after(note: Note, outcome: Outcome): Note | null {
   return isNews ? { ...note, pushed: { version, revision: outcome.revision } } : note
 }
 
-/** All that the server has to be told. */
-export function changesOf(notes: readonly Note[]): Change[] {
+/** All that the server has to be told, but for what a run that has begun tells it. */
+export function changesOf(notes: readonly Note[], begun: ReadonlySet<string>): Change[] {
   return notes
     .filter((note) => note.pushed?.version !== note.version && note.refused?.version !== note.version)
+    .filter((note) => !begun.has(keyOf(note)))
     .map(({ id, version, text, isDeleted }) => ({ id, version, text, deleted: isDeleted }))
 }
 

@@ -11,23 +11,23 @@ import { useServerChoice } from './use-server-choice'
 import './sync-notes.css'
 
 /** Long enough to watch a server that fails. */
-const PAUSE_MS = 2000
+const PAUSE_MS = 700
 
 interface StartProps {
   start: (input: Record<string, Json>, options?: TriggerOptions) => Promise<string>
 }
 
 export function Start({ start }: StartProps): ReactNode {
-  const { notes, underWay, error, reload } = useNotes()
+  const { notes, underWay, begun, error, reload } = useNotes()
   const [choice, setChoice] = useServerChoice()
   const [refusal, setRefusal] = useState<string | null>(null)
   const send = async (to: ServerChoice): Promise<void> => {
     // Read anew: another tab may have changed some.
-    const changes = changesOf(await readNotes())
+    const changes = changesOf(await readNotes(), begun)
     if (changes.length === 0) return
     await start(
       { changes, server: toServer(to), pause_ms: PAUSE_MS },
-      // However many changes are made while a run executes, one run follows it, with all of them.
+      // However many changes are made while a run executes, one run follows it, with the newest input.
       { concurrencyKey: 'notes', coalesce: 'queue' },
     )
   }

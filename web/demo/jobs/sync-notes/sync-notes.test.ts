@@ -35,30 +35,35 @@ function told(before: typeof note, ...outcomes: Outcome[]): typeof note {
 
 describe('a note', () => {
   test('that is new has to be sent', () => {
-    expect(changesOf([note])).toEqual([{ id: 'a', version: 1, text: 'Milk', deleted: false }])
+    expect(changesOf([note], NOTHING)).toEqual([{ id: 'a', version: 1, text: 'Milk', deleted: false }])
     expect(inWords(note, whereabouts(note, NOTHING))).toBe('Saved here')
     expect(inWords(note, whereabouts(note, new Set(['a/1'])))).toBe('On its way')
     expect(whereabouts(note, new Set(['a/2', 'b/1']))).toBe('here')
   })
 
+  test('that a run sends needs no other run', () => {
+    expect(changesOf([note], new Set(['a/1']))).toEqual([])
+    expect(changesOf([edited(note, 'Bread')], new Set(['a/1']))).toHaveLength(1)
+  })
+
   test('on the server needs not be sent', () => {
     const there = told(note, pushed(1))
-    expect(changesOf([there])).toEqual([])
+    expect(changesOf([there], NOTHING)).toEqual([])
     // A run that is to send it once more changes nothing.
     expect(inWords(there, whereabouts(there, new Set(['a/1'])))).toBe('On the server, revision 1')
   })
 
   test('that was edited meanwhile has to be sent again', () => {
     const there = told(edited(note, 'Bread'), pushed(1))
-    expect(changesOf([there])).toEqual([{ id: 'a', version: 2, text: 'Bread', deleted: false }])
+    expect(changesOf([there], NOTHING)).toEqual([{ id: 'a', version: 2, text: 'Bread', deleted: false }])
     expect(whereabouts(there, NOTHING)).toBe('here')
   })
 
   test('that was refused waits for an edit', () => {
     const sent = told(note, refused(1))
-    expect(changesOf([sent])).toEqual([])
+    expect(changesOf([sent], NOTHING)).toEqual([])
     expect(inWords(sent, whereabouts(sent, NOTHING))).toBe('Refused: no')
-    expect(changesOf([edited(sent, 'Bread')])).toHaveLength(1)
+    expect(changesOf([edited(sent, 'Bread')], NOTHING)).toHaveLength(1)
   })
 
   test('is not set back by what was known before', () => {
@@ -72,7 +77,7 @@ describe('a note', () => {
 
   test('that was deleted is forgotten when the server has deleted it', () => {
     const gone = deleted(note)
-    expect(changesOf([gone])).toEqual([{ id: 'a', version: 2, text: 'Milk', deleted: true }])
+    expect(changesOf([gone], NOTHING)).toEqual([{ id: 'a', version: 2, text: 'Milk', deleted: true }])
     expect(inWords(gone, whereabouts(gone, NOTHING))).toBe('Deleted here')
     expect(inWords(gone, whereabouts(gone, new Set(['a/2'])))).toBe('Being deleted on the server')
     expect(after(gone, pushed(1))).not.toBeNull()

@@ -15,11 +15,13 @@ export interface NotesState {
   notes: readonly Note[] | null
   /** Versions of notes that a run is about to send. */
   underWay: ReadonlySet<string>
+  /** Those of them whose run has begun: from then on no trigger gives it another input. */
+  begun: ReadonlySet<string>
   /** Why there are none. */
   error: string | null
 }
 
-const NOT_READ: NotesState = { notes: null, underWay: new Set(), error: null }
+const NOT_READ: NotesState = { notes: null, underWay: new Set(), begun: new Set(), error: null }
 
 /** The notes, and where they are: moved by whatever happens to runs of the job, in whichever tab. */
 export function useNotes(): NotesState & { reload: () => Promise<void> } {
@@ -33,6 +35,7 @@ export function useNotes(): NotesState & { reload: () => Promise<void> } {
 const TELLING: ReadonlySet<EngineEventType> = new Set([
   'run:trigger',
   'run:coalesced',
+  'run:leased',
   'run:requeue',
   'run:complete',
   'run:fail',
@@ -93,15 +96,22 @@ class NotesWatch {
   async #askOnce(): Promise<void> {
     const runs = await this.#durably.getRuns({ jobName: JOB, limit: RUNS })
     const underWay = new Set<string>()
+    const begun = new Set<string>()
     for (const run of runs) {
       if (this.#read.has(run.id)) continue
       const outcomes = toOutcomes(run.output ?? undefined) ?? outcomesOf(await this.#durably.getSteps(run.id))
       await keepOutcomes(outcomes)
-      if (run.isActive) for (const key of left(sentBy(run), outcomes)) underWay.add(key)
-      else this.#read.add(run.id)
+      if (!run.isActive) {
+        this.#read.add(run.id)
+        continue
+      }
+      for (const key of left(sentBy(run), outcomes)) {
+        underWay.add(key)
+        if (run.attempt > 0) begun.add(key)
+      }
     }
     const notes = await readNotes()
-    this.#tell((state) => ({ ...state, notes, underWay, error: null }))
+    this.#tell((state) => ({ ...state, notes, underWay, begun, error: null }))
   }
 }
 
