@@ -209,7 +209,7 @@ build/pyodide/python_stdlib.zip: scripts/compile_pyodide.mjs web/package-lock.js
 	@touch $@
 
 PAGE_SOURCES := $(shell find web/src web/demo web/dashboard -type f) web/vite.config.ts web/isolation-headers.ts web/package.json web/package-lock.json
-ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/import_csv -type f -not -path '*/__pycache__/*')
+ENGINE_SOURCES := $(shell find durably_core spa_runtime examples/demo -type f -not -path '*/__pycache__/*')
 
 build/page/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
 	cd web && npm run --silent build
@@ -228,7 +228,7 @@ build/pyodide/bytecode.zip: build/pyodide/python_stdlib.zip build/wheels/.downlo
 	$(BIN)/python scripts/compile_engine.py $(@D) build/wheels $@
 
 build/demo/index.html: build/page/index.html build/service-worker/sw.js build/pyodide/bytecode.zip build/wheels/.downloaded $(ENGINE_SOURCES)
-	$(BIN)/python -m spa_runtime build examples/import_csv/jobs.py -o build/demo --wheels build/wheels
+	$(BIN)/python -m spa_runtime build examples/demo/demo_jobs.py -o build/demo --wheels build/wheels
 	@touch $@
 
 PACKAGE_SOURCES := $(shell find web/src -type f -not -name '*.test.*') web/rolldown.config.js web/README.md LICENSE

@@ -18,7 +18,7 @@ from spa_runtime.bundle.library import MORE
 from tests.browser.offline.host import Files, Host, deployed, files_of
 
 ROOT = Path(__file__).parent.parent
-JOBS = ROOT / "examples" / "import_csv" / "jobs.py"
+JOBS = ROOT / "examples" / "demo" / "demo_jobs.py"
 CHANGE = "\nCHANGED = True\n"
 
 

@@ -36,10 +36,14 @@ def test_wheel_has_the_two_packages_and_nothing_else(wheel: Path) -> None:
 
 
 def test_installed_package_describes_jobs(installed: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "spa_runtime", "describe", str(ROOT / "examples/import_csv/jobs.py")]
+    command = [sys.executable, "-m", "spa_runtime", "describe", str(ROOT / "examples/demo/demo_jobs.py")]
     environment = os.environ | {"PYTHONPATH": str(installed)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
-    assert [job["name"] for job in json.loads(done.stdout)["jobs"]] == ["import-csv"]
+    assert [job["name"] for job in json.loads(done.stdout)["jobs"]] == [
+        "import-csv",
+        "resize-images",
+        "sync-notes",
+    ]
 
 
 def test_installed_package_has_the_console_and_the_templates(installed: Path, tmp_path: Path) -> None:

@@ -1,32 +1,21 @@
 """The example's functions: the real file, and every bad file that people have."""
 
 import base64
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pydantic
 import pytest
 
+from durably_core.job import collect_jobs
 from tests.conftest import MakeEngine, run_to_end
+from tests.unit.demo_jobs import ROOT, load
 
-ROOT = Path(__file__).parent.parent.parent
 AIRPORTS = ROOT / "web/demo/public/airports.csv"
 HEADER = "iata,name,city,state,country,latitude,longitude"
 ROW = "00M,Thigpen,Bay Springs,MS,USA,31.95,-89.23"
 
 
-def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("import_csv_jobs", ROOT / "examples/import_csv/jobs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-jobs: Any = _load()
+jobs: Any = load("import_csv")
 
 
 def in_base64(content: str | bytes) -> str:
@@ -51,6 +40,11 @@ def refusal(content: str | bytes) -> str:
         records(content)
     [error] = refused.value.errors()
     return error["msg"].removeprefix("Value error, ")
+
+
+def test_page_offers_it_before_the_other_jobs() -> None:
+    offered = [job.name for job in collect_jobs(load("demo_jobs")).values()]
+    assert offered == ["import-csv", "resize-images", "sync-notes"]
 
 
 def test_real_file_has_all_its_rows() -> None:
