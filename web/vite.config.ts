@@ -15,6 +15,7 @@ export default defineConfig({
     alias: [
       { find: /^durably$/, replacement: at('src/index.ts') },
       { find: /^durably\/react$/, replacement: at('src/react/index.ts') },
+      { find: /^durably\/offline$/, replacement: at('src/offline/index.ts') },
     ],
   },
   build: {

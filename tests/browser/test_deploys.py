@@ -152,7 +152,7 @@ def test_run_goes_on_with_the_new_version(chromium: Chromium, tmp_path: Path, ch
         assert {name for name, build in builds.items() if build == new} == builds.keys() - {"knead"}
         assert builds["knead"] not in (new, None)
         # And so does the page, where the other one went on.
-        page.evaluate("(id) => { location.hash = `run=${id}` }", run_id)
+        page.evaluate("(id) => { location.hash = `/runs/${id}` }", run_id)
         timeline = page.get_by_role("region", name="Steps")
         expect(timeline.get_by_text(f"from here on build {new}")).to_have_count(1)
 
@@ -178,7 +178,7 @@ def test_run_of_a_renamed_job_waits_where_people_see_it(chromium: Chromium, tmp_
         run_id = begun(page)
         deploy(page, tmp_path, changed('name="bakery"', 'name="bread"'))
         wait_for(page, lambda: get_run(page, run_id)["status"] == "pending")
-        page.evaluate("(id) => { location.hash = `run=${id}` }", run_id)
+        page.evaluate("(id) => { location.hash = `/runs/${id}` }", run_id)
         expect(page.get_by_role("note")).to_contain_text("there is no job bakery any more")
         # And there is a way out.
         page.get_by_role("region", name="Selected run").get_by_role("button", name="Cancel").click()

@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import history
 from tests.browser.browser import Chromium, Site, wait_until_ready
 from tests.browser.conftest import ROOT
+from tests.browser.test_page import open_view, start_sample
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -28,7 +29,7 @@ COUNT = "select count(*), coalesce(sum(status = 'failed'), 0) from durably_runs 
 
 @pytest.fixture
 def page(chromium: Chromium, demo_site: Site) -> Page:
-    page = chromium.open(f"{demo_site.url}#overview")
+    page = chromium.open(f"{demo_site.url}#/overview")
     wait_until_ready(page)
     return page
 
@@ -74,7 +75,7 @@ def test_nothing_yet_is_told_and_the_way_back_is_found_by_keyboard(page: Page) -
     expect(page.get_by_role("link", name="Overview")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="Runs").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Start import-csv")).to_be_visible()
+    expect(page.get_by_role("button", name="Run import-csv with the sample")).to_be_visible()
     expect(page.get_by_role("heading", name="No run ended in this time")).to_have_count(0)
 
 
@@ -121,10 +122,7 @@ def test_address_holds_what_is_looked_at(week: Page) -> None:
 
 
 def test_run_that_executes_shows_at_once_and_leads_to_itself(page: Page) -> None:
-    page.get_by_role("link", name="Runs").click()
-    page.get_by_role("button", name="Use airports.csv").click()
-    page.get_by_role("button", name="Start import-csv").click()
-    expect(page.get_by_text(re.compile("Run .* was started"))).to_be_visible()
+    start_sample(page)
     page.get_by_role("link", name="Overview").click()
     now = page.get_by_role("region", name="Running now")
     expect(now.get_by_role("progressbar")).to_have_attribute("max", re.compile(r"\d+"))
@@ -138,17 +136,20 @@ def test_run_that_executes_shows_at_once_and_leads_to_itself(page: Page) -> None
     expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
 
 
-def test_nobody_is_taken_away_from_the_overview(week: Page) -> None:
-    """A database that is replaced changes where the way back leads, and nothing else."""
-    week.reload()
-    wait_until_ready(week)
-    # The newest run is what the way back leads to, as at every first look.
-    expect(week.get_by_role("link", name="Runs")).to_have_attribute("href", re.compile("#run="))
-    week.get_by_text("stored", exact=True).click()
+def test_nobody_is_taken_away_and_the_way_back_leads_to_what_there_is(week: Page) -> None:
+    """A database that is deleted changes where the way back leads, and nothing else."""
+    runs = week.get_by_role("navigation", name="Views").get_by_role("link", name="Runs")
+    runs.click()
+    # The newest run is shown at once, as at every first look.
+    expect(runs).to_have_attribute("href", re.compile("#/runs/"))
+    open_view(week, "Overview")
+    week.evaluate("durably.storage.clear()")
+    expect(week.get_by_role("heading", name="No run ended in this time")).to_be_visible()
+    open_view(week, "Storage")
     week.get_by_role("button", name=re.compile("Delete everything")).click()
     week.get_by_role("dialog").get_by_role("button", name=re.compile("Delete")).click()
-    expect(week.get_by_role("heading", name="No run ended in this time")).to_be_visible()
-    expect(week.get_by_role("link", name="Runs")).to_have_attribute("href", "#")
+    expect(week.get_by_text("Everything was deleted.")).to_be_visible()
+    expect(runs).to_have_attribute("href", "#/runs")
 
 
 def test_pictures_can_be_read(week: Page) -> None:
@@ -170,8 +171,8 @@ def test_axe_finds_nothing(week: Page, width: int, scheme: Any) -> None:
     chosen(week, "Week").click()
     expect(week.get_by_role("img").first.locator("svg")).to_be_visible()
     week.add_script_tag(path=AXE)
-    for view in ("Overview", "Runs"):
-        week.get_by_role("link", name=view, exact=True).click()
+    for view in ("Overview", "Trigger", "Storage", "Runs"):
+        open_view(week, view)
         found = week.evaluate("async () => (await axe.run()).violations")
         faults = [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found]
         assert faults == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, Playwright, expect
 
 from tests.browser.browser import Chromium, Site, launched, wait_until_ready
-from tests.browser.test_page import GOOD, HEADER, runs_on_disk, start_sample, start_with
+from tests.browser.test_page import GOOD, HEADER, open_view, runs_on_disk, start_sample, start_with
 
 IMPORTED = "1 airport imported, 0 rows rejected"
 OVERWRITE = """async () => {
@@ -28,8 +28,8 @@ def import_one(page: Page) -> None:
 
 
 def open_storage(page: Page) -> Locator:
-    page.locator("summary", has_text=re.compile("stored|in memory")).click()
-    return page.locator(".storage-popover")
+    open_view(page, "Storage")
+    return page.get_by_role("region", name="Database")
 
 
 def choose_database(page: Page, path: Path) -> None:
@@ -62,6 +62,8 @@ def test_exported_database_goes_on_in_another_browser(
         choose_database(page, file)
         page.get_by_role("dialog").get_by_role("button", name="Replace").click()
         expect(storage.get_by_role("status")).to_contain_text("exported.db was imported.")
+        open_view(page, "Runs")
+        page.get_by_role("link", name=re.compile("import-csv")).click()
         expect(page.get_by_role("heading", name=IMPORTED)).to_be_visible()
 
 
@@ -79,7 +81,6 @@ def test_foreign_file_is_refused_and_everything_is_deleted_when_asked(
     expect(storage.get_by_role("status")).to_contain_text(
         "notes.db was not imported. The file is no database of Durably"
     )
-    expect(page.get_by_role("heading", name=IMPORTED)).to_be_visible()
     assert runs_on_disk(page) == 1
 
     page.get_by_role("button", name="Delete everything…").click()
@@ -91,6 +92,7 @@ def test_foreign_file_is_refused_and_everything_is_deleted_when_asked(
     expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
     dialog.get_by_role("button", name="Delete everything").click()
     expect(storage.get_by_role("status")).to_have_text("Everything was deleted.")
+    open_view(page, "Runs")
     expect(page.get_by_text("Nothing has run in this browser yet.")).to_be_visible()
     expect(page.get_by_role("heading", name="Each finished step is saved.")).to_be_visible()
     assert runs_on_disk(page) == 0
@@ -122,8 +124,9 @@ def test_page_without_storage_says_that_nothing_is_kept(chromium: Chromium, demo
     expect(page.get_by_role("heading", name="Nothing is kept here.")).to_be_visible()
     import_one(page)
     expect(open_storage(page)).to_contain_text("gone when this page is closed")
-    page.keyboard.press("Escape")
     page.get_by_role("link", name="Keep it in this browser").click()
+    wait_until_ready(page)
+    open_view(page, "Runs")
     expect(page.get_by_text("Nothing has run in this browser yet.")).to_be_visible()
     expect(page.get_by_role("heading", name="Nothing is kept here.")).to_have_count(0)
 
@@ -138,6 +141,7 @@ def test_full_storage_is_told_until_there_is_room(chromium: Chromium, demo_site:
     start_sample(page)
     notice = page.locator(".notice", has_text="There is no room left.")
     expect(notice).to_have_count(1)
+    open_view(page, "Trigger")
     page.get_by_role("button", name="Start import-csv").click()
     expect(page.locator("main").get_by_text("There is no room left for the database.")).to_be_visible()
     browser.send("Storage.overrideQuotaForOrigin", origin)

@@ -1,3 +1,5 @@
+import type { ClientRun } from 'durably'
+
 const NUMBER = new Intl.NumberFormat('en')
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
 const DATE_TIME = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
@@ -36,6 +38,13 @@ export function formatDuration(ms: number): string {
   const minutes = Math.floor(ms / 60_000)
   if (minutes < 60) return `${minutes} min ${Math.floor((ms % 60_000) / 1000)} s`
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** How long the run took, or has taken until now; null before it was begun. */
+export function durationOf({ startedAt, completedAt }: ClientRun, now: number): string | null {
+  if (startedAt === null) return null
+  const end = completedAt === null ? now : Date.parse(completedAt)
+  return formatDuration(Math.max(0, end - Date.parse(startedAt)))
 }
 
 const LARGE_UNITS = ['kB', 'MB', 'GB', 'TB']

@@ -1,5 +1,5 @@
-import { createDurably, type Durably } from '../src'
-import { createOffline } from '../src/offline'
+import { createDurably, type Durably } from 'durably'
+import { createOffline } from 'durably/offline'
 import { askedMemoryBudget, askedSnapshot, askedStandby, askedStorage, askedTabs } from './lib/asked-storage'
 
 declare global {

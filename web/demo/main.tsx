@@ -1,11 +1,11 @@
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
-import { DurablyProvider } from '../src/react'
+import { DurablyProvider } from 'durably/react'
 import { App } from './app'
 import { durably } from './durably'
-import { Boundary } from './shell/boundary'
-import { ShowFailure } from './shell/show-failure'
-import './styles/index.css'
+import { Boundary } from '../dashboard/parts/boundary'
+import { ShowFailure } from '../dashboard/parts/show-failure'
+import './page.css'
 
 // A file dropped beside the form would otherwise replace the page.
 for (const type of ['dragover', 'drop'] as const) {

@@ -384,6 +384,8 @@ export const STORAGE_OPERATIONS = [
 export type StorageOperation = (typeof STORAGE_OPERATIONS)[number]
 
 export interface StorageInfo extends StorageStatus {
+  /** Tabs that have this database open: one leads, the others follow. Null where the browser does not tell. */
+  tabs: number | null
   /** What reached the database's files since the engine started, by name, e.g. `main.db-wal`. */
   files: Record<
     string,

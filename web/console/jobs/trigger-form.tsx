@@ -4,7 +4,7 @@ import { useId, useState, type ReactNode } from 'react'
 import { printJson } from '../format'
 import { sentenceOf } from '../sentence-of'
 import { useSelection } from '../selection'
-import { defaultInput } from './default-input'
+import { defaultInput } from '../../dashboard/trigger/default-input'
 
 const MOST_ROWS = 16
 

@@ -1,10 +1,12 @@
 import type { JobStats, Stats } from 'durably'
 import { useRuns, useStats } from 'durably/react'
 import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { Link } from 'wouter'
 import { formatDateTime, formatDuration, formatNumber, shortId } from '../format'
-import { Skeleton } from '../skeleton'
-import { useNow } from '../use-now'
+import { Skeleton } from '../parts/skeleton'
+import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
+import { addressOf, runAddress, type OverviewQuery } from '../addresses'
 import { Chart, type Draw } from './chart'
 import {
   barsOf,
@@ -17,9 +19,7 @@ import {
   WINDOW_NAMES,
   WINDOWS,
   type Totals,
-  type WindowName,
 } from './figures'
-import './overview.css'
 
 const SAID = WORDS.overview
 const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 })
@@ -27,21 +27,13 @@ const MOST_RUNNING = 8
 const PROGRESS_INTERVAL_MS = 2000
 const HOUR_MS = 3_600_000
 
-/** What is looked at. The page keeps it in its address. */
-export interface OverviewQuery {
-  window: WindowName
-  /** Null: all jobs. */
-  jobName: string | null
-}
-
-interface OverviewProps {
-  query: OverviewQuery
-  hrefOf: (query: OverviewQuery) => string
-  runHref: (runId: string) => string
+function hrefOf(query: OverviewQuery): string {
+  return addressOf({ view: 'overview', ...query })
 }
 
 /** How the engine gets on: what waits and runs, how runs ended of late, and how long they took. */
-export function Overview({ query, hrefOf, runHref }: OverviewProps): ReactNode {
+export function Overview({ window, jobName }: OverviewQuery): ReactNode {
+  const query = { window, jobName }
   const { stats, error } = useStats(WINDOWS[query.window])
   return (
     <section
@@ -53,16 +45,16 @@ export function Overview({ query, hrefOf, runHref }: OverviewProps): ReactNode {
         <h2 id="overview-title">
           {SAID.title} {query.jobName !== null && <span className="hint">{SAID.of(query.jobName)}</span>}
         </h2>
-        {query.jobName !== null && <a href={hrefOf({ ...query, jobName: null })}>{SAID.allJobs}</a>}
+        {query.jobName !== null && <Link href={hrefOf({ ...query, jobName: null })}>{SAID.allJobs}</Link>}
         <nav className="segments" aria-label={SAID.window}>
           {WINDOW_NAMES.map((window) => (
-            <a
+            <Link
               key={window}
               href={hrefOf({ ...query, window })}
               aria-current={window === query.window ? 'true' : undefined}
             >
               {SAID.windows[window]}
-            </a>
+            </Link>
           ))}
         </nav>
       </header>
@@ -76,12 +68,12 @@ export function Overview({ query, hrefOf, runHref }: OverviewProps): ReactNode {
           <Skeleton rows={4} />
         </div>
       )}
-      {stats !== null && <Figures stats={stats} query={query} hrefOf={hrefOf} runHref={runHref} />}
+      {stats !== null && <Figures stats={stats} query={query} />}
     </section>
   )
 }
 
-function Figures({ stats, query, hrefOf, runHref }: OverviewProps & { stats: Stats }): ReactNode {
+function Figures({ stats, query }: { stats: Stats; query: OverviewQuery }): ReactNode {
   const { jobName } = query
   // Pictures stay as they are, with what is pointed at, while only other figures change.
   const history = useSame(historyOf(stats, jobName))
@@ -101,8 +93,8 @@ function Figures({ stats, query, hrefOf, runHref }: OverviewProps & { stats: Sta
         <OutcomesChart history={history} />
         <DurationsChart history={history} />
       </div>
-      <JobsTable jobs={stats.jobs} query={query} hrefOf={hrefOf} />
-      <RunningNow jobName={jobName} stats={stats} runHref={runHref} />
+      <JobsTable jobs={stats.jobs} query={query} />
+      <RunningNow jobName={jobName} stats={stats} />
     </>
   )
 }
@@ -303,10 +295,9 @@ function spanOf({ since, until }: Stats): { since: Date; until: Date } {
 interface JobsTableProps {
   jobs: readonly JobStats[]
   query: OverviewQuery
-  hrefOf: (query: OverviewQuery) => string
 }
 
-function JobsTable({ jobs, query, hrefOf }: JobsTableProps): ReactNode {
+function JobsTable({ jobs, query }: JobsTableProps): ReactNode {
   return (
     <section className="card" aria-labelledby="overview-jobs">
       <h3 className="card-title" id="overview-jobs">
@@ -332,7 +323,7 @@ function JobsTable({ jobs, query, hrefOf }: JobsTableProps): ReactNode {
           </thead>
           <tbody>
             {jobs.map((job) => (
-              <JobRow key={job.jobName} job={job} query={query} hrefOf={hrefOf} />
+              <JobRow key={job.jobName} job={job} query={query} />
             ))}
           </tbody>
         </table>
@@ -341,14 +332,14 @@ function JobsTable({ jobs, query, hrefOf }: JobsTableProps): ReactNode {
   )
 }
 
-function JobRow({ job, query, hrefOf }: Omit<JobsTableProps, 'jobs'> & { job: JobStats }): ReactNode {
+function JobRow({ job, query }: Omit<JobsTableProps, 'jobs'> & { job: JobStats }): ReactNode {
   const isChosen = job.jobName === query.jobName
   return (
     <tr data-selected={isChosen}>
       <th scope="row">
-        <a href={hrefOf({ ...query, jobName: job.jobName })} aria-current={isChosen ? 'true' : undefined}>
+        <Link href={hrefOf({ ...query, jobName: job.jobName })} aria-current={isChosen ? 'true' : undefined}>
           {job.jobName}
-        </a>
+        </Link>
       </th>
       {[job.pending, job.leased, job.completed].map((count, column) => (
         <td key={column} className="number">
@@ -374,10 +365,9 @@ interface RunningNowProps {
   jobName: string | null
   /** When these are others, other runs may run. */
   stats: Stats
-  runHref: (runId: string) => string
 }
 
-function RunningNow({ jobName, stats, runHref }: RunningNowProps): ReactNode {
+function RunningNow({ jobName, stats }: RunningNowProps): ReactNode {
   // Not at each claim, of which there may be hundreds in a second.
   const { runs, hasMore, isLoading, error, refresh } = useRuns({
     status: 'leased',
@@ -401,9 +391,9 @@ function RunningNow({ jobName, stats, runHref }: RunningNowProps): ReactNode {
       <ul className="running-now">
         {runs.map((run) => (
           <li key={run.id}>
-            <a href={runHref(run.id)}>
+            <Link href={runAddress(run.id)}>
               {run.jobName} <code>{shortId(run.id)}</code>
-            </a>
+            </Link>
             {run.progress?.total !== undefined && run.progress.total > 0 && (
               <progress
                 aria-label={`${run.jobName} ${shortId(run.id)}`}

@@ -1,4 +1,4 @@
-import type { StorageKind } from '../../src'
+import type { StorageKind } from 'durably'
 
 /** Where the page's address asks for the database to be kept: `?storage=memory` is for a try without storage. */
 export function askedStorage(): StorageKind {

@@ -5,6 +5,7 @@ import { OpfsFileSystem } from '../opfs/file-system'
 import type { Folder } from '../opfs/folder'
 import type { StorageInfo, StorageKind, StorageStatus } from '../protocol'
 import type { Python } from './pyodide'
+import { countTabs } from './tab-lock'
 
 const MOUNT = '/database'
 const INCOMING_MOUNT = '/incoming'
@@ -13,6 +14,7 @@ const INCOMING_MOUNT = '/incoming'
 export class DatabaseStorage {
   readonly path: string
   readonly #kind: StorageKind
+  readonly #database: string
   readonly #name: string
   readonly #files: DatabaseFiles
   #fileSystem: OpfsFileSystem | null = null
@@ -20,6 +22,7 @@ export class DatabaseStorage {
   private constructor(files: DatabaseFiles, kind: StorageKind, name: string) {
     this.#files = files
     this.#kind = kind
+    this.#database = name
     this.#name = `${name}.db`
     this.path = `${MOUNT}/${this.#name}`
   }
@@ -78,7 +81,14 @@ export class DatabaseStorage {
   }
 
   async getInfo(): Promise<StorageInfo> {
-    return { ...(await this.getStatus()), files: this.#fileSystem?.counters ?? {} }
+    const [status, tabs] = await Promise.all([this.getStatus(), this.#countTabs()])
+    return { ...status, tabs, files: this.#fileSystem?.counters ?? {} }
+  }
+
+  /** What is in memory is this tab's alone. */
+  async #countTabs(): Promise<number | null> {
+    if (this.#kind === 'memory') return 1
+    return countTabs(this.#database).catch(() => null)
   }
 
   // ---------------------------------------------------------------- the database as a whole

@@ -5,12 +5,22 @@
  */
 export async function takeTabLock(database: string, standsAside: () => boolean): Promise<void> {
   for (;;) {
-    const release = await hold(`durably:${database}`)
+    const release = await hold(lockOf(database))
     if (!standsAside()) return
     // Nothing was opened under it. Whom it is meant for waits in the queue already.
     release()
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
   }
+}
+
+/** How many workers have it or wait for it: those of tabs that are suspended, too. */
+export async function countTabs(database: string): Promise<number> {
+  const { held = [], pending = [] } = await navigator.locks.query()
+  return [...held, ...pending].filter(({ name }) => name === lockOf(database)).length
+}
+
+function lockOf(database: string): string {
+  return `durably:${database}`
 }
 
 /** Where the lock was left to a worker that has gone meanwhile. */

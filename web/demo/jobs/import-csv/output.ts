@@ -1,4 +1,4 @@
-import type { Json } from '../../../src'
+import type { Json } from 'durably'
 
 export interface RejectedRow {
   line: number

@@ -1,5 +1,5 @@
 import { useMemo, type ReactNode } from 'react'
-import type { ClientRun } from '../../../src'
+import type { ClientRun } from 'durably'
 import { plural } from '../../../dashboard/format'
 import { AirportMap } from './airport-map'
 import { toImportOutput } from './output'

@@ -1,5 +1,5 @@
-import type { Json } from '../../../src'
-import { readFile } from '../../start/read-file'
+import type { Json } from 'durably'
+import { readFile } from '../../../dashboard/trigger/read-file'
 
 export async function loadAirports(): Promise<Record<string, Json>> {
   const response = await fetch(new URL('airports.csv', document.baseURI))

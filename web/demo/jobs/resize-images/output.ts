@@ -1,4 +1,4 @@
-import type { Json } from '../../../src'
+import type { Json } from 'durably'
 import type { Size } from './sizes'
 
 export interface ResizedPicture {

@@ -1,4 +1,4 @@
-import type { Json } from '../../../src'
+import type { Json } from 'durably'
 import { toBase64 } from './base64'
 import { sizeToSend } from './sizes'
 

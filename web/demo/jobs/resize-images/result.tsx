@@ -1,5 +1,5 @@
 import { useMemo, type ReactNode } from 'react'
-import type { ClientRun } from '../../../src'
+import type { ClientRun } from 'durably'
 import { formatBytes, plural } from '../../../dashboard/format'
 import { Comparison } from './comparison'
 import { toOriginals, toResized, type ResizedPicture } from './output'

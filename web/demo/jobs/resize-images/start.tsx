@@ -1,5 +1,5 @@
 import { useState, type ReactNode } from 'react'
-import type { Json, TriggerOptions } from '../../../src'
+import type { StartProps } from '../../../dashboard'
 import { DRAWN_PICTURES } from './drawn-pictures'
 import { readPictures, sourceOf, type Source } from './pictures'
 import { MAX_IMAGES } from './sizes'
@@ -8,10 +8,6 @@ import './resize-images.css'
 const SIDES = [160, 320, 480, 640] as const
 /** Leaves time to pull the plug. */
 const PAUSE_MS = 100
-
-interface StartProps {
-  start: (input: Record<string, Json>, options?: TriggerOptions) => Promise<string>
-}
 
 interface Outcome {
   isRefusal: boolean

@@ -1,4 +1,4 @@
-import type { Json } from '../../../src'
+import type { Json } from 'durably'
 
 /** A note as this browser has it. */
 export interface Note {

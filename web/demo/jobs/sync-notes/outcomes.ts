@@ -1,4 +1,4 @@
-import type { ClientRun, Json, Step } from '../../../src'
+import type { ClientRun, Json, Step } from 'durably'
 import { keyOf, type Outcome } from './notes'
 
 /** What the job `sync-notes` returned, or null for the output of another job with that name. */

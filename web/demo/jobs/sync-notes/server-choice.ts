@@ -1,4 +1,4 @@
-import type { Json } from '../../../src'
+import type { Json } from 'durably'
 
 export const MOODS = ['steady', 'flaky', 'down'] as const
 export type Mood = (typeof MOODS)[number]

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState, type ReactNode } from 'react'
-import type { Json, TriggerOptions } from '../../../src'
+import type { StartProps } from '../../../dashboard'
 import { plural } from '../../../dashboard/format'
 import { NoteItem } from './note-item'
 import { changesOf, deleted, edited, whereabouts } from './notes'
@@ -13,10 +13,6 @@ import './sync-notes.css'
 /** Long enough to watch a server that fails. */
 const PAUSE_MS = 700
 
-interface StartProps {
-  start: (input: Record<string, Json>, options?: TriggerOptions) => Promise<string>
-}
-
 export function Start({ start }: StartProps): ReactNode {
   const { notes, underWay, begun, error, reload } = useNotes()
   const [choice, setChoice] = useServerChoice()
@@ -28,7 +24,7 @@ export function Start({ start }: StartProps): ReactNode {
     await start(
       { changes, server: toServer(to), pause_ms: PAUSE_MS },
       // However many changes are made while a run executes, one run follows it, with the newest input.
-      { concurrencyKey: 'notes', coalesce: 'queue' },
+      { concurrencyKey: 'notes', coalesce: 'queue', stay: true },
     )
   }
   const perform = async (work: () => Promise<void>): Promise<void> => {

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from 'react'
-import type { Durably, EngineEventType } from '../../../src'
-import { useDurably } from '../../../src/react'
+import type { Durably, EngineEventType } from 'durably'
+import { useDurably } from 'durably/react'
 import { keyOf, type Note, type Outcome } from './notes'
 import { keepOutcomes, readNotes } from './notes-database'
 import { outcomesOf, sentBy, toOutcomes } from './outcomes'

@@ -1,0 +1,65 @@
+import type { ClientRun, Step } from 'durably'
+import { useState, type ReactNode } from 'react'
+import { Link } from 'wouter'
+import { runAddress } from '../addresses'
+import { durationOf, formatDateTime, formatNumber, shortId } from '../format'
+import { Icon } from '../parts/icons'
+import { LabelChips } from '../parts/label-chips'
+import { useNow } from '../parts/use-now'
+import { WORDS } from '../words'
+
+const SAID = WORDS.facts
+
+export function RunFacts({ run, steps }: { run: ClientRun; steps: readonly Step[] }): ReactNode {
+  const now = useNow(run.status === 'leased' ? 1000 : null)
+  const duration = durationOf(run, now)
+  const builds = [...new Set(steps.flatMap(({ build }) => (build === null ? [] : [build])))]
+  return (
+    <dl className="facts">
+      <Fact name={SAID.created}>{formatDateTime(run.createdAt)}</Fact>
+      {run.startedAt !== null && <Fact name={SAID.started}>{formatDateTime(run.startedAt)}</Fact>}
+      {run.completedAt !== null && <Fact name={SAID.ended}>{formatDateTime(run.completedAt)}</Fact>}
+      {duration !== null && <Fact name={SAID.duration}>{duration}</Fact>}
+      <Fact name={SAID.attempt}>{formatNumber(run.attempt)}</Fact>
+      <Fact name={SAID.steps}>{formatNumber(run.completedStepCount)}</Fact>
+      {builds.length > 0 && <Fact name={SAID.builds(builds.length)}>{builds.join(', ')}</Fact>}
+      {run.retriggeredFrom !== null && (
+        <Fact name={SAID.repeats}>
+          <Link href={runAddress(run.retriggeredFrom)}>{shortId(run.retriggeredFrom)}</Link>
+        </Fact>
+      )}
+      {Object.keys(run.labels).length > 0 && (
+        <Fact name={SAID.labels}>
+          <LabelChips labels={run.labels} />
+        </Fact>
+      )}
+      <Fact name={SAID.id}>
+        <CopiedId id={run.id} />
+      </Fact>
+    </dl>
+  )
+}
+
+function Fact({ name, children }: { name: string; children: ReactNode }): ReactNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  )
+}
+
+function CopiedId({ id }: { id: string }): ReactNode {
+  const [isCopied, setIsCopied] = useState(false)
+  const copy = async (): Promise<void> => {
+    await navigator.clipboard.writeText(id)
+    setIsCopied(true)
+  }
+  return (
+    <button type="button" className="copied-id" title={SAID.copyId} onClick={() => void copy()}>
+      <code>{id}</code>
+      <Icon name={isCopied ? 'check' : 'copy'} />
+      <span className="visually-hidden">{isCopied ? SAID.copied : SAID.copyId}</span>
+    </button>
+  )
+}

@@ -1,0 +1,111 @@
+import type { ClientRun } from 'durably'
+import type { RunFacts } from 'durably/react'
+import { useState, type CSSProperties, type ReactNode } from 'react'
+import { formatDuration, plural } from '../format'
+import { useNow } from '../parts/use-now'
+import { useStickToEnd } from '../parts/use-stick-to-end'
+import { WORDS } from '../words'
+import { layoutTimeline, type Bar, type StepRow, type Timeline as Layout } from './timeline-layout'
+import { useAttempts } from './use-attempts'
+
+const SAID = WORDS.timeline
+/** More than a person reads at once; the newest. */
+const MOST_ROWS = 400
+
+/** When the run waited, which attempt executed it, and each step, on one axis of time. */
+export function Timeline({ state, run }: { state: RunFacts; run: ClientRun }): ReactNode {
+  const now = useNow(run.isActive ? 250 : null)
+  const attempts = useAttempts(run)
+  const timeline = layoutTimeline(
+    { run, attempts, steps: state.steps, runningSteps: state.runningSteps },
+    now,
+  )
+  const { rows } = timeline
+  const [isWhole, setIsWhole] = useState(false)
+  const shown = isWhole ? rows : rows.slice(-MOST_ROWS)
+  const list = useStickToEnd<HTMLOListElement>(rows.length, !run.isTerminal)
+  return (
+    <section className="part" aria-labelledby="steps-title">
+      <h3 className="part-title" id="steps-title">
+        {SAID.title} {rows.length > 0 && <span className="count">{rows.length}</span>}
+      </h3>
+      <RunLane timeline={timeline} />
+      {rows.length === 0 && <p className="hint">{wordsWithoutSteps(run)}</p>}
+      {shown.length < rows.length && (
+        <button type="button" className="button button-quiet" onClick={() => setIsWhole(true)}>
+          {SAID.earlier(rows.length - shown.length)}
+        </button>
+      )}
+      {rows.length > 0 && (
+        <ol className="steps" tabIndex={0} aria-labelledby="steps-title" {...list}>
+          {shown.map((row) => (
+            <StepItem key={row.key} row={row} />
+          ))}
+        </ol>
+      )}
+    </section>
+  )
+}
+
+function wordsWithoutSteps(run: ClientRun): string {
+  if (!run.isTerminal) return SAID.noneYet
+  if (run.completedStepCount === 0) return SAID.none
+  return SAID.removed(plural(run.completedStepCount, 'step'))
+}
+
+/** The run as a whole: hatched where it waited. */
+function RunLane({ timeline: { runBars, ticks, totalMs } }: { timeline: Layout }): ReactNode {
+  return (
+    <div className="run-lane step">
+      <span className="step-name">{SAID.run}</span>
+      <ol className="step-axis" aria-label={SAID.lane}>
+        {ticks.map(({ ms, offset }) => (
+          <li key={ms} className="tick" style={{ insetInlineStart: `${offset}%` }} aria-hidden="true">
+            <span>{ms === 0 ? 0 : formatDuration(ms)}</span>
+          </li>
+        ))}
+        {runBars.map((bar, index) => (
+          <li
+            key={index}
+            className="run-bar"
+            data-kind={bar.kind}
+            style={placed(bar)}
+            title={SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
+          >
+            <span className="visually-hidden">
+              {SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
+            </span>
+          </li>
+        ))}
+      </ol>
+      <span className="step-time number">{formatDuration(totalMs)}</span>
+    </div>
+  )
+}
+
+function StepItem({ row }: { row: StepRow }): ReactNode {
+  const words = row.isReplayed ? SAID.replayed : SAID.status[row.status]
+  return (
+    <>
+      {row.pauseMs !== null && <li className="step-pause">{SAID.pause(formatDuration(row.pauseMs))}</li>}
+      {row.newBuild !== null && <li className="step-pause">{SAID.newBuild(row.newBuild)}</li>}
+      <li className="step" data-status={row.status} data-replayed={row.isReplayed}>
+        <span className="step-name" title={row.name}>
+          {row.name}
+        </span>
+        <span className="step-axis" aria-hidden="true">
+          <span className="step-bar" style={placed(row)} />
+        </span>
+        <span className="step-time number" title={row.isReplayed ? SAID.replayedHint : undefined}>
+          {words !== '' && <em>{words} </em>}
+          {formatDuration(row.durationMs)}
+        </span>
+        {row.error !== null && <span className="step-error">{row.error}</span>}
+      </li>
+    </>
+  )
+}
+
+function placed({ offset, width }: Bar): CSSProperties {
+  return { insetInlineStart: `${Math.min(offset, 99.5)}%`, inlineSize: `${width}%` }
+}

@@ -1,0 +1,50 @@
+import type { JobInfo } from 'durably'
+import { useDurably, useEngineStatus } from 'durably/react'
+import type { ReactNode } from 'react'
+import { Link, useLocation } from 'wouter'
+import { runAddress, triggerAddress } from '../addresses'
+import type { Extras } from '../extras'
+import { useAction } from '../parts/use-action'
+import { WORDS } from '../words'
+
+const SAID = WORDS.runs
+
+/** Invites to the first run, with the sample of a job that has one. */
+export function NoRuns({ jobs, extras }: { jobs: readonly JobInfo[]; extras: Extras['jobs'] }): ReactNode {
+  const { durably } = useDurably()
+  const isHere = useEngineStatus().role !== 'remote'
+  const [, navigate] = useLocation()
+  const { isBusy, error, perform } = useAction()
+  const name = jobs.find((job) => extras[job.name]?.sample !== undefined)?.name
+  const sample = name === undefined ? undefined : extras[name]?.sample
+  const runSample = async (): Promise<void> => {
+    if (name === undefined || sample === undefined) return
+    const { runId } = await durably.trigger(name, await sample.load())
+    navigate(runAddress(runId))
+  }
+  return (
+    <div className="no-runs">
+      <p>{isHere ? SAID.emptyHere : SAID.empty}</p>
+      {sample !== undefined && name !== undefined && (
+        <button type="button" className="button" aria-disabled={isBusy} onClick={() => perform(runSample)}>
+          {SAID.runSample(name)}
+        </button>
+      )}
+      <ul className="job-links job-list">
+        {jobs.map((job) => (
+          <li key={job.name}>
+            <Link href={triggerAddress(job.name)}>
+              <b>{job.name}</b>
+              {job.description !== null && <span>{job.description}</span>}
+            </Link>
+          </li>
+        ))}
+      </ul>
+      {error !== null && (
+        <p className="action-error" role="alert">
+          {error}
+        </p>
+      )}
+    </div>
+  )
+}

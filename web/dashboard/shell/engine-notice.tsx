@@ -1,0 +1,53 @@
+import type { ReactNode } from 'react'
+import type { EngineStatus } from 'durably'
+import { useDurably } from 'durably/react'
+import { FailureNotice } from './failure-notice'
+import { Notice } from '../parts/notice'
+import { ProblemNotice } from './problem-notice'
+
+/** Why nothing can be done at the moment. */
+export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
+  switch (status.state) {
+    case 'waiting':
+      return <WaitingNotice status={status} />
+    case 'failed':
+    case 'closed':
+      return <FailureNotice status={status} />
+    case 'offline':
+    case 'starting':
+    case 'ready':
+      return <ProblemNotice key={status.epoch} pause={status.pause} />
+  }
+}
+
+function WaitingNotice({ status: { blocker } }: { status: EngineStatus }): ReactNode {
+  if (blocker !== null) {
+    return (
+      <Notice
+        title="Durably is open in another tab."
+        actions={blocker.code === 'another_tab' && <TakeOverButton />}
+      >
+        <p>{blocker.message}</p>
+      </Notice>
+    )
+  }
+  return (
+    <Notice title="The database’s files are not free yet.">
+      <p>A tab that was closed a moment ago may still hold them. This tab goes on by itself.</p>
+    </Notice>
+  )
+}
+
+/** What comes of it shows in the status. */
+function TakeOverButton(): ReactNode {
+  const { durably } = useDurably()
+  return (
+    <button
+      type="button"
+      className="button button-primary"
+      onClick={() => void durably.takeOver().catch(() => undefined)}
+    >
+      Use it here
+    </button>
+  )
+}

@@ -1,0 +1,53 @@
+import type { EngineStatus } from 'durably'
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { addressOf, triggerAddress, type Place } from '../addresses'
+import { StorageLink } from '../storage/storage-link'
+import { WORDS } from '../words'
+import { BootStatus } from './boot-status'
+import { Logo } from './logo'
+
+const SAID = WORDS.views
+
+interface HeaderProps {
+  status: EngineStatus
+  place: Place
+  /** To which the way back to the runs leads. */
+  runs: Place
+  brand: ReactNode
+  tagline: ReactNode
+}
+
+export function Header({ status, place, runs, brand, tagline }: HeaderProps): ReactNode {
+  const views: [Place['view'], string, string][] = [
+    ['runs', SAID.runs, addressOf(runs)],
+    ['trigger', SAID.trigger, triggerAddress()],
+    ['overview', SAID.overview, addressOf({ view: 'overview', window: '24h', jobName: null })],
+    ['storage', status.role === 'remote' ? SAID.engine : SAID.storage, addressOf({ view: 'storage' })],
+  ]
+  return (
+    <header className="header">
+      {brand ?? (
+        <h1 className="brand">
+          <Logo />
+          {WORDS.brand}
+        </h1>
+      )}
+      <nav className="views" aria-label={SAID.label}>
+        {views.map(([view, words, href]) => (
+          <Link key={view} href={href} aria-current={view === place.view ? 'page' : undefined}>
+            {words}
+          </Link>
+        ))}
+      </nav>
+      {tagline !== undefined && <p className="tagline">{tagline}</p>}
+      <BootStatus status={status} />
+      <StorageLink status={status} />
+      {status.state === 'starting' && (
+        <div className="boot-track" aria-hidden="true">
+          <div className="boot-bar" style={{ inlineSize: `${Math.max(4, status.percent)}%` }} />
+        </div>
+      )}
+    </header>
+  )
+}

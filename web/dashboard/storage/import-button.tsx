@@ -1,0 +1,38 @@
+import { useRef, useState, type ReactNode } from 'react'
+import { chooseFile } from '../parts/choose-file'
+import { formatBytes } from '../format'
+import { ConfirmDialog } from '../parts/confirm-dialog'
+import type { StorageWork } from './use-storage-work'
+
+const DATABASES = '.db,.sqlite,.sqlite3,application/vnd.sqlite3'
+
+/** Asks for a file, then whether it shall replace the database. */
+export function ImportButton({ work, isDisabled }: { work: StorageWork; isDisabled: boolean }): ReactNode {
+  const confirmation = useRef<HTMLDialogElement>(null)
+  const [file, setFile] = useState<File | null>(null)
+  const choose = (): void =>
+    chooseFile(DATABASES, (chosen) => {
+      setFile(chosen)
+      confirmation.current?.showModal()
+    })
+  return (
+    <>
+      <button
+        type="button"
+        className="button"
+        aria-disabled={isDisabled}
+        onClick={() => !isDisabled && choose()}
+      >
+        Import…
+      </button>
+      <ConfirmDialog
+        dialog={confirmation}
+        title="Replace the database?"
+        text={`The runs of ${file?.name ?? ''} (${formatBytes(file?.size ?? 0)}) take the place of those in this browser, which are deleted. This cannot be undone.`}
+        refuse="Keep what is here"
+        confirm="Replace"
+        onConfirm={() => file !== null && work.importDatabase(file)}
+      />
+    </>
+  )
+}

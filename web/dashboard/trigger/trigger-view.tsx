@@ -1,0 +1,58 @@
+import type { JobInfo } from 'durably'
+import { useJobs } from 'durably/react'
+import type { ReactNode } from 'react'
+import { Link } from 'wouter'
+import { triggerAddress } from '../addresses'
+import { useExtras } from '../extras'
+import { LoadFailure } from '../parts/load-failure'
+import { Skeleton } from '../parts/skeleton'
+import { WORDS } from '../words'
+import { TriggerForm } from './trigger-form'
+
+const SAID = WORDS.trigger
+
+/** The jobs, and what starts the one that is chosen. */
+export function TriggerView({ jobName }: { jobName: string | null }): ReactNode {
+  const { status, jobs, error } = useJobs()
+  const { jobName: only } = useExtras()
+  const listed = only === null ? jobs : jobs.filter(({ name }) => name === only)
+  const job = listed.find(({ name }) => name === jobName) ?? (jobName === null ? listed[0] : undefined)
+  return (
+    <div className="trigger" aria-busy={status === 'loading'}>
+      <h2 className="view-title">{SAID.title}</h2>
+      {status === 'loading' && <Skeleton rows={4} />}
+      {error !== null && <LoadFailure what="jobs" error={error} />}
+      {status === 'ready' && listed.length === 0 && (
+        <p className="hint">{only === null ? SAID.noJobs : SAID.noSuchJob(only)}</p>
+      )}
+      {status === 'ready' && listed.length > 0 && (
+        <div className="trigger-columns">
+          <JobList jobs={listed} chosen={job?.name ?? null} />
+          {job === undefined ? (
+            <p className="card hint">{SAID.noSuchJob(jobName ?? '')}</p>
+          ) : (
+            <TriggerForm key={job.name} job={job} />
+          )}
+        </div>
+      )}
+    </div>
+  )
+}
+
+function JobList({ jobs, chosen }: { jobs: readonly JobInfo[]; chosen: string | null }): ReactNode {
+  if (jobs.length < 2) return null
+  return (
+    <nav aria-label={SAID.jobs}>
+      <ul className="job-list">
+        {jobs.map(({ name, description }) => (
+          <li key={name}>
+            <Link href={triggerAddress(name)} aria-current={name === chosen ? 'true' : undefined}>
+              <b>{name}</b>
+              {description !== null && <span>{description}</span>}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  )
+}
