@@ -231,7 +231,7 @@ build/demo/index.html: build/page/index.html build/service-worker/sw.js build/py
 	$(BIN)/python -m spa_runtime build examples/demo/demo_jobs.py -o build/demo --wheels build/wheels
 	@touch $@
 
-PACKAGE_SOURCES := $(shell find web/src -type f -not -name '*.test.*') web/rolldown.config.js web/README.md LICENSE
+PACKAGE_SOURCES := $(shell find web/src web/dashboard -type f -not -name '*.test.*') web/rolldown.config.js web/README.md LICENSE
 
 $(NPM_PACKAGE): $(PACKAGE_SOURCES) web/package.json web/package-lock.json | web/node_modules/.installed
 	@mkdir -p build && cp LICENSE web/LICENSE

@@ -5,9 +5,9 @@ import { rolldown } from 'rolldown'
 
 /** @type {Record<string, { minified: string, gzip: string }>} */
 const sizes = {}
-for (const entry of ['index', 'react', 'offline', 'worker', 'vite', 'types-cli']) {
+for (const entry of ['index', 'react', 'offline', 'dashboard', 'worker', 'vite', 'types-cli']) {
   const bundle = await rolldown({ input: `./dist/${entry}.js`, external: /^[^./]/, logLevel: 'silent' })
-  const { output } = await bundle.generate({ minify: true, codeSplitting: false })
+  const { output } = await bundle.generate({ minify: true, codeSplitting: entry === 'dashboard' })
   const { code } = output[0]
   sizes[entry] = { minified: kilobytes(code.length), gzip: kilobytes(gzipSync(code).length) }
 }

@@ -48,6 +48,8 @@ export default defineConfig([
   { ...common, input: { index: './src/index.ts' }, plugins: [dts(page)] },
   { ...common, input: { react: './src/react/index.ts' }, plugins: [typesOfClient, dts(page)] },
   { ...common, input: { offline: './src/offline/index.ts' }, plugins: [dts(page)] },
+  // Its code is built by Vite, with its styles.
+  { ...common, input: { dashboard: './dashboard/index.ts' }, plugins: [dts(page)] },
   // By itself, and so whole: nothing is shared with the page, and where it is a file of its own nobody resolves names.
   {
     ...common,

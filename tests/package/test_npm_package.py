@@ -23,6 +23,7 @@ declare module 'durably' {
 """
 USES = """
 import { createDurably, type InputOf } from 'durably'
+import { DurablyDashboard, type StartProps } from 'durably/dashboard'
 import { DurablyProvider, useJob } from 'durably/react'
 import type { Jobs } from './jobs.gen.js'
 
@@ -39,6 +40,10 @@ export function useImport(): number | undefined {
 export const client = createDurably({ spa: {} })
 export const output: Jobs['import-csv']['output'] = { imported: 1 }
 export { DurablyProvider }
+export const dashboard = DurablyDashboard({ jobName: 'import-csv', location: 'memory' })
+export const start = ({ start }: StartProps) => start({ filename: 'a.csv' }, { stay: true })
+// @ts-expect-error -- no such place
+DurablyDashboard({ location: 'cookie' })
 """
 VITE_CONFIG = """
 import { durably } from 'durably/vite'
@@ -70,7 +75,8 @@ def test_tarball_has_built_files_and_nothing_else(tarball: Path) -> None:
     with tarfile.open(tarball) as archive:
         names = {name.removeprefix("package/") for name in archive.getnames()}
     built = {name for name in names if re.fullmatch(r"dist/[\w-]+(\.d\.ts|\.js)", name)}
-    assert names - built == {"package.json", "README.md", "LICENSE"}
+    others = {"dist/dashboard.css", "dist/dashboard.licenses.md", "package.json", "README.md", "LICENSE"}
+    assert names - built == others
     assert {"dist/worker.js", "dist/index.d.ts", "dist/react.d.ts", "dist/vite.d.ts"} <= built
 
 
@@ -89,6 +95,8 @@ def test_both_packages_have_one_version(consumer: Consumer) -> None:
     [
         ("index.js", {"eventsource-parser", "idb"}),
         ("react.js", {"react", "react/jsx-runtime"}),
+        # React and the hooks are the application's; all else is in it.
+        ("dashboard.js", {"durably", "durably/react", "react", "react-dom", "react/jsx-runtime"}),
         ("worker.js", set()),
     ],
 )
@@ -102,7 +110,8 @@ def test_plugin_imports_node_and_its_dependencies(consumer: Consumer) -> None:
 
 
 def test_hooks_are_marked_as_the_clients(consumer: Consumer) -> None:
-    assert consumer.read("react.js").startswith('"use client"')
+    for name in ("react.js", "dashboard.js"):
+        assert re.match(r"""["']use client["']""", consumer.read(name))
     assert "use client" not in consumer.read("index.js") + consumer.read("vite.js")
 
 
@@ -119,7 +128,7 @@ def test_bundlers_leave_python_alone(consumer: Consumer) -> None:
     assert all("@vite-ignore" in each and "webpackIgnore: true" in each for each in dynamic)
 
 
-@pytest.mark.parametrize("entry", ["durably", "durably/react", "durably/vite"])
+@pytest.mark.parametrize("entry", ["durably", "durably/react", "durably/dashboard", "durably/vite"])
 def test_entry_can_be_imported_on_a_server(consumer: Consumer, entry: str) -> None:
     assert node(consumer, f"console.log(Object.keys(await import('{entry}')).length > 0)") == "true\n"
 
@@ -169,3 +178,15 @@ def test_options_of_the_plugin_are_documented(consumer: Consumer) -> None:
 def test_options_of_the_engine_are_those_of_python(consumer: Consumer) -> None:
     declared = consumer.read("vite.d.ts").split("interface EngineOptions {")[1].split("\n}")[0]
     assert set(re.findall(r"^  (\w+)\?:", declared, re.MULTILINE)) == OPTION_NAMES
+
+
+def test_dashboard_asks_for_no_module_as_node_does(consumer: Consumer) -> None:
+    files = [path.name for path in (consumer.package / "dist").glob("dashboard*.js")]
+    assert len(files) > 3
+    assert [name for name in files if re.search(r"\b(__require|require)\(", consumer.read(name))] == []
+
+
+def test_licences_of_what_is_in_the_dashboard_come_with_it(consumer: Consumer) -> None:
+    licences = consumer.read("dashboard.licenses.md")
+    names = ("wouter", "@tanstack/react-virtual", "@rjsf/core", "@observablehq/plot", "react-json-view-lite")
+    assert [name for name in names if name not in licences] == []

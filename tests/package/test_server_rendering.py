@@ -61,3 +61,25 @@ def test_hooks_show_on_a_server_what_is_not_known_yet(consumer: Consumer, tmp_pa
     assert done.stderr == ""
     told = [f"{version} {NOT_KNOWN_YET}"] * 2 + [f"{version} wait"]
     assert done.stdout.splitlines() == told
+
+
+DASHBOARD = """
+import { createElement as h } from 'react'
+import { renderToString } from 'react-dom/server'
+import { createDurably } from 'durably'
+import { DurablyDashboard } from 'durably/dashboard'
+import { DurablyProvider } from 'durably/react'
+
+const durably = createDurably({ api: '/api/durably' })
+console.log(renderToString(h(DurablyProvider, { durably }, h(DurablyDashboard, { brand: 'Shop' }))))
+"""
+
+
+@pytest.mark.parametrize("version", ["18", "19"])
+def test_dashboard_can_be_rendered_on_a_server(consumer: Consumer, tmp_path: Path, version: str) -> None:
+    command = ["node", "--input-type=module", "--eval", DASHBOARD]
+    folder = application(consumer, tmp_path, version)
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert 'class="durably"' in done.stdout
+    assert "Shop" in done.stdout

@@ -12,7 +12,6 @@ import { Header } from './shell/header'
 import { Notices } from './shell/notices'
 import { StorageView } from './storage/storage-view'
 import { TriggerView } from './trigger/trigger-view'
-import './styles/index.css'
 
 export interface DurablyDashboardProps {
   /**

@@ -5,6 +5,7 @@ import { App } from './app'
 import { durably } from './durably'
 import { Boundary } from '../dashboard/parts/boundary'
 import { ShowFailure } from '../dashboard/parts/show-failure'
+import '../dashboard/styles/index.css'
 import './page.css'
 
 // A file dropped beside the form would otherwise replace the page.
