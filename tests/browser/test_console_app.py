@@ -13,6 +13,7 @@ from spa_runtime import bundle
 from tests.browser.browser import Chromium, wait_until_ready
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import ROOT, sources
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.host_site import HostSite, host_site
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"
@@ -85,7 +86,7 @@ def visit(chromium: Chromium, address: str) -> Page:
     """The page, once it works offline. What looks at it counts as a person: it does not reload by itself."""
     page = chromium.open(address)
     expect(page.get_by_text("Works offline", exact=True)).to_be_visible()
-    expect(page.get_by_role("radio")).to_have_count(3)
+    wait_until_ready(page)
     return page
 
 
@@ -95,13 +96,8 @@ def look_for_a_new_version(page: Page) -> None:
 
 
 def trigger(page: Page, job: str) -> Locator:
-    """The pane of the run."""
-    page.get_by_role("radio", name=job).check()
-    page.get_by_label(f"Input of {job}, as JSON").fill(
-        '{ "loaves": 2, "flour": "rye" }' if job == "bake" else "{}"
-    )
-    page.get_by_role("button", name="Trigger", exact=True).click()
-    return page.get_by_role("region", name=job, exact=True)
+    """The run, as it is shown."""
+    return Dashboard(page).trigger(job, '{ "loaves": 2, "flour": "rye" }' if job == "bake" else "{}")
 
 
 def test_page_says_that_it_works_offline_and_does(folder: Path, chromium: Chromium) -> None:
@@ -113,7 +109,7 @@ def test_page_says_that_it_works_offline_and_does(folder: Path, chromium: Chromi
     expect(page.get_by_text("You are offline, and it works.")).to_be_visible()
     expect(page).to_have_title("Bakery")
     assert page.evaluate("document.images[0].naturalWidth") > 0
-    expect(trigger(page, "bake").get_by_label("Output")).to_contain_text('"baked": 2')
+    expect(output_of(trigger(page, "bake"))).to_contain_text("baked:2")
 
 
 def test_update_waits_for_the_person_and_runs_go_on(folder: Path, chromium: Chromium) -> None:
@@ -122,14 +118,14 @@ def test_update_waits_for_the_person_and_runs_go_on(folder: Path, chromium: Chro
         other = chromium.open(site.url + "app/")
         expect(other.get_by_text("engine in another tab")).to_be_visible()
         trigger(page, "rest")
-        expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+        expect(Dashboard(page).rows).to_contain_text(["Running"])
         write_site(folder, "Better bakery")
         look_for_a_new_version(page)
         update = page.get_by_role("button", name="Update")
         expect(update).to_be_visible()
         expect(other.get_by_role("button", name="Update")).to_be_visible()
         expect(page.get_by_role("heading", level=1)).to_have_text("Bakery")
-        expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+        expect(Dashboard(page).rows).to_contain_text(["Running"])
         # With the keyboard alone.
         update.focus()
         page.keyboard.press("Enter")
@@ -138,7 +134,7 @@ def test_update_waits_for_the_person_and_runs_go_on(folder: Path, chromium: Chro
             expect(each.get_by_role("button", name="Update")).to_have_count(0)
         # Either of them has the engine now.
         other.close()
-        expect(page.get_by_role("table", name="Runs")).to_contain_text("running")
+        expect(Dashboard(page).rows).to_contain_text(["Running"])
 
 
 def test_page_of_the_demo_lets_the_person_choose_too(tmp_path: Path, chromium: Chromium) -> None:
@@ -185,7 +181,7 @@ def test_console_of_a_server_says_nothing_of_it(tmp_path: Path, chromium: Chromi
     with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
         page = chromium.open(server.wait_for(r"(http://\S+:\d+)"))
         expect(page).to_have_title("Jobs")
-        expect(page.get_by_role("radio")).to_have_count(3)
+        wait_until_ready(page)
         expect(page.locator(".offline")).to_be_empty()
         assert page.evaluate("navigator.serviceWorker.controller") is None
 

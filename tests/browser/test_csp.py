@@ -16,7 +16,8 @@ from spa_runtime import serve
 from tests.browser.browser import app_served, launched, wait_for
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.test_console import JOBS, Console
+from tests.browser.dashboard import Dashboard, output_of
+from tests.browser.test_console import JOBS
 from tests.browser.test_page import start_sample
 from tests.browser.test_vite_plugin import count
 from tests.browser.vite import copy_example
@@ -114,15 +115,15 @@ def strictest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_no_rule_is_broken_while_jobs_run(strictest: Path, playwright: Playwright, tmp_path: Path) -> None:
     with visit_to(strictest, playwright, tmp_path) as visit:
-        console = Console(visit.page)
+        console = Dashboard(visit.page)
         pane = console.trigger("bake", '{ "loaves": 3, "flour": "rye" }')
-        expect(pane.get_by_label("Output")).to_have_text('{ "baked": 3 }')
+        expect(output_of(pane)).to_contain_text("baked:3")
         pane = console.trigger("burn")
-        expect(pane.get_by_role("region", name="Error")).to_contain_text("ValueError: too hot")
+        expect(pane.get_by_role("group", name="Error")).to_contain_text("ValueError: too hot")
         pane = console.trigger("rest")
-        expect(pane.get_by_text("running", exact=True).first).to_be_visible()
+        expect(pane.get_by_text("Running", exact=True)).to_be_visible()
         pane.get_by_role("button", name="Cancel").click()
-        expect(pane.get_by_text("cancelled", exact=True).first).to_be_visible()
+        expect(pane.get_by_text("Cancelled", exact=True)).to_be_visible()
         assert visit.page.evaluate("async () => (await durably.storage.export()).size") > 0
         assert visit.page.evaluate("crossOriginIsolated") is True
         assert visit.violations() == []
@@ -146,14 +147,14 @@ def elsewhere() -> Iterator[str]:
 
 
 def ask(visit: Visit, address: str) -> Locator:
-    return Console(visit.page).trigger("ask", json.dumps({"url": address}))
+    return Dashboard(visit.page).trigger("ask", json.dumps({"url": address}))
 
 
 def test_site_that_is_not_named_is_not_asked_and_that_is_heard(playwright: Playwright, tmp_path: Path) -> None:
     site = built(tmp_path / "jobs", ASKING, "connect-src 'self'", f"report-uri {REPORTS}")
     with elsewhere() as address, visit_to(site, playwright, tmp_path / "profile") as visit:
         pane = ask(visit, address)
-        expect(pane.get_by_role("region", name="Error")).to_contain_text("Failed to fetch")
+        expect(pane.get_by_role("group", name="Error")).to_contain_text("Failed to fetch")
         assert visit.worker.evaluate("violations") == ["connect-src"]
         wait_for(visit.page, lambda: visit.watched.reports != [])
         [report] = visit.watched.reports
@@ -165,7 +166,7 @@ def test_site_that_is_named_is_asked(playwright: Playwright, tmp_path: Path) -> 
     with elsewhere() as address:
         site = built(tmp_path / "jobs", ASKING, f"connect-src 'self' {address}", f"report-uri {REPORTS}")
         with visit_to(site, playwright, tmp_path / "profile") as visit:
-            expect(ask(visit, address).get_by_label("Output")).to_have_text('{ "text": "Hello" }')
+            expect(output_of(ask(visit, address))).to_contain_text('text:"Hello"')
             assert visit.violations() == []
 
 

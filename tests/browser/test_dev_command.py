@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.browser import Chromium
 from tests.browser.commands import DURABLY, Serving, serving
 from tests.browser.conftest import ROOT
+from tests.browser.dashboard import Dashboard, output_of
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"
 GIVEN = ("--wheels", ROOT / "build/wheels")
@@ -39,10 +40,8 @@ def change(folder: Path, old: str, new: str) -> None:
 
 
 def bake(page: Page) -> None:
-    page.get_by_role("radio", name="bake").check()
-    page.get_by_label("Input of bake").fill('{ "flour": "rye" }')
-    page.get_by_role("button", name="Trigger", exact=True).click()
-    expect(page.get_by_label("Output")).to_contain_text('"baked": 3')
+    run = Dashboard(page).trigger("bake", '{ "flour": "rye" }')
+    expect(output_of(run)).to_contain_text("baked:3")
 
 
 def test_page_follows_the_job_file(server: Serving, folder: Path, chromium: Chromium) -> None:
@@ -50,9 +49,12 @@ def test_page_follows_the_job_file(server: Serving, folder: Path, chromium: Chro
     assert page.evaluate("crossOriginIsolated")
     bake(page)
     change(folder, '@job("burn")', '@job("char")')
-    expect(page.get_by_role("radio", name="char")).to_be_visible()
+    console = Dashboard(page)
+    console.open_view("Trigger")
+    expect(console.jobs.filter(has_text="char")).to_be_visible()
     # What was done before is still there.
-    expect(page.get_by_label("Output")).to_contain_text('"baked": 3')
+    console.open_view("Runs")
+    expect(output_of(console.run)).to_contain_text("baked:3")
     error = page.get_by_role("alert", name="Error in the jobs")
     expect(error).to_have_count(0)
 
@@ -63,7 +65,8 @@ def test_page_follows_the_job_file(server: Serving, folder: Path, chromium: Chro
     server.wait_for(f"(jobs.py:{line}): SyntaxError")
     page.reload()
     expect(error).to_contain_text(f"jobs.py:{line}: SyntaxError")
-    expect(page.get_by_role("radio", name="char")).to_be_visible()
+    console.open_view("Trigger")
+    expect(console.jobs.filter(has_text="char")).to_be_visible()
 
     change(folder, "async def bake((", "async def bake(")
     expect(error).to_have_count(0)
@@ -79,7 +82,9 @@ def test_file_that_is_broken_at_first_is_waited_for(folder: Path, chromium: Chro
         error = page.get_by_role("alert", name="Error in the jobs")
         expect(error).to_contain_text("jobs.py:4: ModuleNotFoundError: No module named 'nowhere_to_be_found'")
         change(folder, "import nowhere_to_be_found\n", "")
-        expect(page.get_by_role("radio", name="bake")).to_be_visible()
+        console = Dashboard(page)
+        console.open_view("Trigger")
+        expect(console.jobs.filter(has_text="bake")).to_be_visible()
         expect(error).to_have_count(0)
         assert server.end(signal.SIGTERM) == 0
 

@@ -7,9 +7,10 @@ import pytest
 from playwright.sync_api import Locator, Page, Playwright, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium, launched, served
+from tests.browser.browser import Chromium, launched, served, wait_until_ready
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT, sources
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.host_site import EMBED, HostSite, host_site, third_party
 
 HERE = Path(__file__).parent
@@ -24,6 +25,7 @@ SCRIPT = """
   document.title = `${{output.baked}} loaves`
 </script>
 """
+NOTHING_YET = "Nothing has run in this browser yet."
 STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; worker-src 'self'"
 
 
@@ -59,16 +61,19 @@ def shared(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def bake(console: Locator, text: str = '{ "loaves": 2, "flour": "rye" }') -> Locator:
-    """The pane of a run that has completed."""
-    console.get_by_label("Input of bake, as JSON").fill(text)
-    console.get_by_role("button", name="Trigger", exact=True).click()
-    pane = console.get_by_role("region", name="bake", exact=True)
-    expect(pane.get_by_label("Output")).to_contain_text('"baked"')
-    return pane
+    """The output of a run that has completed."""
+    output = output_of(Dashboard(console).trigger("bake", text))
+    expect(output).to_contain_text("baked")
+    return output
 
 
 def rows(console: Locator) -> Locator:
-    return console.get_by_role("table", name="Runs").locator("tbody tr")
+    return Dashboard(console).rows
+
+
+def until_it_knows_its_jobs(console: Locator) -> None:
+    Dashboard(console).open_view("Trigger")
+    expect(Dashboard(console).jobs).to_have_count(3)
 
 
 def test_element_runs_a_job_and_keeps_it_over_a_reload(host: HostSite, chromium: Chromium) -> None:
@@ -76,20 +81,18 @@ def test_element_runs_a_job_and_keeps_it_over_a_reload(host: HostSite, chromium:
     bake(page.locator("durably-console"))
     assert page.evaluate("crossOriginIsolated") is False
     page.reload()
-    expect(rows(page.locator("durably-console"))).to_contain_text(["completed"])
+    expect(rows(page.locator("durably-console"))).to_contain_text(["Completed"])
     assert page.title() == "Shop"
 
 
 def test_run_that_is_under_way_goes_on_after_a_reload(host: HostSite, chromium: Chromium) -> None:
     page = chromium.open(host.page(ELEMENT))
     console = page.locator("durably-console")
-    console.get_by_role("radio", name="rest").check()
-    console.get_by_role("button", name="Trigger", exact=True).click()
-    expect(rows(console)).to_contain_text(["running"])
+    Dashboard(console).trigger("rest")
+    expect(rows(console)).to_contain_text(["Running"])
     page.reload()
-    rows(console).get_by_role("button", name="rest").click()
-    facts = console.get_by_role("region", name="rest", exact=True)
-    expect(facts.locator("dl")).to_contain_text("Attempt2")
+    # Whoever comes back sees at once how it goes on.
+    expect(Dashboard(console).run.locator("dl")).to_contain_text("Attempt2")
 
 
 def test_hostile_page_changes_nothing_within(built: Path, host: HostSite, chromium: Chromium) -> None:
@@ -111,7 +114,7 @@ def test_element_changes_nothing_around_it(host: HostSite, chromium: Chromium) -
     before = computed(page.locator("main"))
     page.evaluate("import('/app/embed.js')")
     page.evaluate("document.body.append(document.createElement('durably-console'))")
-    expect(page.get_by_role("radio")).to_have_count(3)
+    until_it_knows_its_jobs(page.locator("durably-console"))
     assert computed(page.locator("main")) == before
 
 
@@ -128,7 +131,7 @@ def test_script_and_elements_share_one_engine(host: HostSite, chromium: Chromium
     expect(page).to_have_title("2 loaves")
     first, second = page.locator("durably-console").all()
     for console in (first, second):
-        expect(rows(console)).to_contain_text(["completed"])
+        expect(rows(console)).to_contain_text(["Completed"])
         assert console.evaluate("(element) => element.durably === window.durably")
     assert len(page.workers) == 1
 
@@ -139,12 +142,12 @@ def test_elements_have_their_own_selection_and_leave_the_address_alone(
     page = chromium.open(host.page(f"{ELEMENT}<durably-console job='burn'></durably-console>") + "#section")
     first, second = page.locator("durably-console").all()
     bake(first)
-    expect(second.get_by_role("heading", name="burn")).to_be_visible()
-    expect(second.get_by_text("None yet. Trigger a job.")).to_be_visible()
-    expect(second.get_by_role("radio")).to_have_count(0)
-    second.get_by_role("button", name="Trigger", exact=True).click()
-    expect(second.get_by_role("region", name="Error")).to_contain_text("too hot")
-    expect(first.get_by_role("region", name="Error")).to_have_count(0)
+    expect(second.get_by_text(NOTHING_YET)).to_be_visible()
+    Dashboard(second).open_view("Trigger")
+    expect(Dashboard(second).jobs).to_have_count(0)
+    Dashboard(second).start("burn")
+    expect(second.get_by_role("group", name="Error")).to_contain_text("too hot")
+    expect(first.get_by_role("group", name="Error")).to_have_count(0)
     expect(rows(first)).to_have_count(2)
     expect(rows(second)).to_have_count(1)
     assert page.url.endswith("#section")
@@ -154,18 +157,18 @@ def test_databases_are_apart(host: HostSite, chromium: Chromium) -> None:
     page = chromium.open(host.page(f"{ELEMENT}<durably-console database='other'></durably-console>"))
     first, second = page.locator("durably-console").all()
     bake(first)
-    expect(second.get_by_text("None yet. Trigger a job.")).to_be_visible()
+    expect(second.get_by_text(NOTHING_YET)).to_be_visible()
     first.evaluate("(element) => element.setAttribute('database', 'o/ther')")
     expect(first).to_contain_text("must be 1 to 64 letters")
     # Another database, in the same place.
     first.evaluate("(element) => element.setAttribute('database', 'other')")
-    expect(first.get_by_text("None yet. Trigger a job.")).to_be_visible()
+    expect(first.get_by_text(NOTHING_YET)).to_be_visible()
 
 
 def test_moved_element_keeps_what_was_typed(host: HostSite, chromium: Chromium) -> None:
     page = chromium.open(host.page(f"{ELEMENT}<main></main>"))
     console = page.locator("durably-console")
-    console.get_by_label("Input of bake, as JSON").fill("typed")
+    Dashboard(console).fill("bake", "typed")
     page.evaluate("document.querySelector('main').append(document.querySelector('durably-console'))")
     expect(page.locator("main durably-console").get_by_label("Input of bake, as JSON")).to_have_value("typed")
 
@@ -173,7 +176,7 @@ def test_moved_element_keeps_what_was_typed(host: HostSite, chromium: Chromium) 
 def test_engine_goes_on_when_the_last_element_is_removed(host: HostSite, chromium: Chromium) -> None:
     page = chromium.open(host.page(ELEMENT))
     console = page.locator("durably-console")
-    expect(console.get_by_role("radio")).to_have_count(3)
+    until_it_knows_its_jobs(console)
     page.evaluate("window.removed = document.querySelector('durably-console')")
     page.evaluate("removed.remove()")
     assert page.evaluate("async () => removed.shadowRoot.querySelectorAll('input').length") == 0
@@ -182,14 +185,14 @@ def test_engine_goes_on_when_the_last_element_is_removed(host: HostSite, chromiu
     )
     assert output == {"baked": 1}
     page.evaluate("document.body.append(removed)")
-    expect(rows(console)).to_contain_text(["completed"])
+    expect(rows(console)).to_contain_text(["Completed"])
     assert len(page.workers) == 1
 
 
 @pytest.mark.parametrize(
     ("attributes", "words"),
     [
-        ("job='cook'", "The engine has no such job."),
+        ("job='cook'", "There is no job cook."),
         ("database='a b'", 'The database name "a b" must be'),
     ],
 )
@@ -224,35 +227,33 @@ def test_element_is_as_dark_as_the_page_or_as_it_is_told(
 def test_keyboard_alone_does_it_all_within_a_page(host: HostSite, chromium: Chromium) -> None:
     page = chromium.open(host.page(f"<button>Before</button>{ELEMENT}<button>After</button>"))
     console = page.locator("durably-console")
-    expect(console.get_by_role("radio")).to_have_count(3)
+    until_it_knows_its_jobs(console)
+    Dashboard(console).open_view("Runs")
     page.get_by_role("button", name="Before").focus()
     page.keyboard.press("Tab")
-    expect(console.get_by_role("radio", name="bake")).to_be_focused()
-    page.keyboard.press("ArrowDown")
-    expect(console.get_by_role("radio", name="burn")).to_be_focused()
+    views = console.get_by_role("navigation", name="Views")
+    expect(views.get_by_role("link", name="Runs")).to_be_focused()
     page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    trigger = console.get_by_role("button", name="Trigger", exact=True)
+    trigger = views.get_by_role("link", name="Trigger")
     expect(trigger).to_be_focused()
     expect(trigger).to_have_css("outline-style", "solid")
     page.keyboard.press("Enter")
-    pane = console.get_by_role("region", name="burn", exact=True)
-    expect(pane.get_by_role("region", name="Error")).to_be_visible()
-    expect(trigger).to_be_focused()
-    link = rows(console).get_by_role("button", name="burn")
-    link.focus()
-    pane.get_by_role("button", name="Close").click()
-    expect(pane).to_have_count(0)
-    expect(link).to_be_focused()
+    reach(page, Dashboard(console).jobs.filter(has_text="burn"))
     page.keyboard.press("Enter")
-    expect(pane.get_by_role("heading", level=2)).to_be_focused()
-    page.keyboard.press("Tab")
+    reach(page, console.get_by_role("button", name="Start burn"))
     page.keyboard.press("Enter")
-    expect(pane).to_have_count(0)
-    expect(link).to_be_focused()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="After")).to_be_focused()
+    expect(console.get_by_role("group", name="Error")).to_be_visible()
+    # What had the focus is hidden: it goes on where the run is shown, and then out of the element.
+    expect(console.locator(".main")).to_be_focused()
+    reach(page, page.get_by_role("button", name="After"))
+
+
+def reach(page: Page, target: Locator) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if target.evaluate("(element) => element.matches(':focus')"):
+            return
+    raise AssertionError("It can't be reached with the Tab key.")
 
 
 def test_page_of_ones_own_needs_no_bundler(tmp_path: Path, chromium: Chromium) -> None:
@@ -273,7 +274,7 @@ def test_page_of_ones_own_needs_no_bundler(tmp_path: Path, chromium: Chromium) -
 def test_strict_content_security_policy_is_enough(host: HostSite, chromium: Chromium) -> None:
     page = chromium.open(host.page(ELEMENT, headers={"Content-Security-Policy": STRICT}))
     bake(page.locator("durably-console"))
-    expect(page.locator("durably-console .card").first).to_have_css("border-top-left-radius", "10px")
+    expect(page.locator("durably-console .card").first).to_have_css("border-top-left-radius", "12px")
 
 
 @pytest.mark.parametrize("embedder", ["credentialless", "require-corp"])
@@ -309,16 +310,16 @@ def test_page_around_has_the_version_that_the_host_has(tmp_path: Path, chromium:
     with host_site(write_site(tmp_path / "dist", jobs)) as site:
         inside = chromium.open(site.url + "app/")
         expect(inside.get_by_text("Works offline", exact=True)).to_be_visible()
-        expect(inside.get_by_role("radio")).to_have_count(3)
+        wait_until_ready(inside)
         jobs.write_text(JOBS.read_text().replace("baked=order.loaves", "baked=order.loaves * 10"))
         write_site(tmp_path / "dist", jobs)
         # The service worker of the folder keeps the old version until the person wants the new one.
         inside.reload()
         expect(inside.get_by_role("button", name="Update")).to_be_visible()
-        expect(bake(inside.locator("body"))).to_contain_text('"baked": 2')
+        expect(bake(inside.locator("body"))).to_contain_text("baked:2")
         inside.close()
         page = chromium.open(site.page(ELEMENT))
-        expect(bake(page.locator("durably-console"))).to_contain_text('"baked": 20')
+        expect(bake(page.locator("durably-console"))).to_contain_text("baked:20")
 
 
 def test_site_of_another_origin_that_shares_is_embedded(
@@ -328,10 +329,10 @@ def test_site_of_another_origin_that_shares_is_embedded(
         body = f"<durably-console></durably-console>{script(f'{elsewhere}app/embed.js')}"
         page = chromium.open(host.page(body))
         expect(page).to_have_title("2 loaves")
-        expect(rows(page.locator("durably-console"))).to_contain_text(["completed"])
+        expect(rows(page.locator("durably-console"))).to_contain_text(["Completed"])
         # What is stored is this page's, and not the other's.
         page.reload()
-        expect(rows(page.locator("durably-console"))).to_contain_text(["completed", "completed"])
+        expect(rows(page.locator("durably-console"))).to_contain_text(["Completed", "Completed"])
 
 
 def test_script_of_another_origin_that_does_not_share_is_an_error_of_the_page(
@@ -362,9 +363,15 @@ def test_element_shows_an_engine_on_a_server(tmp_path: Path, chromium: Chromium)
 def look_of(page: Page) -> list[dict[str, str]]:
     """How each element of the console looks, with the same room on every page."""
     console = page.locator("durably-console")
-    expect(console.get_by_role("radio")).to_have_count(3)
+    until_it_knows_its_jobs(console)
     expect(console.get_by_role("link", name="Licences")).to_be_visible()
+    expect(console.get_by_role("button", name="Start bake")).to_be_visible()
+    expect(console.get_by_text(NOTHING_YET)).to_be_attached()
     console.evaluate("(element, style) => { element.style.cssText = style }", ROOM)
+    # How long the start took and how much is stored is another each time.
+    console.evaluate(WITHOUT_FIGURES)
+    page.emulate_media(reduced_motion="reduce")
+    page.mouse.move(1200, 700)
     return computed(console)
 
 
@@ -375,6 +382,9 @@ def computed(element: Locator) -> list[dict[str, str]]:
     return looks
 
 
+WITHOUT_FIGURES = """
+({ shadowRoot }) => shadowRoot.querySelectorAll('.boot-status, .storage-link').forEach((each) => each.remove())
+"""
 ROOM = ";".join(
     f"{name}: {value} !important"
     for name, value in {

@@ -154,8 +154,8 @@ def test_form_that_cannot_be_loaded_leaves_the_page(
     # A service worker would have it.
     with launched(playwright, tmp_path, has_service_workers=False) as chromium:
         page = chromium.context.new_page()
-        page.route("**/assets/job-form-*.js", lambda route: route.abort())
-        page.goto(demo_site.url)
+        page.route("**/assets/schema-form-*.js", lambda route: route.abort())
+        page.goto(f"{demo_site.url}#/trigger/import-csv")
         expect(page.get_by_text("The form could not be shown.")).to_be_visible()
         expect(page.get_by_role("heading", name="Runs")).to_be_visible()
         chromium.faults.clear()  # the browser reports the failed import, too

@@ -18,8 +18,9 @@ from spa_runtime.headers import Isolation, security_policy, site_headers
 from tests.browser.browser import app_served, launched
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.hosts import Asked, CloudflarePages, GitHubPages, Netlify, StaticHost, Vercel
-from tests.browser.test_console import JOBS, Console
+from tests.browser.test_console import JOBS
 
 SENT = site_headers(Isolation.require_corp, security_policy())
 INLINE_SCRIPT = """
@@ -208,8 +209,8 @@ def visit(context: BrowserContext, url: str) -> Page:
     """The page, when it has run a job."""
     page = context.new_page()
     page.goto(url)
-    pane = Console(page).trigger("bake", '{ "loaves": 2, "flour": "rye" }')
-    expect(pane.get_by_label("Output")).to_have_text('{ "baked": 2 }')
+    pane = Dashboard(page).trigger("bake", '{ "loaves": 2, "flour": "rye" }')
+    expect(output_of(pane)).to_contain_text("baked:2")
     return page
 
 

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, Playwright, expect
 from tests.browser.browser import launched, served
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
+from tests.browser.dashboard import Dashboard
 from tests.browser.vite import ENVIRONMENT
 from tests.unit.package_index import Index, index_of, make_wheel
 
@@ -70,22 +71,18 @@ def page(
 
 
 def trigger(page: Page, job: str, input_: Mapping[str, object]) -> None:
-    page.get_by_role("radio", name=job).check()
-    page.get_by_label(f"Input of {job}").fill(json.dumps(input_))
-    before = page.url
-    page.get_by_role("button", name="Trigger", exact=True).click()
-    page.wait_for_url(lambda url: url != before and "#run=" in url)
+    Dashboard(page).trigger(job, json.dumps(input_))
 
 
-def output(page: Page, job: str) -> Any:
-    pane = page.get_by_role("region", name=job, exact=True)
-    expect(pane.get_by_text("completed")).to_be_visible()
-    return json.loads(pane.get_by_label("Output").inner_text())
+def output(page: Page) -> Any:
+    """Of the run that is shown."""
+    expect(Dashboard(page).run.get_by_text("Completed", exact=True)).to_be_visible()
+    return page.evaluate("async (id) => (await durably.getRun(id)).output", page.url.rpartition("/")[2])
 
 
 def test_packages_that_are_declared_run_in_the_page(page: Page) -> None:
     trigger(page, "tell", {})
-    told = output(page, "tell")
+    told = output(page)
     assert (told["words"], told["unpacked"]) == ("1,234,567", [1_234_567, 2])
     assert told["versions"]["humanize"].startswith("4.")
     assert set(told["versions"]) == {"humanize", "msgpack", "pydantic", "micropip"}
@@ -96,7 +93,7 @@ def test_packages_that_are_declared_run_in_the_page(page: Page) -> None:
 
 def test_package_is_installed_from_an_index_when_a_job_runs(page: Page, index: Index) -> None:
     trigger(page, "greet", {"package": "greeting", "index": index.url})
-    assert output(page, "greet") == {"greeting": "hello from afar"}
+    assert output(page) == {"greeting": "hello from afar"}
     assert index.downloads == ["greeting-1-py3-none-any.whl", "need-2-py3-none-any.whl"]
 
 
@@ -104,7 +101,7 @@ def test_package_is_installed_from_an_address(page: Page, index: Index) -> None:
     page.reload()
     address = f"{index.url.removesuffix('/simple')}/files/need-2-py3-none-any.whl"
     trigger(page, "greet", {"package": address})
-    pane = page.get_by_role("region", name="greet", exact=True)
+    pane = Dashboard(page).run
     # What is installed so brings nothing else along: the job's own module is missing.
     expect(pane.get_by_text("No module named 'greeting'").first).to_be_visible()
     assert "need-2-py3-none-any.whl" in index.downloads
@@ -113,8 +110,8 @@ def test_package_is_installed_from_an_address(page: Page, index: Index) -> None:
 def test_without_a_network_the_run_fails_and_says_why(page: Page, index: Index) -> None:
     page.reload()
     trigger(page, "greet", {"package": "greeting", "index": "http://127.0.0.1:9/simple"})
-    pane = page.get_by_role("region", name="greet", exact=True)
-    expect(pane.get_by_text("failed").first).to_be_visible()
+    pane = Dashboard(page).run
+    expect(pane.get_by_text("Failed", exact=True)).to_be_visible()
     expect(pane).to_contain_text("ValueError: Can't fetch metadata for 'greeting'")
 
 
@@ -151,6 +148,6 @@ def test_dev_follows_what_is_declared(
         (folder / "more/list.txt").write_text("humanize\n")
         expect(error).to_have_count(0)
         trigger(page, "tell", {"number": 1000})
-        assert output(page, "tell")["words"] == "1,000"
+        assert output(page)["words"] == "1,000"
         assert server.end() == 0
         assert "Traceback" not in server.said

@@ -13,11 +13,11 @@ export function About({ site }: { site: string | URL }): ReactNode {
   const { role, versions } = useEngineStatus()
   const isRemote = role === 'remote'
   return (
-    <footer className="about quiet">
+    <div className="about hint">
       <span>Durably {versions.engine}</span>
       {role !== null && <span>{PLACES[role]}</span>}
       {versions.build !== null && <span>build {versions.build.slice(0, 7)}</span>}
       {role !== null && !isRemote && <a href={new URL('durably/licenses.txt', site).href}>Licences</a>}
-    </footer>
+    </div>
   )
 }

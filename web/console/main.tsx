@@ -3,7 +3,7 @@ import { createOffline } from 'durably/offline'
 import { DurablyProvider } from 'durably/react'
 import { StrictMode, type ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
-import './console.css'
+import '../dashboard/styles/index.css'
 import { loadConfig, type Config } from './page/config'
 import { DevPanel } from './page/dev/dev-panel'
 import { Page } from './page/page'
@@ -33,15 +33,12 @@ function pageOf({ title = 'Jobs', offline = false, api, dev }: Config): ReactNod
   document.title = title
   const panel = dev !== undefined && <DevPanel dev={dev} />
   // There is no Python to start yet: the page is reloaded when there is.
-  if (dev?.build === null) return panel
+  if (dev?.build === null) return <div className="durably">{panel}</div>
   const durably = createDurably(api === undefined ? { spa: {} } : { api })
   window.durably = durably
   return (
-    <>
-      {panel}
-      <DurablyProvider durably={durably}>
-        <Page title={title} offline={offline ? createOffline({ durably }) : null} />
-      </DurablyProvider>
-    </>
+    <DurablyProvider durably={durably}>
+      <Page title={title} offline={offline ? createOffline({ durably }) : null} fault={panel} />
+    </DurablyProvider>
   )
 }

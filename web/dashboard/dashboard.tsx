@@ -29,6 +29,10 @@ export interface DurablyDashboardProps {
   jobs?: Partial<Record<string, JobExtras>> | undefined
   /** Shown as long as no run is chosen. */
   intro?: ReactNode
+  /** At the end of the header. */
+  tools?: ReactNode
+  /** Below everything else. */
+  footer?: ReactNode
   /** What a person must know before anything else. */
   notices?: ReactNode
   /** The page goes to another version of itself: that its engine stops is no fault. */
@@ -46,6 +50,8 @@ export function DurablyDashboard({
   jobName,
   brand,
   tagline,
+  tools,
+  footer,
   jobs,
   intro,
   notices,
@@ -68,7 +74,7 @@ export function DurablyDashboard({
   return (
     <ExtrasContext.Provider value={extras}>
       <Router hook={location === 'memory' ? memory.hook : useHashLocation}>
-        <Shell brand={brand} tagline={tagline} />
+        <Shell isPart={location === 'memory'} brand={brand} tagline={tagline} tools={tools} footer={footer} />
       </Router>
     </ExtrasContext.Provider>
   )
@@ -76,21 +82,27 @@ export function DurablyDashboard({
 
 const ALL_RUNS: Place & { view: 'runs' } = { view: 'runs', runId: null, filters: NO_FILTERS }
 
-function Shell({ brand, tagline }: Pick<DurablyDashboardProps, 'brand' | 'tagline'>): ReactNode {
+interface ShellProps extends Pick<DurablyDashboardProps, 'brand' | 'tagline' | 'tools' | 'footer'> {
+  /** Of another's page, which has its own landmarks. */
+  isPart: boolean
+}
+
+function Shell({ isPart, footer, ...slots }: ShellProps): ReactNode {
+  const Main = isPart ? 'div' : 'main'
   const status = useEngineStatus()
   const extras = useExtras()
   const place = placeOf(useLocation()[0], useSearch())
   const [runs, setRuns] = useLast(place.view === 'runs' ? place : null, ALL_RUNS)
-  const main = useRef<HTMLElement>(null)
+  const main = useRef<HTMLDivElement & HTMLElement>(null)
   useFocusKept(main, addressOf(place))
   const [trigger] = useLast(place.view === 'trigger' ? place : null, null)
   const inside = useMemo(() => ({ ...extras, forgetRun: () => setRuns(ALL_RUNS) }), [extras, setRuns])
   return (
     <ExtrasContext.Provider value={inside}>
       <div className="durably" data-engine={status.state}>
-        <Header status={status} place={place} runs={runs} brand={brand} tagline={tagline} />
+        <Header status={status} place={place} runs={runs} isPart={isPart} {...slots} />
         <Notices status={status} />
-        <main ref={main} tabIndex={-1}>
+        <Main className="main" ref={main} tabIndex={-1}>
           {/* What was typed, listed and scrolled stays there meanwhile. */}
           <div hidden={place.view !== 'runs'}>
             <RunsView runId={runs.runId} filters={runs.filters} isShown={place.view === 'runs'} />
@@ -100,7 +112,8 @@ function Shell({ brand, tagline }: Pick<DurablyDashboardProps, 'brand' | 'taglin
           </div>
           {place.view === 'overview' && <Overview {...place} jobName={extras.jobName ?? place.jobName} />}
           {place.view === 'storage' && <StorageView status={status} />}
-        </main>
+        </Main>
+        {footer}
       </div>
     </ExtrasContext.Provider>
   )

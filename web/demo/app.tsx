@@ -5,7 +5,7 @@ import { offline } from './durably'
 import { Intro } from './intro'
 import { JOBS } from './jobs/registry'
 import { hrefWithStorage } from './lib/asked-storage'
-import { UpdateNotice } from './update-notice'
+import { UpdateNotice } from '../dashboard/shell/update-notice'
 
 export function App(): ReactNode {
   const { update } = useOffline(offline)
@@ -14,7 +14,7 @@ export function App(): ReactNode {
       tagline="Python jobs that survive closing the tab"
       jobs={JOBS}
       intro={<Intro />}
-      notices={<UpdateNotice update={update} />}
+      notices={<UpdateNotice offline={offline} update={update} />}
       isLeaving={update === 'applying'}
       storageHref={hrefWithStorage}
     />

@@ -1,16 +1,12 @@
 import type { Durably } from 'durably'
 import { DurablyProvider } from 'durably/react'
-import { StrictMode, useState, type ReactNode } from 'react'
+import { StrictMode } from 'react'
 import { createRoot, type Root } from 'react-dom/client'
+import { DurablyDashboard } from '../../dashboard'
+import css from '../../dashboard/styles/index.css?inline'
 import { About } from '../about'
-import { Console } from '../console'
-import css from '../console.css?inline'
-import { EngineNotice } from '../engine/engine-notice'
 import { SITE } from './engines'
-
-/** Not a `<style>`: a content security policy may forbid those. */
-const styles = new CSSStyleSheet()
-styles.replaceSync(css)
+import own from './embed.css?inline'
 
 /** What is in the shadow root. */
 export class View {
@@ -19,8 +15,8 @@ export class View {
   constructor(shadow: ShadowRoot) {
     const container = document.createElement('div')
     container.className = 'console'
-    shadow.adoptedStyleSheets = [styles]
     shadow.replaceChildren(container)
+    shadow.adoptedStyleSheets = [stylesFor(container)]
     this.#root = createRoot(container)
   }
 
@@ -28,7 +24,7 @@ export class View {
     this.#root.render(
       <StrictMode>
         <DurablyProvider durably={durably}>
-          <Embedded jobName={jobName} />
+          <DurablyDashboard location="memory" jobName={jobName} brand={null} footer={<About site={SITE} />} />
         </DurablyProvider>
       </StrictMode>,
     )
@@ -39,13 +35,17 @@ export class View {
   }
 }
 
-function Embedded({ jobName }: { jobName: string | undefined }): ReactNode {
-  const [runId, select] = useState<string | null>(null)
-  return (
-    <>
-      <EngineNotice />
-      <Console jobName={jobName} selection={{ runId, select, hrefOf: null }} />
-      <About site={SITE} />
-    </>
+/**
+ * Not a `<style>`: a content security policy may forbid those. A rem is the page's to say: here it is what the person has
+ * chosen in the browser, as a page has it that changes nothing.
+ */
+function stylesFor(container: HTMLElement): CSSStyleSheet {
+  container.style.setProperty('font-size', 'medium', 'important')
+  const rem = parseFloat(getComputedStyle(container).fontSize)
+  container.style.removeProperty('font-size')
+  const styles = new CSSStyleSheet()
+  styles.replaceSync(
+    (css + own).replaceAll(/(-?[\d.]+)rem\b/g, (_, count: string) => `${Number(count) * rem}px`),
   )
+  return styles
 }

@@ -8,7 +8,7 @@ export function useDismissable(): RefObject<HTMLDetailsElement | null> {
       const details = ref.current
       if (details?.open !== true || document.querySelector('dialog:modal') !== null) return
       const isEscape = event instanceof KeyboardEvent && event.key === 'Escape'
-      const isOutside = event.type === 'pointerdown' && !details.contains(event.target as Node)
+      const isOutside = event.type === 'pointerdown' && !event.composedPath().includes(details)
       if (!isEscape && !isOutside) return
       // What had the focus is about to vanish.
       if (isEscape && details.contains(document.activeElement)) details.querySelector('summary')?.focus()

@@ -27,11 +27,21 @@ const STYLE: NonNullable<TreeProps['style']> = {
 }
 const MOST_OPEN = 20
 
-/** Folded at first, and drawn only when unfolded: values may be large. */
-export function JsonView({ title, value }: { title: string; value: Json }): ReactNode {
-  const [isOpen, setIsOpen] = useState(false)
+/** Drawn only when unfolded: values may be large. */
+interface JsonViewProps {
+  title: string
+  value: Json
+  isOpenAtFirst?: boolean
+}
+
+export function JsonView({ title, value, isOpenAtFirst = false }: JsonViewProps): ReactNode {
+  const [isOpen, setIsOpen] = useState(isOpenAtFirst)
   return (
-    <details className="part json" onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
+    <details
+      className="part json"
+      open={isOpen}
+      onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}
+    >
       <summary>
         <span className="part-title">{title}</span>
         <span className="json-summary">{summarizeJson(value)}</span>
@@ -60,7 +70,7 @@ function JsonBody({ title, value }: { title: string; value: Json }): ReactNode {
         {isCopied ? SAID.copied : SAID.copyWord}
       </button>
       {typeof shown === 'object' && shown !== null ? (
-        <JsonTree data={shown} style={STYLE} shouldExpandNode={isOpenAtFirst} aria-label={title} />
+        <JsonTree data={shown} style={STYLE} shouldExpandNode={isUnfolded} aria-label={title} />
       ) : (
         <pre tabIndex={0}>{JSON.stringify(shown)}</pre>
       )}
@@ -68,7 +78,7 @@ function JsonBody({ title, value }: { title: string; value: Json }): ReactNode {
   )
 }
 
-function isOpenAtFirst(level: number, value: unknown): boolean {
+function isUnfolded(level: number, value: unknown): boolean {
   const size = typeof value === 'object' && value !== null ? Object.keys(value).length : 0
   return level === 0 || (level < 3 && size <= MOST_OPEN)
 }

@@ -28,6 +28,7 @@ interface RunViewProps {
 }
 
 export function RunView({ state, run, filters }: RunViewProps): ReactNode {
+  const { Result } = useJobExtras(run.jobName)
   const isHere = useEngineStatus().role !== 'remote'
   return (
     <>
@@ -54,7 +55,7 @@ export function RunView({ state, run, filters }: RunViewProps): ReactNode {
       <LogList logs={state.logs} isGrowing={!run.isTerminal} />
       {run.input !== undefined && <JsonView title={SAID.input} value={run.input} />}
       {run.output !== undefined && run.status === 'completed' && (
-        <JsonView title={SAID.output} value={run.output} />
+        <JsonView title={SAID.output} value={run.output} isOpenAtFirst={Result === undefined} />
       )}
     </>
   )

@@ -3,18 +3,25 @@ import { useDurably, useEngineStatus } from 'durably/react'
 import type { ReactNode } from 'react'
 import { Link, useLocation } from 'wouter'
 import { runAddress, triggerAddress } from '../addresses'
-import type { Extras } from '../extras'
+import { useExtras, type Extras } from '../extras'
 import { useAction } from '../parts/use-action'
 import { WORDS } from '../words'
 
 const SAID = WORDS.runs
 
+interface NoRunsProps {
+  jobs: readonly JobInfo[]
+  extras: Extras['jobs']
+}
+
 /** Invites to the first run, with the sample of a job that has one. */
-export function NoRuns({ jobs, extras }: { jobs: readonly JobInfo[]; extras: Extras['jobs'] }): ReactNode {
+export function NoRuns({ jobs: known, extras }: NoRunsProps): ReactNode {
   const { durably } = useDurably()
   const isHere = useEngineStatus().role !== 'remote'
   const [, navigate] = useLocation()
   const { isBusy, error, perform } = useAction()
+  const { jobName } = useExtras()
+  const jobs = jobName === null ? known : known.filter((job) => job.name === jobName)
   const name = jobs.find((job) => extras[job.name]?.sample !== undefined)?.name
   const sample = name === undefined ? undefined : extras[name]?.sample
   const runSample = async (): Promise<void> => {
@@ -25,6 +32,9 @@ export function NoRuns({ jobs, extras }: { jobs: readonly JobInfo[]; extras: Ext
   return (
     <div className="no-runs">
       <p>{isHere ? SAID.emptyHere : SAID.empty}</p>
+      {jobName !== null && known.length > 0 && jobs.length === 0 && (
+        <p role="alert">{WORDS.trigger.noSuchJob(jobName)}</p>
+      )}
       {sample !== undefined && name !== undefined && (
         <button type="button" className="button" aria-disabled={isBusy} onClick={() => perform(runSample)}>
           {SAID.runSample(name)}

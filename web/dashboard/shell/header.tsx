@@ -14,20 +14,26 @@ interface HeaderProps {
   place: Place
   /** To which the way back to the runs leads. */
   runs: Place
-  brand: ReactNode
-  tagline: ReactNode
+  /** Of another's page, which has its own banner. */
+  isPart: boolean
+  brand?: ReactNode
+  tagline?: ReactNode
+  tools?: ReactNode
 }
 
-export function Header({ status, place, runs, brand, tagline }: HeaderProps): ReactNode {
+export function Header({ status, place, runs, isPart, brand, tagline, tools }: HeaderProps): ReactNode {
   const views: [Place['view'], string, string][] = [
     ['runs', SAID.runs, addressOf(runs)],
     ['trigger', SAID.trigger, triggerAddress()],
     ['overview', SAID.overview, addressOf({ view: 'overview', window: '24h', jobName: null })],
     ['storage', status.role === 'remote' ? SAID.engine : SAID.storage, addressOf({ view: 'storage' })],
   ]
+  const Banner = isPart ? 'div' : 'header'
   return (
-    <header className="header">
-      {brand ?? (
+    <Banner className="header">
+      {brand !== undefined ? (
+        brand
+      ) : (
         <h1 className="brand">
           <Logo />
           {WORDS.brand}
@@ -43,11 +49,12 @@ export function Header({ status, place, runs, brand, tagline }: HeaderProps): Re
       {tagline !== undefined && <p className="tagline">{tagline}</p>}
       <BootStatus status={status} />
       <StorageLink status={status} />
+      {tools}
       {status.state === 'starting' && (
         <div className="boot-track" aria-hidden="true">
           <div className="boot-bar" style={{ inlineSize: `${Math.max(4, status.percent)}%` }} />
         </div>
       )}
-    </header>
+    </Banner>
   )
 }

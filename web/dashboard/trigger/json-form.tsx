@@ -16,9 +16,7 @@ interface JsonFormProps {
 /** The input as text, for those who have it as JSON already. */
 export function JsonForm({ job, trigger, options }: JsonFormProps): ReactNode {
   const id = useId()
-  const [text, setText] = useState(() =>
-    printed(isEmpty(trigger.draft) ? defaultInput(job.inputSchema) : trigger.draft),
-  )
+  const [text, setText] = useState(() => printed(begunWith(job, trigger.draft)))
   const [fault, setFault] = useState<string | null>(null)
   const { issues } = trigger.outcome
   const parsed = (): unknown => {
@@ -89,6 +87,9 @@ function isDraft(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function isEmpty(draft: Record<string, unknown>): boolean {
-  return Object.keys(draft).length === 0
+/** What is filled in already, over what the schema has as defaults or demands. */
+function begunWith(job: JobInfo, draft: Record<string, unknown>): unknown {
+  const input = defaultInput(job.inputSchema)
+  const filled = Object.fromEntries(Object.entries(draft).filter(([, value]) => value !== undefined))
+  return isDraft(input) ? { ...input, ...filled } : input
 }

@@ -27,6 +27,8 @@ export interface Range {
   /** Of the run before it; undefined: it begins with the newest. */
   after: string | undefined
   count: number
+  /** It is to reach down to this id, though it takes a page more. */
+  oldest?: string | undefined
 }
 
 export interface RunsPart {
@@ -95,10 +97,10 @@ export function isOutdated(state: InfiniteRunsState, view: RunsView): boolean {
   return state.unread.size > 0 || lackOf(state, view) > 0
 }
 
-/** As many as are shown, from the newest on. */
+/** All that are shown, and those that came since, from the newest on. */
 export function wholeRange({ runs, wantsMore }: InfiniteRunsState, { pageSize }: RunsView): Range {
   const count = Math.max(runs.length, pageSize) + (wantsMore ? pageSize : 0)
-  return { after: undefined, count }
+  return { after: undefined, count, oldest: runs.at(-1)?.id }
 }
 
 export function missingRanges(state: InfiniteRunsState, view: RunsView): readonly Range[] {

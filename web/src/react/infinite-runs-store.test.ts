@@ -441,9 +441,35 @@ describe('read anew', () => {
     list.stored.unshift(...runs(5100, {}, 5001))
     list.client.open()
     await turn()
-    expect(list.ids()).toEqual(list.stored.slice(0, 2700).map(({ id }) => id))
-    expect(list.asked.map(({ limit }) => limit)).toEqual([1000, 1000, 701])
-    expect([list.lengths, list.hasMore()]).toEqual([[2700], true])
+    expect(list.ids()).toEqual(list.stored.slice(0, 2799).map(({ id }) => id))
+    expect(list.asked.map(({ limit }) => limit)).toEqual([1000, 1000, 701, 900])
+    expect([list.lengths, list.hasMore()]).toEqual([[2799], true])
+  })
+
+  test('those that came meanwhile push out nothing that was shown', async () => {
+    const list = await opened(runs(9))
+    await list.more()
+    list.stored.unshift(run({ id: id(10) }))
+    list.store.refresh()
+    await turn()
+    expect(list.ids()).toEqual(ids(10, 9, 8, 7, 6, 5, 4))
+    expect(list.hasMore()).toBe(true)
+  })
+
+  test('a list that was read to its end is read to its end again', async () => {
+    const list = await opened(runs(3))
+    list.stored.unshift(run({ id: id(4) }))
+    list.store.refresh()
+    await turn()
+    expect([list.ids(), list.hasMore()]).toEqual([ids(4, 3, 2, 1), false])
+  })
+
+  test('of more than a page of newer ones the oldest are left for later', async () => {
+    const list = await opened(runs(3))
+    list.stored.unshift(...runs(12, {}, 4))
+    list.store.refresh()
+    await turn()
+    expect([list.ids(), list.hasMore()]).toEqual([ids(12, 11, 10, 9, 8, 7), true])
   })
 
   test('an answer from before a reconnection counts no more', async () => {
@@ -453,7 +479,7 @@ describe('read anew', () => {
     list.stored.unshift(run({ id: id(4) }))
     list.client.open()
     await release()
-    expect(list.ids()).toEqual(ids(4, 3, 2))
+    expect(list.ids()).toEqual(ids(4, 3, 2, 1))
     expect(list.state().isLoading).toBe(false)
   })
 
@@ -502,7 +528,7 @@ describe('read anew', () => {
     list.store.refresh()
     expect(list.state()).toMatchObject({ isLoading: true, runs: { length: 4 } })
     await turn()
-    expect([list.ids(), list.hasMore(), list.client.count()]).toEqual([ids(5, 4, 3, 2), true, 0])
+    expect([list.ids(), list.hasMore(), list.client.count()]).toEqual([ids(5, 4, 3, 2, 1), false, 0])
   })
 
   test('no answer counts after the last subscriber is gone', async () => {

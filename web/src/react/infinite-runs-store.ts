@@ -60,17 +60,32 @@ export class InfiniteRunsStore extends LiveStore<InfiniteRunsState, RunsParts> {
     return { isWhole, parts }
   }
 
-  async #readRange({ after, count }: Range, signal: AbortSignal): Promise<RunsPart> {
-    const runs: ClientRun[] = []
+  async #readRange({ after, count, oldest = '' }: Range, signal: AbortSignal): Promise<RunsPart> {
     // One more than is wanted: so much tells whether the list goes on.
-    for (let isMore = true; isMore && runs.length <= count;) {
-      const limit = Math.min(count + 1 - runs.length, MOST_PER_REQUEST)
+    const runs = await this.#readAfter(after, count + 1, signal)
+    const last = runs[count - 1]
+    // Those that came since have pushed out what was shown. More than a page of them are let go.
+    let most = count
+    if (oldest !== '' && runs.length > count && last !== undefined && last.id > oldest) {
+      const { pageSize } = this.#view
+      const more = await this.#readAfter(runs.at(-1)?.id, pageSize, signal)
+      runs.push(...more)
+      const known = more.length < pageSize ? runs.length : runs.length - 1
+      most = Math.min(runs.filter(({ id }) => id >= oldest).length, known)
+    }
+    const wanted = runs.slice(0, most)
+    return { after, runs: wanted, readTo: runs.length > most ? (wanted.at(-1)?.id ?? '') : '' }
+  }
+
+  async #readAfter(after: string | undefined, count: number, signal: AbortSignal): Promise<ClientRun[]> {
+    const runs: ClientRun[] = []
+    for (let isMore = true; isMore && runs.length < count;) {
+      const limit = Math.min(count - runs.length, MOST_PER_REQUEST)
       const found = await this.#readOlder(runs.at(-1)?.id ?? after, limit, signal)
       runs.push(...found)
       isMore = found.length === limit
     }
-    const wanted = runs.slice(0, count)
-    return { after, runs: wanted, readTo: runs.length > count ? (wanted.at(-1)?.id ?? '') : '' }
+    return runs
   }
 
   /** By the id of a run, not by an offset: what is triggered or deleted meanwhile moves nothing. */

@@ -29,7 +29,7 @@ export function DevPanel({ dev }: { dev: DevConfig }): ReactNode {
   }, [dev])
   if (error === null) return null
   return (
-    <div className="notice dev-error" data-kind="bad" role="alert" aria-label="Error in the jobs">
+    <div className="notice notice-bad dev-error" role="alert" aria-label="Error in the jobs">
       <p>
         {error.place !== null && <strong>{error.place}: </strong>}
         {error.message}
@@ -39,7 +39,7 @@ export function DevPanel({ dev }: { dev: DevConfig }): ReactNode {
           {error.frame}
         </pre>
       )}
-      <p className="quiet">
+      <p className="hint">
         This message goes when it is mended.
         {dev.build !== null && ' Until then the page has the jobs as they were.'}
       </p>

@@ -6,7 +6,7 @@ import { useIsOnline } from './use-is-online'
 export function OfflineWords({ status }: { status: OfflineStatus }): ReactNode {
   const words = useWords(status)
   return (
-    <div className="offline quiet" role="status">
+    <div className="offline hint" role="status">
       {words !== null && <span>{words}</span>}
       {words !== null && status.percent !== null && (
         <progress aria-label="Download" value={status.percent} max={100} />

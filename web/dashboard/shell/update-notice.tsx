@@ -1,10 +1,13 @@
+import type { Offline, OfflineStatus } from 'durably/offline'
 import type { ReactNode } from 'react'
-import type { OfflineStatus } from 'durably/offline'
-import { offline } from './durably'
-import { Notice } from '../dashboard/parts/notice'
+import { Notice } from '../parts/notice'
+
+interface UpdateNoticeProps extends Pick<OfflineStatus, 'update'> {
+  offline: Offline
+}
 
 /** A new version waits until the person wants it. */
-export function UpdateNotice({ update }: Pick<OfflineStatus, 'update'>): ReactNode {
+export function UpdateNotice({ offline, update }: UpdateNoticeProps): ReactNode {
   switch (update) {
     case 'none':
       return null
