@@ -43,7 +43,8 @@ SIZES = {390: 844, 1440: 900}
 README_SIZES = {390: 844, 1440: 900}
 COLOURS = 128
 MAX_BYTES = 300_000
-PATIENCE_MS = 30_000
+PATIENCE_MS = 60_000
+AWAY_MS = 4000
 
 LABELS = {
     "import-csv": {"source": ["nightly", "upload"], "region": ["us", "eu"]},
@@ -108,6 +109,7 @@ class Camera:
     def aim(self, width: int, height: int, scheme: Scheme) -> None:
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        self.page.mouse.move(0, 0)
         self.page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
         settle(self.page)
 
@@ -139,10 +141,11 @@ def take_busy(camera: Camera, url: str, folder: Path) -> None:
     sync_notes(camera, url)
     take_failed(camera, url, failed)
     with running(page) as run_id:
-        # As if the plug had been pulled in the middle.
-        page.reload()
+        # As if the plug had been pulled in the middle, and put in again a little later.
+        page.goto("about:blank")
+        page.wait_for_timeout(AWAY_MS)
+        page.goto(f"{url}#/runs/{run_id}")
         wait_until_ready(page)
-        go(page, url, f"runs/{run_id}")
         page.get_by_text("batch-16", exact=True).wait_for()
         camera.take("run", "busy")
         camera.take_for_readme("run", 1440, "light")
@@ -233,7 +236,7 @@ def take_remote(camera: Camera, folder: Path) -> None:
         page.get_by_text("Ready, on the server").wait_for()
         camera.take("storage", "remote")
         go(page, site.url, "runs")
-    page.get_by_text("The server can’t be reached").wait_for()
+    page.get_by_text("The server can’t be reached", exact=True).wait_for()
     camera.take("runs", "offline")
     for view in ("trigger", "overview", "storage"):
         go(page, site.url, view)
@@ -282,9 +285,8 @@ def running(page: Page) -> Iterator[str]:
     input = {"file": page.evaluate(AIRPORTS), "pause_ms": 900}
     labels = {"source": "nightly", "region": "us"}
     run_id: str = page.evaluate(TRIGGER, ["import-csv", input, {"labels": labels}])
-    page.wait_for_function(
-        "async (id) => (await durably.getRun(id)).completedStepCount > 8", arg=run_id, polling=200
-    )
+    page.evaluate("(id) => { location.hash = '#/runs/' + id }", run_id)
+    page.get_by_text("batch-9", exact=True).wait_for()
     yield run_id
     page.evaluate("(id) => durably.cancel(id)", run_id)
 
