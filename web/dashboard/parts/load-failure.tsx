@@ -18,7 +18,7 @@ function reasonFor(state: EngineStatus['state'], error: string): string {
     case 'closed':
       return ', because the engine stopped.'
     case 'offline':
-      return ' anew: that goes on by itself once the server is there again.'
+      return ', because the server is away. Loading goes on by itself once it is back.'
     default:
       return `. ${error}`
   }
