@@ -2,7 +2,11 @@ import type { ClientRun } from 'durably'
 
 const NUMBER = new Intl.NumberFormat('en')
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
-const DATE_TIME = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' })
+const DATE_TIME = new Intl.DateTimeFormat('en', {
+  dateStyle: 'medium',
+  timeStyle: 'medium',
+  hourCycle: 'h23',
+})
 
 export function formatNumber(value: number): string {
   return NUMBER.format(value)

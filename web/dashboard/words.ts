@@ -48,7 +48,7 @@ export const WORDS = {
     title: 'Runs',
     trigger: 'Trigger a job',
     search: 'Search runs',
-    searchHint: 'Job, label:value or run id',
+    searchHint: 'Job, label:value or id',
     unclear: (text: string) =>
       `Nothing is called “${text}”. Type a job, a label as key:value, a status or a run’s id.`,
     job: 'Job',
@@ -249,7 +249,6 @@ export const WORDS = {
     emptyHint: 'Start one, or look further back.',
     noEnds: 'No run ended in this time.',
     noneCompleted: 'No run completed in this time.',
-    failure: (error: string) => `The figures could not be loaded. ${error}`,
     noChart: 'The chart could not be drawn. Reload the page to try again.',
     chartOutcomes: (completed: string, failed: string, cancelled: string) =>
       `Runs over time: ${completed} completed, ${failed} failed, ${cancelled} cancelled.`,

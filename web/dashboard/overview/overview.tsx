@@ -3,6 +3,7 @@ import { useRuns, useStats } from 'durably/react'
 import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { formatDateTime, formatDuration, formatNumber, shortId } from '../format'
+import { LoadFailure } from '../parts/load-failure'
 import { Skeleton } from '../parts/skeleton'
 import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
@@ -59,9 +60,10 @@ export function Overview({ window, jobName }: OverviewQuery): ReactNode {
         </nav>
       </header>
       {error !== null && (
-        <p className="card hint" role="alert">
-          {SAID.failure(error)} {stats !== null && SAID.stale(formatDateTime(stats.until))}
-        </p>
+        <div className="card" role="alert">
+          <LoadFailure what="figures" error={error} />
+          {stats !== null && <p className="hint">{SAID.stale(formatDateTime(stats.until))}</p>}
+        </div>
       )}
       {stats === null && error === null && (
         <div className="card">
@@ -384,7 +386,7 @@ function RunningNow({ jobName, stats }: RunningNowProps): ReactNode {
       <h3 className="card-title" id="overview-now">
         {SAID.runningNow}
       </h3>
-      {error !== null && <p className="hint">{SAID.failure(error)}</p>}
+      {error !== null && <LoadFailure what="runs" error={error} />}
       {runs.length === 0 && error === null && (
         <p className="hint">{isLoading ? SAID.loading : SAID.nothingRuns}</p>
       )}

@@ -1,4 +1,5 @@
 import {
+  axisY,
   dot,
   gridY,
   lineY,
@@ -82,10 +83,11 @@ export function plotDurations(
       marginLeft: 56,
       y: {
         label: null,
-        ...(isOfOne ? { zero: true, nice: true, ticks: 4 } : { type: 'log', domain, ticks }),
-        tickFormat: duration,
+        ...(isOfOne ? { zero: true, nice: true, ticks: 4, tickFormat: duration } : { type: 'log', domain }),
       },
       marks: [
+        // The scale itself would name powers of ten only.
+        ...(isOfOne ? [] : [axisY(ticks, { text: duration, label: null })]),
         gridY({ ticks: isOfOne ? 4 : ticks }),
         lineY(marks, { ...channels, stroke, strokeWidth: 1.75, curve: 'monotone-x' }),
         dot(marks, { ...channels, fill: stroke, r: 2.5 }),
@@ -142,7 +144,7 @@ function whole(value: number): string {
 }
 
 function duration(ms: number): string {
-  return ms === 0 ? '0' : formatDuration(ms)
+  return ms === 0 ? '0' : formatDuration(ms).replace(/\.0(?= s)| 0 (s|min)$/, '')
 }
 
 /**

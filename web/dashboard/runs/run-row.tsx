@@ -29,6 +29,9 @@ interface RunRowProps {
 export function RunRow({ run, index, top, count, isShown, isSelected, ...props }: RunRowProps): ReactNode {
   const { filters, now, onToggle } = props
   const duration = durationOf(run, now)
+  // Why it failed, and how far it is, say more.
+  const isStepCountTold =
+    run.completedStepCount > 0 && run.status !== 'failed' && !(run.isActive && run.progress !== null)
   return (
     <li
       className="run-row"
@@ -61,7 +64,7 @@ export function RunRow({ run, index, top, count, isShown, isSelected, ...props }
             {formatRelative(run.createdAt, now)}
           </time>
           {duration !== null && <span className="number">{duration}</span>}
-          {run.completedStepCount > 0 && <span>{plural(run.completedStepCount, 'step')}</span>}
+          {isStepCountTold && <span>{plural(run.completedStepCount, 'step')}</span>}
           {run.status === 'failed' && run.error !== null && <span className="run-error">{run.error}</span>}
           {run.isActive && run.progress !== null && <span>{progressWords(run.progress)}</span>}
         </span>
