@@ -383,7 +383,9 @@ def computed(element: Locator) -> list[dict[str, str]]:
 
 
 WITHOUT_FIGURES = """
-({ shadowRoot }) => shadowRoot.querySelectorAll('.boot-status, .storage-link').forEach((each) => each.remove())
+({ shadowRoot }) => {
+  for (const each of shadowRoot.querySelectorAll('.boot-status, .storage-link')) each.style.display = 'none'
+}
 """
 ROOM = ";".join(
     f"{name}: {value} !important"

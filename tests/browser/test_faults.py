@@ -20,6 +20,7 @@ from tests.browser.browser import (
     wait_until_ready,
 )
 from tests.browser.conftest import JOBS, sources
+from tests.browser.test_page import open_view
 
 PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
 PAGE_SHOWS = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
@@ -157,6 +158,7 @@ def test_form_that_cannot_be_loaded_leaves_the_page(
         page.route("**/assets/schema-form-*.js", lambda route: route.abort())
         page.goto(f"{demo_site.url}#/trigger/import-csv")
         expect(page.get_by_text("The form could not be shown.")).to_be_visible()
+        open_view(page, "Runs")
         expect(page.get_by_role("heading", name="Runs")).to_be_visible()
         chromium.faults.clear()  # the browser reports the failed import, too
 
