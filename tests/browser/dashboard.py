@@ -73,7 +73,7 @@ def query(page: Page) -> list[list[str]]:
     return found
 
 
-def faults_of(page: Page) -> list[tuple[str, Sequence[str]]]:
+def faults_of(page: Page) -> Sequence[tuple[str, Sequence[str]]]:
     """What axe finds, and whether anything sticks out at the side."""
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)

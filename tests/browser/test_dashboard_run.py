@@ -21,6 +21,7 @@ from tests.browser.test_crash import kill_renderer
 
 LINES = [{"level": ("info", "warn", "error")[number % 3], "text": f"line {number}"} for number in range(150)]
 NOTE = "x" * 700
+NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +44,8 @@ def talk(page: Page) -> str:
 @pytest.fixture
 def talked(page: Page, talk: str) -> Locator:
     """That run, looked at anew."""
-    go(page, "/storage")
-    expect(page.get_by_role("region", name="Database")).to_be_visible()
+    go(page, f"/runs/{NOWHERE}")
+    expect(detail(page).get_by_text("There is no run")).to_be_visible()
     return shown(page, talk)
 
 
@@ -241,7 +242,7 @@ def test_link_to_a_run_shows_it_with_its_filters_in_another_tab(
 
 
 def test_run_that_is_not_there_is_told(page: Page) -> None:
-    go(page, "/runs/01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    go(page, f"/runs/{NOWHERE}")
     expect(detail(page).get_by_role("heading", name="There is no run 9G5FAV.")).to_be_visible()
 
 
