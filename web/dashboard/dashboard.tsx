@@ -76,6 +76,7 @@ export function DurablyDashboard({
 }
 
 const ALL_RUNS: Place & { view: 'runs' } = { view: 'runs', runId: null, filters: NO_FILTERS }
+const NO_TRIGGER: Place = { view: 'trigger', jobName: null }
 
 function Shell({ brand, tagline }: Pick<DurablyDashboardProps, 'brand' | 'tagline'>): ReactNode {
   const status = useEngineStatus()
@@ -89,7 +90,14 @@ function Shell({ brand, tagline }: Pick<DurablyDashboardProps, 'brand' | 'taglin
   return (
     <ExtrasContext.Provider value={inside}>
       <div className="durably" data-engine={status.state}>
-        <Header status={status} place={place} runs={runs} brand={brand} tagline={tagline} />
+        <Header
+          status={status}
+          place={place}
+          runs={runs}
+          trigger={trigger ?? NO_TRIGGER}
+          brand={brand}
+          tagline={tagline}
+        />
         <Notices status={status} />
         <main ref={main} tabIndex={-1}>
           {/* What was typed, listed and scrolled stays there meanwhile. */}

@@ -1,7 +1,7 @@
 import type { EngineStatus } from 'durably'
 import type { ReactNode } from 'react'
 import { Link } from 'wouter'
-import { addressOf, triggerAddress, type Place } from '../addresses'
+import { addressOf, type Place } from '../addresses'
 import { StorageLink } from '../storage/storage-link'
 import { WORDS } from '../words'
 import { BootStatus } from './boot-status'
@@ -14,14 +14,16 @@ interface HeaderProps {
   place: Place
   /** To which the way back to the runs leads. */
   runs: Place
+  /** Where a job was filled in last. */
+  trigger: Place
   brand: ReactNode
   tagline: ReactNode
 }
 
-export function Header({ status, place, runs, brand, tagline }: HeaderProps): ReactNode {
+export function Header({ status, place, runs, trigger, brand, tagline }: HeaderProps): ReactNode {
   const views: [Place['view'], string, string][] = [
     ['runs', SAID.runs, addressOf(runs)],
-    ['trigger', SAID.trigger, triggerAddress()],
+    ['trigger', SAID.trigger, addressOf(trigger)],
     ['overview', SAID.overview, addressOf({ view: 'overview', window: '24h', jobName: null })],
     ['storage', status.role === 'remote' ? SAID.engine : SAID.storage, addressOf({ view: 'storage' })],
   ]
