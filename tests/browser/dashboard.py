@@ -77,6 +77,8 @@ def faults_of(page: Page) -> Sequence[tuple[str, Sequence[str]]]:
     """What axe finds, and whether anything sticks out at the side."""
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)
+    # Colours that are on their way to others are none to judge.
+    page.wait_for_function("document.getAnimations().every(({ playState }) => playState !== 'running')")
     found = page.evaluate("async () => (await axe.run()).violations")
     faults = [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
