@@ -132,3 +132,11 @@ def chromium(playwright: Playwright, tmp_path: Path) -> Iterator[Chromium]:
     with launched(playwright, tmp_path / "profile") as browser:
         browser.context.set_default_timeout(PATIENCE_MS)
         yield browser
+
+
+@pytest.fixture(scope="module")
+def shared_chromium(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """For tests that leave each other alone: a start of Python costs seconds."""
+    with launched(playwright, tmp_path_factory.mktemp("shared") / "profile") as browser:
+        browser.context.set_default_timeout(PATIENCE_MS)
+        yield browser

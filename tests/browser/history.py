@@ -1,14 +1,17 @@
 """A database with a week of runs of several jobs, as an engine would have written it: always the same one.
 
-A program, ``python -m tests.browser.history <file>``: Playwright has the event loop of the tests.
+A program, ``python -m tests.browser.history <file>``: Playwright has the event loop of the tests. With a number
+behind the file, it writes so many runs with labels, quickly.
 """
 
 import asyncio
 import math
 import random
+import sqlite3
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +85,48 @@ async def write(path: Path, *, until_ms: int) -> None:
     await store.close()
 
 
+TENANTS = ("acme", "globex", "initech")
+BATCH = 50
+BATCH_MS = HOUR_MS // 4
+
+
+async def write_many(path: Path, *, until_ms: int, count: int) -> None:
+    """So many runs of the jobs above, each with two labels. All but the newest have ended."""
+    rng, clock = random.Random(7), _Clock(until_ms)
+    new_id = IdFactory(clock, rng)
+    store = SQLiteStore(str(path), clock=clock)
+    await store.migrate()
+    names, shares = [*HABITS], [habit.share for habit in HABITS.values()]
+    for batch in range(count // BATCH):
+        clock.ms = until_ms - (count // BATCH - batch) * BATCH_MS
+        is_newest = batch == count // BATCH - 1
+        await store.enqueue(
+            [
+                NewRun(
+                    id=new_id(),
+                    job_name="send-digest" if is_newest and left < WAITING else rng.choices(names, shares)[0],
+                    input="{}",
+                    labels={"tenant": rng.choice(TENANTS), "batch": str(batch)},
+                )
+                for left in reversed(range(BATCH))
+            ]
+        )
+    await store.close()
+    # As engines leave them: to claim and to end each of them would take minutes.
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(END, {"waiting": WAITING})
+
+
+END = """
+UPDATE durably_runs
+SET status = CASE WHEN rowid % 10 = 3 THEN 'failed' WHEN rowid % 17 = 5 THEN 'cancelled' ELSE 'completed' END,
+    error = CASE WHEN rowid % 10 = 3 THEN 'The server answered 503.' END,
+    attempt = 1, completed_step_count = rowid % 7, started_at = created_at + 20,
+    completed_at = created_at + 20 + 37 * (rowid % 211), updated_at = created_at + 20 + 37 * (rowid % 211)
+WHERE id NOT IN (SELECT id FROM durably_runs ORDER BY id DESC LIMIT :waiting)
+"""
+
+
 def _moments(rng: random.Random, ms: int, until_ms: int) -> Iterator[int]:
     """More by day than by night, and more of late."""
     while True:
@@ -94,4 +139,9 @@ def _moments(rng: random.Random, ms: int, until_ms: int) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    asyncio.run(write(Path(sys.argv[1]), until_ms=int(time.time() * 1000)))
+    file, *many = sys.argv[1:]
+    now_ms = int(time.time() * 1000)
+    if many:
+        asyncio.run(write_many(Path(file), until_ms=now_ms, count=int(many[0])))
+    else:
+        asyncio.run(write(Path(file), until_ms=now_ms))

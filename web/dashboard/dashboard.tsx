@@ -81,6 +81,7 @@ export function DurablyDashboard({
 }
 
 const ALL_RUNS: Place & { view: 'runs' } = { view: 'runs', runId: null, filters: NO_FILTERS }
+const NO_TRIGGER: Place = { view: 'trigger', jobName: null }
 
 interface ShellProps extends Pick<DurablyDashboardProps, 'brand' | 'tagline' | 'tools' | 'footer'> {
   /** Of another's page, which has its own landmarks. */
@@ -100,7 +101,14 @@ function Shell({ isPart, footer, ...slots }: ShellProps): ReactNode {
   return (
     <ExtrasContext.Provider value={inside}>
       <div className="durably" data-engine={status.state}>
-        <Header status={status} place={place} runs={runs} isPart={isPart} {...slots} />
+        <Header
+          status={status}
+          place={place}
+          runs={runs}
+          trigger={trigger ?? NO_TRIGGER}
+          isPart={isPart}
+          {...slots}
+        />
         <Notices status={status} />
         <Main className="main" ref={main} tabIndex={-1}>
           {/* What was typed, listed and scrolled stays there meanwhile. */}

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import sys
-from typing import Any
+from typing import Any, Literal
 
 from js import BroadcastChannel, setTimeout  # type: ignore[import-not-found]
 from js import self as worker
@@ -34,6 +34,17 @@ class Total(BaseModel):
 
 class Letters(BaseModel):
     text: str
+
+
+class Line(BaseModel):
+    level: Literal["info", "warn", "error"] = "info"
+    text: str
+
+
+class Talk(BaseModel):
+    lines: list[Line]
+    waits: bool = False
+    """Before the second half, for the test's word."""
 
 
 @job("count")
@@ -167,6 +178,21 @@ async def fail(step: StepContext, input: Steps) -> None:
 
 def broken() -> None:
     raise ZeroDivisionError("the test wants it so")
+
+
+@job("talk")
+async def talk(step: StepContext, input: Talk) -> None:
+    """Writes lines to its log."""
+    half = len(input.lines) // 2
+    await step.run("first", write_lines, step, input.lines[:half])
+    if input.waits:
+        await step.run("wait", body, 0, True)
+    await step.run("second", write_lines, step, input.lines[half:])
+
+
+def write_lines(step: StepContext, lines: list[Line]) -> None:
+    for line in lines:
+        getattr(step.log, line.level)(line.text)
 
 
 def tell(text: str) -> None:

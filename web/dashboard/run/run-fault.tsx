@@ -20,7 +20,7 @@ export function RunFault({ run }: { run: ClientRun }): ReactNode {
       {run.errorTraceback !== null && (
         <details open>
           <summary>{SAID.traceback}</summary>
-          <pre>{run.errorTraceback}</pre>
+          <pre tabIndex={0}>{run.errorTraceback}</pre>
         </details>
       )}
     </div>

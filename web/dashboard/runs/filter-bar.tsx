@@ -157,8 +157,8 @@ function ActiveLabels({ filters, onFilters }: PartProps): ReactNode {
           aria-label={SAID.withoutLabel(key, value)}
           onClick={() => onFilters({ labels: without(key) })}
         >
-          <span>{key}</span>
-          {value}
+          {/* With the space, what is seen is a part of what is read out. */}
+          <span>{key}</span> {value}
           <Icon name="cancel" />
         </button>
       ))}

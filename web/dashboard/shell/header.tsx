@@ -1,7 +1,7 @@
 import type { EngineStatus } from 'durably'
 import type { ReactNode } from 'react'
 import { Link } from 'wouter'
-import { addressOf, triggerAddress, type Place } from '../addresses'
+import { addressOf, type Place } from '../addresses'
 import { StorageLink } from '../storage/storage-link'
 import { WORDS } from '../words'
 import { BootStatus } from './boot-status'
@@ -14,6 +14,8 @@ interface HeaderProps {
   place: Place
   /** To which the way back to the runs leads. */
   runs: Place
+  /** Where a job was filled in last. */
+  trigger: Place
   /** Of another's page, which has its own banner. */
   isPart: boolean
   brand?: ReactNode
@@ -21,10 +23,11 @@ interface HeaderProps {
   tools?: ReactNode
 }
 
-export function Header({ status, place, runs, isPart, brand, tagline, tools }: HeaderProps): ReactNode {
+export function Header({ status, place, runs, trigger, isPart, ...slots }: HeaderProps): ReactNode {
+  const { brand, tagline, tools } = slots
   const views: [Place['view'], string, string][] = [
     ['runs', SAID.runs, addressOf(runs)],
-    ['trigger', SAID.trigger, triggerAddress()],
+    ['trigger', SAID.trigger, addressOf(trigger)],
     ['overview', SAID.overview, addressOf({ view: 'overview', window: '24h', jobName: null })],
     ['storage', status.role === 'remote' ? SAID.engine : SAID.storage, addressOf({ view: 'storage' })],
   ]

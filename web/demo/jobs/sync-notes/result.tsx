@@ -15,7 +15,7 @@ export function Result({ run }: { run: ClientRun }): ReactNode {
         <span className="number">{plural(outcomes.length - refused, 'change')}</span> on the server,{' '}
         <span className="number">{refused}</span> refused
       </h3>
-      <div className="table-frame" tabIndex={0} role="region" aria-labelledby="result-title">
+      <div className="table-frame" tabIndex={0} role="region" aria-label="What the server said">
         <table className="table">
           <thead>
             <tr>

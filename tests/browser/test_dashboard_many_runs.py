@@ -1,0 +1,150 @@
+"""The list with ten thousand runs."""
+
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import history
+from tests.browser.browser import Chromium, Site, wait_for, wait_until_ready
+from tests.browser.conftest import ROOT
+from tests.browser.dashboard import (
+    FOCUSED,
+    box_of,
+    count_of,
+    go,
+    is_at,
+    link_of,
+    row_of,
+    rows,
+    triggered,
+    wait_until_at,
+)
+
+COUNT = 10_000
+MOST_ROWS = 60
+INPUT = "Object.assign(document.createElement('input'), { type: 'file', id: 'history' })"
+IMPORT = """
+async () => {
+  const input = document.getElementById('history')
+  input.remove()
+  await durably.storage.import(input.files[0])
+}
+"""
+WATCH = """
+() => {
+  window.mostRows = 0
+  new MutationObserver(() => {
+    window.mostRows = Math.max(window.mostRows, document.querySelectorAll('.run-row').length)
+  }).observe(document, { childList: true, subtree: true })
+}
+"""
+OLDEST = "select id from durably_runs order by id limit 1"
+NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
+
+
+@pytest.fixture(scope="module")
+def page(shared_chromium: Chromium, demo_site: Site, tmp_path_factory: pytest.TempPathFactory) -> Page:
+    path = tmp_path_factory.mktemp("history") / "history.db"
+    subprocess.run([sys.executable, "-m", history.__name__, path, str(COUNT)], check=True, cwd=ROOT)
+    page = shared_chromium.open(f"{demo_site.url}#/runs")
+    wait_until_ready(page)
+    page.evaluate(f"() => document.body.append({INPUT})")
+    page.set_input_files("#history", path)
+    page.evaluate(IMPORT)
+    page.evaluate(WATCH)
+    return page
+
+
+@pytest.fixture
+def many(page: Page) -> Page:
+    """All of them listed, from the top."""
+    go(page, "/runs")
+    expect(page.get_by_role("heading", name="Runs 10,0")).to_be_visible()
+    page.locator(".run-list").evaluate("(list) => { list.scrollTop = 0 }")
+    expect(page.locator('[data-index="0"]')).to_be_visible()
+    return page
+
+
+@pytest.mark.parametrize("tenant", ["", *history.TENANTS])
+def test_counts_are_those_of_the_database(many: Page, tenant: str) -> None:
+    if tenant:
+        go(many, f"/runs?label=tenant:{tenant}")
+    buttons = many.get_by_role("group", name="By status")
+    for name, status in (("Pending", "pending"), ("Completed", "completed"), ("Failed", "failed")):
+        count = count_of(many, f"status = '{status}' and labels like '%{tenant}%'")
+        button = buttons.get_by_role("button", name=name)
+        expect(button.locator(".number")).to_have_text(f"{count:,}")
+
+
+def test_end_reaches_the_oldest_run_with_few_rows_in_the_page(many: Page) -> None:
+    [[oldest]] = many.evaluate("async (sql) => (await durably.query(sql)).rows", OLDEST)
+    count = count_of(many, "true")
+    many.evaluate("window.mostRows = 0")
+    link_of(rows(many).first).focus()
+
+    def is_at_the_end() -> bool:
+        many.keyboard.press("End")
+        return is_at(many, count - 1)
+
+    wait_for(many, is_at_the_end)
+    expect(row_of(many, oldest)).to_be_visible()
+    expect(row_of(many, oldest)).to_have_attribute("aria-posinset", str(count))
+    assert 5 < many.evaluate("window.mostRows") < MOST_ROWS
+    many.keyboard.press("Home")
+    wait_until_at(many, 0)
+    assert many.evaluate("window.mostRows") < MOST_ROWS
+
+
+def test_scrolling_loads_what_follows(many: Page) -> None:
+    many.locator(".run-list").hover()
+
+    def is_far() -> bool:
+        many.mouse.wheel(0, 3000)
+        return int(rows(many).first.get_attribute("data-index") or 0) >= 400
+
+    wait_for(many, is_far)
+    assert many.evaluate("window.mostRows") < MOST_ROWS
+
+
+def test_new_run_comes_in_at_the_top_while_the_reader_is_elsewhere(many: Page) -> None:
+    link_of(rows(many).first).focus()
+    for index in range(1, 13):
+        many.keyboard.press("ArrowDown")
+        wait_until_at(many, index)
+    run_id = triggered(many, "sync-notes", NOTE)
+    # What had the focus has it still, one row further down.
+    many.wait_for_function(f"({FOCUSED}) === '13'")
+    many.keyboard.press("Home")
+    wait_until_at(many, 0)
+    expect(row_of(many, run_id)).to_have_attribute("data-index", "0")
+    expect(row_of(many, run_id).locator(".chip")).to_have_text("Completed")
+
+
+def test_search_opens_a_run_that_is_not_listed_yet(many: Page) -> None:
+    [[oldest]] = many.evaluate("async (sql) => (await durably.query(sql)).rows", OLDEST)
+    field = many.get_by_role("combobox", name="Search runs")
+    field.fill(oldest)
+    field.press("Enter")
+    expect(many.get_by_role("region", name="Selected run").get_by_role("heading", level=2)).to_contain_text(
+        oldest[-6:]
+    )
+
+
+def test_run_of_a_job_that_is_gone_is_refused_when_it_shall_run_again(many: Page) -> None:
+    go(many, "/runs?job=send-digest&status=completed")
+    first = rows(many).first
+    box_of(first).check()
+    many.get_by_role("button", name="Run 1 again").click()
+    expect(many.locator(".bulk-outcome")).to_contain_text("0 triggered again. 1 refused: ")
+    expect(box_of(first)).to_be_checked()
+
+
+def test_runs_that_wait_for_a_job_that_is_gone_are_cancelled_together(many: Page) -> None:
+    go(many, "/runs?status=pending&job=send-digest")
+    expect(rows(many)).to_have_count(history.WAITING)
+    many.get_by_role("checkbox", name=f"Select all {history.WAITING} listed").check()
+    many.get_by_role("button", name=f"Cancel {history.WAITING}").click()
+    expect(many.get_by_text("No run matches these filters.")).to_be_visible()
+    assert count_of(many, "status = 'pending'") == 0
