@@ -221,7 +221,7 @@ build/page/index.html: $(wildcard $(PAGE_SOURCES)) | web/node_modules/.installed
 	cd web && npm run --silent build
 	@touch $@
 
-build/console/index.html: $(shell find web/console web/src -type f) web/package-lock.json | web/node_modules/.installed
+build/console/index.html: $(shell find web/console web/dashboard web/src -type f) web/package-lock.json | web/node_modules/.installed
 	cd web && npm run --silent build:console
 	@touch $@
 

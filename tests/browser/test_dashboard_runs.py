@@ -87,7 +87,7 @@ def test_row_shows_status_job_labels_age_duration_and_steps(seeded: Page, runs: 
 
 def test_row_of_a_run_that_executes_shows_how_far_it_is(seeded: Page, runs: dict[str, str]) -> None:
     row = row_of(seeded, runs["leased"])
-    # Progress is told at most so often: of two words at once, the later one may come with the next step.
+    # What a job reports is stored a little later: a list that is read in between has what it said before.
     expect(row).to_contain_text(re.compile("[12] of 4"))
     bar = row.get_by_role("progressbar", name="Progress")
     expect(bar).to_have_attribute("aria-valuenow", re.compile("^[12]$"))

@@ -2,7 +2,7 @@ import { isRunEvent } from '../events'
 import type { ClientRun, EngineEvent, RunEvent } from '../protocol'
 import { isPassing } from '../retrying'
 import type { LiveAction } from './live-store'
-import { isOlderProgress, triggeredRun } from './move-run'
+import { isOlderProgress, triggeredRun, withKnownProgresses } from './move-run'
 import { isOfView, lacksValues, moveInView, STATUS_AFTER, type RunsView } from './runs-view'
 
 // The engine lists by ids, and ids grow with time: an id tells where its run stands, also of a run that was
@@ -130,7 +130,12 @@ function unreadRange({ runs, unread }: InfiniteRunsState): Range {
 function withParts(state: InfiniteRunsState, { isWhole, parts }: RunsParts): InfiniteRunsState {
   const [first] = parts
   if (isWhole && first !== undefined) {
-    return { ...state, runs: first.runs, readTo: first.readTo, unread: new Set() }
+    return {
+      ...state,
+      runs: withKnownProgresses(first.runs, state.runs),
+      readTo: first.readTo,
+      unread: new Set(),
+    }
   }
   return parts.reduce(withPart, state)
 }
@@ -143,7 +148,7 @@ function withPart(state: InfiniteRunsState, { after, runs, readTo }: RunsPart): 
     ...state,
     runs: [
       ...state.runs.filter(({ id }) => isNewer(id)),
-      ...runs,
+      ...withKnownProgresses(runs, state.runs),
       ...state.runs.filter(({ id }) => isOlder(id)),
     ],
     readTo: readTo < state.readTo ? readTo : state.readTo,

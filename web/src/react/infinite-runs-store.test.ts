@@ -269,6 +269,14 @@ describe('kept current in place', () => {
     expect(list.state().runs.map(({ progress }) => progress?.current)).toEqual([6, 7])
   })
 
+  test('does not set progress back that is not stored yet when the list is read anew', async () => {
+    const list = await opened(runs(1, { progress: { current: 4, total: 10 } }))
+    list.hear(event('run:progress', { progress: { current: 5, total: 10 } }, { runId: id(1) }))
+    list.client.open()
+    await turn()
+    expect(list.state().runs[0]?.progress?.current).toBe(5)
+  })
+
   test('stays the same object when events are no news', async () => {
     const list = await opened(runs(8))
     const before = list.state()

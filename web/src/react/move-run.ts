@@ -49,6 +49,25 @@ export function isOlderProgress(run: ClientRun, event: EngineEvent): boolean {
   )
 }
 
+/**
+ * The run as it was read, with the progress that is known already: what a job reports is heard at once, and stored a
+ * little later.
+ */
+export function withKnownProgress(read: ClientRun, known: ClientRun | null | undefined): ClientRun {
+  const heard = known?.progress ?? null
+  if (heard === null || read.status !== 'leased' || read.attempt !== known?.attempt) return read
+  return (read.progress?.current ?? -Infinity) < heard.current ? { ...read, progress: heard } : read
+}
+
+/** The same for several. */
+export function withKnownProgresses(
+  read: readonly ClientRun[],
+  known: readonly ClientRun[],
+): readonly ClientRun[] {
+  const reported = new Map(known.flatMap((run) => (run.progress === null ? [] : [[run.id, run]])))
+  return reported.size === 0 ? read : read.map((run) => withKnownProgress(run, reported.get(run.id)))
+}
+
 function endedRun(run: ClientRun, status: RunStatus, { timestamp }: RunEvent): ClientRun {
   return { ...run, status, isTerminal: true, isActive: false, completedAt: timestamp }
 }

@@ -26,6 +26,14 @@ describe('one run', () => {
     expect(ended.run?.completedStepCount).toBe(1)
   })
 
+  test('does not set progress back that is not stored yet, but for another attempt', () => {
+    const heard = hear(detail(), event('run:progress', { progress: { current: 5, total: 10 } }))
+    const read = { run: run({ progress: { current: 4, total: 10 } }) }
+    expect(detail(read, [], heard).run?.progress?.current).toBe(5)
+    const again = { run: run({ progress: { current: 1, total: 10 }, attempt: 2 }) }
+    expect(detail(again, [], heard).run?.progress?.current).toBe(1)
+  })
+
   test('does not repeat a step that the snapshot holds', () => {
     const state = detail({ steps: [step(0)] })
     const late = event('step:complete', { stepName: 'batch-0', stepIndex: 0, duration: 1 })

@@ -3,7 +3,7 @@ import { isNotFound } from '../errors'
 import { isRunEvent, toLogEntry } from '../events'
 import type { ClientRun, EngineEvent, LogEntry, Step } from '../protocol'
 import { LiveStore, type LiveAction, type LiveClient } from './live-store'
-import { isOlderProgress, moveRun } from './move-run'
+import { isOlderProgress, moveRun, withKnownProgress } from './move-run'
 
 type EventOf<Type extends EngineEvent['type']> = Extract<EngineEvent, { type: Type }>
 
@@ -105,19 +105,20 @@ function loadedRun(
   runId: string,
 ): RunState {
   if (run === null) return { ...NO_RUN, status: 'not-found' }
+  const known = withKnownProgress(run, state.run)
   // The engine may drop the steps of a run that ended; those seen live stay on the screen.
   const keepsSteps = run.isTerminal && steps.length === 0
   const isSameAttempt = !run.isTerminal && run.attempt === state.run?.attempt
   const loaded: RunState = {
     status: 'ready',
-    run,
+    run: known,
     steps: keepsSteps ? state.steps : steps,
     runningSteps: isSameAttempt ? state.runningSteps.filter((step) => !hasStep(steps, step)) : [],
     logs: mergedLogs(state.logs, logs),
     error: null,
   }
   return since
-    .filter((event) => !isOlderProgress(run, event))
+    .filter((event) => !isOlderProgress(known, event))
     .reduce((current, event) => moveDetail(current, event, runId), loaded)
 }
 

@@ -1,7 +1,7 @@
 import { isRunEvent } from '../events'
 import type { ClientRun, EngineEvent, RunEvent } from '../protocol'
 import type { LiveAction } from './live-store'
-import { isOlderProgress, triggeredRun } from './move-run'
+import { isOlderProgress, triggeredRun, withKnownProgresses } from './move-run'
 import { isOfView, lacksValues, moveInView, STATUS_AFTER, type RunsView } from './runs-view'
 
 export interface RunsState {
@@ -29,7 +29,7 @@ export function reduceRuns(state: RunsState, action: RunsAction, view: RunsView)
       const since = action.since.filter((event) => !isOlder(action.snapshot, event))
       const loaded: RunsState = {
         ...state,
-        listed: action.snapshot,
+        listed: withKnownProgresses(action.snapshot, state.listed),
         isLoading: false,
         isShort: false,
         error: null,

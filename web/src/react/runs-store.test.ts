@@ -158,6 +158,14 @@ describe('kept current in place', () => {
     expect(list.state().listed[0]?.progress?.current).toBe(6)
   })
 
+  test('does not set progress back that is not stored yet when the list is read anew', async () => {
+    const list = await opened([run({ progress: { current: 4, total: 10 } })])
+    list.hear(event('run:progress', { progress: { current: 5, total: 10 } }))
+    list.client.open()
+    await turn()
+    expect(list.state().listed[0]?.progress?.current).toBe(5)
+  })
+
   test('drops a run that was deleted while it was loading', async () => {
     const list = setup([run()])
     list.client.open()
