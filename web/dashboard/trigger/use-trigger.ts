@@ -1,8 +1,8 @@
 import { DurablyError, type Issue, type JobInfo, type TriggerOptions } from 'durably'
 import { useDurably } from 'durably/react'
-import { useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useLocation } from 'wouter'
-import { runAddress } from '../addresses'
+import { placeOf, runAddress } from '../addresses'
 import type { Sample, StartProps } from '../extras'
 import { shortId } from '../format'
 import { WORDS } from '../words'
@@ -36,7 +36,11 @@ const NO_OUTCOME: Outcome = { kind: 'none', sentence: '', issues: [] }
 /** What somebody fills in to start a job, and what came of it. The draft survives a rejection. */
 export function useTrigger(job: JobInfo): Trigger {
   const { durably } = useDurably()
-  const [, navigate] = useLocation()
+  const [path, navigate] = useLocation()
+  const seen = useRef(path)
+  useEffect(() => {
+    seen.current = path
+  }, [path])
   const [draft, setDraft] = useState<Draft>({})
   const [options, setOptions] = useState(NO_OPTIONS)
   const [outcome, setOutcome] = useState(NO_OUTCOME)
@@ -55,7 +59,8 @@ export function useTrigger(job: JobInfo): Trigger {
   }
   const trigger = async (input: unknown, chosen: TriggerOptions, stay = false): Promise<string> => {
     const { runId } = await durably.trigger(job.name, input, chosen)
-    if (!stay) navigate(runAddress(runId))
+    // Nobody who went elsewhere meanwhile is taken away from there.
+    if (!stay && placeOf(seen.current, '').view === 'trigger') navigate(runAddress(runId))
     return runId
   }
 
