@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Playwright, expect
 from tests.browser.browser import launched, served
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.test_page import tab_to
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"

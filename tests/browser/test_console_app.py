@@ -13,7 +13,7 @@ from spa_runtime import bundle
 from tests.browser.browser import Chromium, wait_until_ready
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import ROOT, sources
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.host_site import HostSite, host_site
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"

@@ -16,7 +16,7 @@ from spa_runtime import serve
 from tests.browser.browser import app_served, launched, wait_for
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.test_console import JOBS
 from tests.browser.test_page import start_sample
 from tests.browser.test_vite_plugin import count

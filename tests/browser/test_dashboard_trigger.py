@@ -14,8 +14,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.dashboard import address, count_of, detail, go, triggered
-from tests.browser.test_page import open_view
+from tests.browser.dashboard import address, count_of, detail, go, open_view, triggered
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.browser import Chromium
 from tests.browser.commands import DURABLY, Serving, serving
 from tests.browser.conftest import ROOT
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"
 GIVEN = ("--wheels", ROOT / "build/wheels")

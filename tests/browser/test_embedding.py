@@ -10,7 +10,7 @@ from spa_runtime import bundle
 from tests.browser.browser import Chromium, launched, served, wait_until_ready
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT, sources
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.host_site import EMBED, HostSite, host_site, third_party
 
 HERE = Path(__file__).parent

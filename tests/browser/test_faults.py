@@ -20,7 +20,7 @@ from tests.browser.browser import (
     wait_until_ready,
 )
 from tests.browser.conftest import JOBS, sources
-from tests.browser.test_page import open_view
+from tests.browser.dashboard import open_view
 
 PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
 PAGE_SHOWS = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"

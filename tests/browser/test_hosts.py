@@ -18,7 +18,7 @@ from spa_runtime.headers import Isolation, security_policy, site_headers
 from tests.browser.browser import app_served, launched
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.hosts import Asked, CloudflarePages, GitHubPages, Netlify, StaticHost, Vercel
 from tests.browser.test_console import JOBS
 

@@ -13,7 +13,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import history
 from tests.browser.browser import Chromium, Site, wait_until_ready
 from tests.browser.conftest import ROOT
-from tests.browser.test_page import open_view, start_sample
+from tests.browser.dashboard import open_view
+from tests.browser.test_page import start_sample
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Playwright, expect
 from tests.browser.browser import launched, served
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.dashboard_user import Dashboard
+from tests.browser.dashboard import Dashboard
 from tests.browser.vite import ENVIRONMENT
 from tests.unit.package_index import Index, index_of, make_wheel
 

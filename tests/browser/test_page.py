@@ -9,14 +9,11 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.browser import Chromium, Site, launched, wait_until_ready
 from tests.browser.conftest import PATIENCE_MS
+from tests.browser.dashboard import open_view
 from tests.browser.test_crash import kill_renderer
 
 HEADER = "iata,name,city,state,country,latitude,longitude"
 GOOD = "SEA,Seattle-Tacoma,Seattle,WA,USA,47.449,-122.309"
-
-
-def open_view(page: Page, name: str) -> None:
-    page.get_by_role("navigation", name="Views").get_by_role("link", name=name).click()
 
 
 def start_sample(page: Page) -> None:

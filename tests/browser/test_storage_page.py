@@ -8,7 +8,8 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, Playwright, expect
 
 from tests.browser.browser import Chromium, Site, launched, wait_until_ready
-from tests.browser.test_page import GOOD, HEADER, open_view, runs_on_disk, start_sample, start_with
+from tests.browser.dashboard import open_view
+from tests.browser.test_page import GOOD, HEADER, runs_on_disk, start_sample, start_with
 
 IMPORTED = "1 airport imported, 0 rows rejected"
 OVERWRITE = """async () => {

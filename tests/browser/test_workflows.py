@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from tests.browser.browser import Chromium, Site, app_served
 from tests.browser.commands import DURABLY, Workplace, path_without_environment
 from tests.browser.conftest import ROOT
-from tests.browser.dashboard_user import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of
 from tests.browser.hosts import GitHubPages
 from tests.browser.test_console import JOBS
 from tests.browser.test_new_command import NPM_PACKAGE, VERSION, WHEEL, bake

@@ -1,4 +1,5 @@
-import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
+import { useWidth } from '../parts/use-width'
 import { WORDS } from '../words'
 import type * as Plots from './plots'
 
@@ -37,17 +38,4 @@ export function Chart({ label, draw }: ChartProps): ReactNode {
       {hasFailed && <p className="hint">{WORDS.overview.noChart}</p>}
     </>
   )
-}
-
-function useWidth(frame: RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0)
-  useEffect(() => {
-    if (frame.current === null) return
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry !== undefined) setWidth(Math.floor(entry.contentRect.width))
-    })
-    observer.observe(frame.current)
-    return () => observer.disconnect()
-  }, [frame])
-  return width
 }

@@ -2,6 +2,7 @@ import type { Json } from 'durably'
 import { useMemo, useState, type ReactNode } from 'react'
 import { JsonView as JsonTree, type Props as TreeProps } from 'react-json-view-lite'
 import { Icon } from '../parts/icons'
+import { useCopied } from '../parts/use-copied'
 import { WORDS } from '../words'
 import { shortened, summarizeJson } from './shorten-json'
 
@@ -53,19 +54,10 @@ export function JsonView({ title, value, isOpenAtFirst = false }: JsonViewProps)
 
 function JsonBody({ title, value }: { title: string; value: Json }): ReactNode {
   const shown = useMemo(() => shortened(value), [value])
-  const [isCopied, setIsCopied] = useState(false)
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(JSON.stringify(value, null, 2))
-    setIsCopied(true)
-  }
+  const [isCopied, copy] = useCopied(() => JSON.stringify(value, null, 2))
   return (
     <div className="json-body">
-      <button
-        type="button"
-        className="button button-quiet"
-        aria-label={SAID.copy(title)}
-        onClick={() => void copy()}
-      >
+      <button type="button" className="button button-quiet" aria-label={SAID.copy(title)} onClick={copy}>
         <Icon name={isCopied ? 'check' : 'copy'} />
         {isCopied ? SAID.copied : SAID.copyWord}
       </button>

@@ -1,10 +1,11 @@
 import type { ClientRun, Step } from 'durably'
-import { useState, type ReactNode } from 'react'
+import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { runAddress } from '../addresses'
 import { durationOf, formatDateTime, formatNumber, shortId } from '../format'
 import { Icon } from '../parts/icons'
 import { LabelChips } from '../parts/label-chips'
+import { useCopied } from '../parts/use-copied'
 import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
 
@@ -50,13 +51,9 @@ function Fact({ name, children }: { name: string; children: ReactNode }): ReactN
 }
 
 function CopiedId({ id }: { id: string }): ReactNode {
-  const [isCopied, setIsCopied] = useState(false)
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(id)
-    setIsCopied(true)
-  }
+  const [isCopied, copy] = useCopied(() => id)
   return (
-    <button type="button" className="copied-id" title={SAID.copyId} onClick={() => void copy()}>
+    <button type="button" className="copied-id" title={SAID.copyId} onClick={copy}>
       <code>{id}</code>
       <Icon name={isCopied ? 'check' : 'copy'} />
       <span className="visually-hidden">{isCopied ? SAID.copied : SAID.copyId}</span>

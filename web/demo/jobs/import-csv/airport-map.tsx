@@ -1,11 +1,15 @@
-import { useEffect, useRef, useState, type ReactNode, type RefObject } from 'react'
+import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { plural } from '../../../dashboard/format'
+import { useWidth } from '../../../dashboard/parts/use-width'
 import type { Point } from './output'
 import { findRegions } from './regions'
 
+/** Thousands of dots are not drawn anew on each change. */
+const WIDTH_STEP = 40
+
 export function AirportMap({ points }: { points: readonly Point[] }): ReactNode {
   const frame = useRef<HTMLDivElement>(null)
-  const width = useWidth(frame)
+  const width = useWidth(frame, WIDTH_STEP)
   const { isUnitedStates, outside } = findRegions(points)
   const [hasFailed, setHasFailed] = useState(false)
   useEffect(() => {
@@ -34,18 +38,4 @@ export function AirportMap({ points }: { points: readonly Point[] }): ReactNode 
       )}
     </figure>
   )
-}
-
-/** The width to draw at; steps of 40 pixels spare redrawing thousands of dots on each change. */
-function useWidth(frame: RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0)
-  useEffect(() => {
-    if (frame.current === null) return
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry !== undefined) setWidth(Math.floor(entry.contentRect.width / 40) * 40)
-    })
-    observer.observe(frame.current)
-    return () => observer.disconnect()
-  }, [frame])
-  return width
 }
