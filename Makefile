@@ -121,7 +121,7 @@ bench-startup: .browser build bench/spa/node_modules/.installed ## From the navi
 bench-server: .setup-python ## 200 streams of events beside 1,000 triggers a second, for a minute
 	$(BIN)/python -m bench.server
 
-screenshots: .browser build build/remote/index.html ## Pictures of every view into build/screenshots, those of the README into docs/screenshots
+screenshots: .browser build build/console/index.html ## Pictures of every view into build/screenshots, those of the README into docs/screenshots
 	DURABLY_BROWSER="$$(cat build/.browser)" $(BIN)/python -m scripts.screenshots
 
 lighthouse: .browser build ## What Lighthouse says of the demo (it needs Node 22.19 or newer, and the npm registry)
@@ -265,11 +265,6 @@ build/offline/v1/index.html: $(shell find web/offline web/src -type f) web/packa
 # The examples of the hooks, with React 19 and with React 18.
 build/hooks/react19/index.html: $(shell find web/hooks web/src -type f) web/package-lock.json | web/node_modules/.installed
 	cd web && npm run --silent build:hooks
-	@touch $@
-
-# The dashboard over HTTP, for its pictures.
-build/remote/index.html: $(shell find web/remote web/dashboard web/src -type f) web/package-lock.json | web/node_modules/.installed
-	cd web && npm run --silent build:remote
 	@touch $@
 
 # A page over the React client of the original, as the npm registry has it.

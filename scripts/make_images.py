@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, Playwright, sync_playwright
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
-from tests.browser.browser import launched, served
+from tests.browser.browser import launched, served, wait_until_ended, wait_until_ready
 from tests.browser.commands import DURABLY
+from tests.browser.dashboard import detail, triggered
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "web" / "console" / "public"
@@ -22,6 +23,16 @@ JOBS = ROOT / "tests" / "browser" / "console" / "jobs.py"
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 COLOURS = 64
 PATIENCE_MS = 120_000
+ORDERS = (
+    ("bake", "rye", 4),
+    ("burn", "rye", 0),
+    ("bake", "spelt", 8),
+    ("bake", "wheat", 20),
+    ("burn", "spelt", 0),
+    ("bake", "rye", 6),
+    ("bake", "wheat", 10),
+)
+"""Job, flour and loaves."""
 MASKABLE = "svg { background: #0b7a5c } svg > :not(rect) { transform: scale(0.85); transform-origin: center }"
 """What systems cut to a shape of theirs: the colour reaches to the edge, the sign is where nothing is cut."""
 
@@ -40,10 +51,11 @@ def main() -> None:
         subprocess.run(command, check=True)
         with served(site) as served_site, browsing(playwright, Path(folder, "profile")) as page:
             page.goto(served_site.url)
+            wait_until_ready(page)
             bake(page)
             for name, (width, height) in SIZES.items():
                 page.set_viewport_size({"width": width, "height": height})
-                page.evaluate("document.activeElement.blur()")
+                page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
                 keep(page.screenshot(), PUBLIC / "screenshots" / f"{name}.png")
 
 
@@ -62,11 +74,12 @@ def draw(page: Page, size: int, style: str) -> bytes:
 
 
 def bake(page: Page) -> None:
-    for job, text in (("burn", "{}"), ("bake", '{ "loaves": 10, "flour": "wheat" }')):
-        page.get_by_role("radio", name=job).check()
-        page.get_by_label(f"Input of {job}, as JSON").fill(text)
-        page.get_by_role("button", name="Trigger", exact=True).click()
-        page.get_by_role("region", name=job, exact=True).get_by_role("button", name="Retrigger").wait_for()
+    """Some hours' work, and the last loaves of it in sight."""
+    for job, flour, loaves in ORDERS:
+        triggered(page, job, {"loaves": loaves, "flour": flour} if job == "bake" else {}, {"flour": flour})
+    wait_until_ended(page, triggered(page, "bake", {"loaves": 12, "flour": "wheat"}, {"flour": "wheat"}))
+    page.evaluate("async () => { location.hash = '/runs/' + (await durably.getRuns({ limit: 1 }))[0].id }")
+    expect(detail(page).get_by_text("loaf-12", exact=True)).to_be_visible()
 
 
 def keep(png: bytes, path: Path) -> None:

@@ -19,22 +19,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
-from starlette.applications import Starlette
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
 
-from durably_core import create_durably, with_log_persistence
-from durably_core.asgi import create_durably_handler, lifespan
 from tests.browser import history
-from tests.browser.browser import FLAGS, app_served, served, wait_until_ended, wait_until_ready
+from tests.browser.browser import FLAGS, served, wait_until_ended, wait_until_ready
+from tests.browser.commands import DURABLY, serving
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "build" / "demo"
-REMOTE = ROOT / "build" / "remote"
+JOBS = ROOT / "examples" / "demo" / "demo_jobs.py"
 FOLDER = ROOT / "build" / "screenshots"
 README_FOLDER = ROOT / "docs" / "screenshots"
 Scheme = Literal["light", "dark"]
@@ -228,18 +224,20 @@ def take_without_network(camera: Camera, url: str) -> None:
 def take_remote(camera: Camera, folder: Path) -> None:
     """Over HTTP: with its server, and after it went away."""
     page = camera.page
-    with app_served(remote_app(write_history(folder / "remote.db")), REMOTE) as site:
-        page.goto(f"{site.url}#/runs")
+    database = write_history(folder / "remote.db")
+    with serving(folder, DURABLY, "serve", JOBS, "--database", database, "--port", "0") as server:
+        url = server.wait_for(r"(http://\S+:\d+)") + "/"
+        page.goto(f"{url}#/runs")
         page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem").nth(8).wait_for()
         camera.take("runs", "remote")
-        go(page, site.url, "storage")
+        go(page, url, "storage")
         page.get_by_text("Ready, on the server").wait_for()
         camera.take("storage", "remote")
-        go(page, site.url, "runs")
+        go(page, url, "runs")
     page.locator(".boot-status[data-state='offline']").wait_for()
     camera.take("runs", "offline")
     for view in ("trigger", "overview", "storage"):
-        go(page, site.url, view)
+        go(page, url, view)
         page.get_by_role("heading", level=2).first.wait_for()
         camera.take(view, "offline")
 
@@ -289,23 +287,6 @@ def running(page: Page) -> Iterator[str]:
     page.get_by_text("batch-9", exact=True).wait_for()
     yield run_id
     page.evaluate("(id) => durably.cancel(id)", run_id)
-
-
-def remote_app(database: Path) -> Starlette:
-    """The dashboard and the engine's own routes, with the jobs of the demo."""
-    sys.path.insert(0, str(ROOT / "examples" / "demo"))
-    import demo_jobs  # noqa: PLC0415 - a module of the example, which lies beside its own
-
-    jobs: dict[str, Any] = {name: getattr(demo_jobs, name) for name in demo_jobs.__all__}
-    durably = create_durably(database=str(database), jobs=jobs)
-    durably.use(with_log_persistence())
-    return Starlette(
-        routes=[
-            Mount("/api/durably", create_durably_handler(durably)),
-            Mount("/", StaticFiles(directory=REMOTE, html=True)),
-        ],
-        lifespan=lifespan(durably, timeout_ms=0),
-    )
 
 
 # ---------------------------------------------------------------- the browser

@@ -261,3 +261,19 @@ def test_phone_shows_the_run_in_place_of_the_list(page: Page, talk: str) -> None
         assert address(page) == "/runs?label=of%3Atalk"
     finally:
         page.set_viewport_size({"width": 1280, "height": 720})
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_run_that_is_come_to_begins_below_the_header(page: Page, talk: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    try:
+        go(page, "/runs?label=of:talk")
+        expect(rows(page)).to_have_count(1)
+        page.evaluate("document.activeElement.blur()")
+        shown(page, talk)
+        page.wait_for_function("document.activeElement.matches('.main')")
+        header, run = page.locator(".header").bounding_box(), detail(page).bounding_box()
+        assert header and run
+        assert run["y"] >= header["y"] + header["height"]
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 720})
