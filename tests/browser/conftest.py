@@ -1,11 +1,15 @@
 """Real Chromium, real OPFS: a profile on disk, a server on this machine, bundles built by the bundler."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import faulthandler
+import sys
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from playwright.sync_api import Playwright, expect
 
@@ -14,11 +18,36 @@ from tests.browser.browser import Chromium, Site, launched, served
 
 # How long a fact may take to appear: a bound for hung tests, on machines that may be slow.
 PATIENCE_MS = 60_000
+MOST_S = 420
+"""What no test takes, with what it prepares: five times the longest on a slow machine."""
+STDERR = 2
 expect.set_options(timeout=PATIENCE_MS)
 
 ROOT = Path(__file__).parent.parent.parent
 JOBS = Path(__file__).parent / "jobs" / "jobs.py"
 AN_HOUR_MS = 3_600_000
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Not everything that is asked of a browser has a bound: one that never answers ends here."""
+    timer = threading.Timer(MOST_S, end_what_hangs, [item.nodeid])
+    timer.start()
+    try:
+        return (yield)
+    finally:
+        timer.cancel()
+
+
+def end_what_hangs(test: str) -> None:
+    """What waits for a browser, or for another program, waits no longer, and the test fails."""
+    sys.stderr.write(f"{test} had no end within {MOST_S} s: its programs are killed.\n")
+    faulthandler.dump_traceback(STDERR)
+    for child in psutil.Process().children(recursive=True):
+        # Playwright's own has to tell that its browser is gone.
+        if "run-driver" not in child.cmdline():
+            with suppress(psutil.Error):
+                child.kill()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -38,29 +67,33 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 LONGEST = (
     "upgrades",
-    "stopping",
-    "conformance",
-    "hosts",
-    "page",
     "embedding",
-    "offline",
-    "storage",
-    "hooks",
-    "faults",
-    "storage_page",
-    "lifecycle",
-    "console_app",
-    "tabs",
     "snapshot",
+    "offline",
+    "stopping",
+    "deploys",
+    "hooks",
+    "storage",
+    "page",
+    "memory",
+    "lifecycle",
     "new_command",
-    "crash",
-    "csp",
+    "conformance",
+    "tabs",
     "firefox",
-    "vite_plugin",
+    "console_app",
+    "hosts",
     "workflows",
-    "dev_command",
-    "crash_loop",
+    "faults",
+    "dashboard_jobs",
+    "vite_plugin",
     "tab_storm",
+    "storage_page",
+    "original_client",
+    "csp",
+    "overview",
+    "isolation",
+    "crash",
 )
 """Files that take more than a minute. Processes that share the tests begin with these, and end together."""
 

@@ -273,7 +273,8 @@ def test_run_that_is_come_to_begins_below_the_header(page: Page, talk: str, widt
         shown(page, talk)
         page.wait_for_function("document.activeElement.matches('.main')")
         header, run = page.locator(".header").bounding_box(), detail(page).bounding_box()
-        assert header and run
+        assert header
+        assert run
         assert run["y"] >= header["y"] + header["height"]
     finally:
         page.set_viewport_size({"width": 1280, "height": 720})

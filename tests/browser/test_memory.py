@@ -8,7 +8,16 @@ import pytest
 from playwright.sync_api import Page
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium, Site, served, trigger, wait_for, wait_until_ended, wait_until_ready
+from tests.browser.browser import (
+    ROLE,
+    Chromium,
+    Site,
+    served,
+    trigger,
+    wait_for,
+    wait_until_ended,
+    wait_until_ready,
+)
 from tests.browser.conftest import sources
 
 JOBS = """
@@ -111,12 +120,13 @@ def wait_until_recycled(page: Page) -> None:
 
 
 def test_nobody_notices_that_a_worker_is_replaced(chromium: Chromium, site: Site) -> None:
-    page, follower = chromium.open(site.url + BUDGET), chromium.open(site.url + BUDGET)
-    page.bring_to_front()
-    for each in (page, follower):
-        wait_until_ready(each)
-    leader = page if page.evaluate("durably.status.role") == "leader" else follower
-    other = follower if leader is page else page
+    leader = chromium.open(site.url + BUDGET)
+    wait_until_ready(leader)
+    other = chromium.open(site.url + BUDGET)
+    # The engine goes to the tab that is looked at: the same one from here on.
+    leader.bring_to_front()
+    wait_until_ready(other)
+    wait_for(leader, lambda: bool(leader.evaluate(ROLE) == "leader"))
     for each in (leader, other):
         each.evaluate(OBSERVED)
     wait_until_ended(leader, grown(leader))
