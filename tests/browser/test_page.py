@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Playwright, expect
 
 from tests.browser.browser import Chromium, Site, launched, wait_until_ready
 from tests.browser.conftest import PATIENCE_MS
-from tests.browser.dashboard import open_view
+from tests.browser.dashboard import go, open_view
 from tests.browser.test_crash import kill_renderer
 
 HEADER = "iata,name,city,state,country,latitude,longitude"
@@ -42,14 +42,60 @@ def runs_on_disk(page: Page) -> int:
     return int(page.evaluate("async () => (await window.durably.getRuns({ view: 'summary' })).length"))
 
 
-def test_sample_import_ends_with_table_and_picture(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
+@pytest.fixture(scope="module")
+def page(shared_chromium: Chromium, demo_site: Site) -> Page:
+    """The demo, in which nothing has run at first."""
+    page = shared_chromium.context.new_page()
+    # Noted inside the page: on a fast machine a phase is over before a test can look.
+    page.add_init_script(
+        """new MutationObserver(() => {
+          (window.said ??= new Set()).add(document.querySelector('header')?.textContent ?? '')
+        }).observe(document, { childList: true, subtree: true, characterData: true })"""
+    )
+    page.goto(demo_site.url)
+    wait_until_ready(page)
+    return page
+
+
+def test_page_says_which_phase_the_boot_is_in(page: Page) -> None:
+    said = " ".join(page.evaluate("[...window.said]"))
+    assert "Python" in said
+    expect(page.get_by_text("Ready")).to_be_visible()
+    assert list(page.evaluate("window.durably.status.timings")) == ["lock", "storage", "python", "engine"]
+
+
+def test_keyboard_alone_starts_and_opens_a_run(page: Page) -> None:
+    expect(page.get_by_role("button", name="Run import-csv with the sample")).to_be_visible()
+    tab_to(page, "Trigger")
+    page.keyboard.press("Enter")
+    tab_to(page, "Use airports.csv")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Choose or drop another file")).to_be_visible()
+    tab_to(page, "Start import-csv")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
+    # What had the focus is hidden: it goes on where the run is shown.
+    assert page.evaluate("document.activeElement.localName") == "main"
+
+
+def tab_to(page: Page, name: str) -> None:
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement?.textContent ?? ''").startswith(name):
+            return
+    raise AssertionError(f"{name} can't be reached with the Tab key")
+
+
+def test_sample_import_ends_with_table_and_picture(page: Page) -> None:
     start_sample(page)
     expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
     expect(page.get_by_role("region", name="Airports by state").get_by_role("row")).to_have_count(58)
     picture = page.get_by_role("img", name=re.compile("Map of 3,3.. airports"))
     expect(picture.locator("circle").nth(3300)).to_be_attached()
     expect(page.get_by_text("airports.csv has 3,376 rows")).to_be_visible()
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1280, "height": 720})
 
 
 def test_killed_import_finishes_by_itself(chromium: Chromium, demo_site: Site) -> None:
@@ -66,8 +112,7 @@ def test_killed_import_finishes_by_itself(chromium: Chromium, demo_site: Site) -
     assert (run["attempt"], run["completedStepCount"]) == (2, len(names))
 
 
-def test_rejected_rows_show_line_and_reason(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
+def test_rejected_rows_show_line_and_reason(page: Page) -> None:
     rows = [
         HEADER,
         GOOD,
@@ -123,8 +168,7 @@ def test_bad_file_gets_a_sentence_and_loses_nothing(
     expect(imported.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
 
 
-def test_cancelled_run_stops_and_can_run_again(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
+def test_cancelled_run_stops_and_can_run_again(page: Page) -> None:
     start_sample(page)
     expect(page.get_by_text("batch-3", exact=True)).to_be_visible()
     page.get_by_role("button", name="Cancel").last.click()
@@ -133,19 +177,18 @@ def test_cancelled_run_stops_and_can_run_again(chromium: Chromium, demo_site: Si
     assert 3 <= steps < 36
     page.get_by_role("button", name="Run again").last.click()
     expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
-    assert runs_on_disk(page) == 2
     # What was cancelled has written nothing more.
     assert page.evaluate("async () => (await window.durably.getRuns())[1].completedStepCount") == steps
 
 
-def test_deleted_run_is_gone_after_a_confirmation(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
+def test_deleted_run_is_gone_after_a_confirmation(page: Page) -> None:
     start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
     expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
     page.get_by_role("button", name="Delete").last.click()
+    before = runs_on_disk(page)
     page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_text("1 airport imported")).to_have_count(0)
-    assert runs_on_disk(page) == 0
+    assert runs_on_disk(page) == before - 1
 
 
 def test_failed_run_names_error_and_step(chromium: Chromium, test_site: Site) -> None:
@@ -159,72 +202,21 @@ def test_failed_run_names_error_and_step(chromium: Chromium, test_site: Site) ->
     expect(error).to_contain_text('raise ZeroDivisionError("the test wants it so")')
 
 
-def test_page_opened_again_shows_the_last_run(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
-    start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
-    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
-    page.close()
-    page = chromium.open(demo_site.url)
-    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
+def test_selected_run_is_selected_after_a_reload(imported: Page) -> None:
+    imported.reload()
+    expect(imported.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
 
 
-def test_selected_run_is_selected_after_a_reload(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
-    start_with(page, "good.csv", f"{HEADER}\n{GOOD}\n".encode())
-    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
-    page.reload()
-    expect(page.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
+def test_page_opened_again_shows_the_last_run(imported: Page) -> None:
+    context, url = imported.context, imported.url.partition("#")[0]
+    imported.close()
+    other = context.new_page()
+    other.goto(url)
+    expect(other.get_by_role("heading", name="1 airport imported, 0 rows rejected")).to_be_visible()
 
 
-def test_keyboard_alone_starts_and_opens_a_run(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
-    expect(page.get_by_role("button", name="Run import-csv with the sample")).to_be_visible()
-    tab_to(page, "Trigger")
-    page.keyboard.press("Enter")
-    tab_to(page, "Use airports.csv")
-    page.keyboard.press("Enter")
-    expect(page.get_by_text("Choose or drop another file")).to_be_visible()
-    tab_to(page, "Start import-csv")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
-    # What had the focus is hidden: it goes on where the run is shown.
-    assert page.evaluate("document.activeElement.localName") == "main"
-
-
-def tab_to(page: Page, name: str) -> None:
-    for _ in range(30):
-        page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement?.textContent ?? ''").startswith(name):
-            return
-    raise AssertionError(f"{name} can't be reached with the Tab key")
-
-
-def test_phone_page_does_not_scroll_sideways(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(demo_site.url)
-    page.set_viewport_size({"width": 390, "height": 844})
-    start_sample(page)
-    expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-
-
-def test_page_says_which_phase_the_boot_is_in(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.context.new_page()
-    # Noted inside the page: on a fast machine a phase is over before a test can look.
-    page.add_init_script(
-        """new MutationObserver(() => {
-          (window.said ??= new Set()).add(document.querySelector('header')?.textContent ?? '')
-        }).observe(document, { childList: true, subtree: true, characterData: true })"""
-    )
-    page.goto(demo_site.url)
-    wait_until_ready(page)
-    said = " ".join(page.evaluate("[...window.said]"))
-    assert "Python" in said
-    expect(page.get_by_text("Ready")).to_be_visible()
-    assert list(page.evaluate("window.durably.status.timings")) == ["lock", "storage", "python", "engine"]
-
-
-def test_dropped_file_is_taken(chromium: Chromium, demo_site: Site) -> None:
-    page = chromium.open(f"{demo_site.url}#/trigger/import-csv")
+def test_dropped_file_is_taken(page: Page) -> None:
+    go(page, "/trigger/import-csv")
     start = page.get_by_role("button", name="Start import-csv")
     expect(start).to_be_visible()
     transfer = page.evaluate_handle(
