@@ -11,7 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.browser.browser import FLAGS, served
+from starlette.middleware.gzip import GZipMiddleware
+
+from spa_runtime import serve
+from tests.browser.browser import FLAGS, app_served
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "build" / "demo"
@@ -25,7 +28,9 @@ def main() -> None:
     # The first view both ways, the others once: they share all but what they show.
     visits = [("runs", "mobile"), ("runs", "desktop"), *((view, "mobile") for view in VIEWS[1:])]
     print("".join(f"{name:>16}" for name in ("view", "as", *CATEGORIES)))
-    with served(DEMO) as site, tempfile.TemporaryDirectory() as folder:
+    # Compressed, as hosts do it.
+    app = GZipMiddleware(serve.static_app(DEMO))
+    with app_served(app, DEMO) as site, tempfile.TemporaryDirectory() as folder:
         for view, form in visits:
             report = audit(f"{site.url}#/{view}", form, Path(folder, f"{view}-{form}.json"))
             scores = [score(report["categories"][name]["score"]) for name in CATEGORIES]
