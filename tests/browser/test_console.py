@@ -1,5 +1,6 @@
 """The console over both transports: as ``durably build`` makes it, and as ``durably serve`` serves it."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -143,3 +144,23 @@ def test_page_of_a_run_is_found_again_by_its_address(console: Dashboard, page: P
 def test_run_that_is_gone_is_told(console: Dashboard, page: Page) -> None:
     page.evaluate("location.hash = '/runs/none'")
     expect(console.run).to_contain_text("There is no run none.")
+
+
+def test_form_that_was_not_there_when_its_server_left_comes_with_it(
+    playwright: Playwright, tmp_path: Path
+) -> None:
+    shutil.copy(JOBS, tmp_path)
+    with launched(playwright, tmp_path / "profile") as browser:
+        with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
+            url = server.wait_for(r"(http://\S+:\d+)")
+            page = browser.open(f"{url}/#/runs")
+            expect(page.get_by_text("Ready, on the server")).to_be_attached()
+        expect(page.get_by_text(re.compile("^The server can.t be reached"))).to_be_visible()
+        Dashboard(page).open_view("Trigger")
+        told = page.get_by_text("The form could not be loaded, because the server is away.")
+        expect(told).to_be_visible()
+        port = url.rpartition(":")[2]
+        with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", port) as server:
+            server.wait_for(r"(http://\S+:\d+)")
+            expect(page.get_by_role("button", name="Start bake")).to_be_visible()
+        browser.faults.clear()  # the browser reports the failed import, too

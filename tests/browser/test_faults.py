@@ -149,7 +149,7 @@ def test_missing_runtime_is_told_with_a_way_out(chromium: Chromium, demo_site: S
         close(page)
 
 
-def test_form_that_cannot_be_loaded_leaves_the_page(
+def test_form_that_cannot_be_loaded_leaves_the_page_and_is_tried_again(
     playwright: Playwright, tmp_path: Path, demo_site: Site
 ) -> None:
     # A service worker would have it.
@@ -160,6 +160,13 @@ def test_form_that_cannot_be_loaded_leaves_the_page(
         expect(page.get_by_text("The form could not be shown.")).to_be_visible()
         open_view(page, "Runs")
         expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+        open_view(page, "Trigger")
+        again = page.get_by_role("button", name="Try again")
+        again.click()
+        expect(again).to_be_visible()
+        page.unroute("**/assets/schema-form-*.js")
+        again.click()
+        expect(page.get_by_role("button", name="Start import-csv")).to_be_visible()
         chromium.faults.clear()  # the browser reports the failed import, too
 
 

@@ -1,4 +1,5 @@
 import type { ClientRun } from 'durably'
+import { counted, WORDS } from './words'
 
 const NUMBER = new Intl.NumberFormat('en')
 const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
@@ -14,7 +15,7 @@ export function formatNumber(value: number): string {
 
 /** `plural(1, 'row')` is "1 row", `plural(0, 'row')` is "0 rows". */
 export function plural(count: number, noun: string): string {
-  return `${formatNumber(count)} ${noun}${count === 1 ? '' : 's'}`
+  return counted(count, formatNumber(count), noun)
 }
 
 export function formatDateTime(iso: string): string {
@@ -32,7 +33,7 @@ export function formatRelative(iso: string, now: number): string {
   for (const [unit, ms] of UNITS) {
     if (Math.abs(elapsed) >= ms) return RELATIVE.format(Math.round(elapsed / ms), unit)
   }
-  return 'just now'
+  return WORDS.format.justNow
 }
 
 export function formatDuration(ms: number): string {
@@ -55,7 +56,7 @@ const LARGE_UNITS = ['kB', 'MB', 'GB', 'TB']
 
 /** Limits are round numbers in one of two units; sizes compare best in the unit of their limit. */
 export function formatBytes(bytes: number, { unit = 1000, digits = 1 } = {}): string {
-  if (bytes < unit) return plural(bytes, 'byte')
+  if (bytes < unit) return WORDS.format.bytes(bytes, formatNumber(bytes))
   const power = Math.min(Math.floor(Math.log(bytes) / Math.log(unit)), LARGE_UNITS.length)
   return `${(bytes / unit ** power).toFixed(digits)} ${LARGE_UNITS[power - 1] ?? ''}`
 }

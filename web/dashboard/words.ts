@@ -1,5 +1,7 @@
 import type { BootPhase, EngineStatus, RunStatus } from 'durably'
 
+const FREE_SPACE = 'Delete runs that you no longer need, or free space on this device.'
+
 /** What the dashboard says, in one place: for whoever translates it. */
 export const WORDS = {
   brand: 'Durably',
@@ -43,6 +45,50 @@ export const WORDS = {
     offline: 'The server can’t be reached',
     stopped: 'Stopped',
     closed: 'Closed',
+  },
+  dialog: {
+    keep: 'Keep it',
+  },
+  failure: {
+    what: {
+      jobs: 'jobs',
+      runs: 'runs',
+      run: 'run',
+      figures: 'figures',
+      form: 'form',
+      page: 'page',
+    },
+    notLoaded: (what: string, reason: string) => `The ${what} could not be loaded${reason}`,
+    engineStopped: ', because the engine stopped.',
+    serverAway: ', because the server is away. Loading goes on by itself once it is back.',
+    because: (error: string) => `. ${error}`,
+    notShown: (what: string) => `The ${what} could not be shown. Runs go on meanwhile.`,
+    reload: 'Reload',
+    tryAgain: 'Try again',
+  },
+  notices: {
+    anotherTab: 'Durably is open in another tab.',
+    useHere: 'Use it here',
+    filesHeld: 'The database’s files are not free yet.',
+    filesHeldText: 'A tab that was closed a moment ago may still hold them. This tab goes on by itself.',
+    failed: 'The engine could not go on.',
+    closed: 'The engine is closed.',
+    reloadText: 'Reload the page to start it again.',
+    tryMemory: 'Try it without storage',
+    rescue: 'The database is still there: export it, or delete it and begin anew.',
+    problem: 'The engine has a problem and keeps trying.',
+    problemText: (message: string) => `${message} What is finished is kept.`,
+    full: 'There is no room left.',
+    fullText: `Runs wait, and go on by themselves as soon as there is room. What is finished is kept. ${FREE_SPACE} To be safe, export the database first.`,
+    memory: 'Nothing is kept here.',
+    memoryText:
+      'The database is in memory only. When this page is closed or reloaded, all runs and their results are gone.',
+    keepHere: 'Keep it in this browser',
+    updating: 'Going over to the new version…',
+    updatingText: 'This page is reloaded in a moment.',
+    newVersion: 'A new version is there.',
+    newVersionText: 'Updating reloads this page in all tabs. What runs goes on from its last finished step.',
+    update: 'Update',
   },
   runs: {
     title: 'Runs',
@@ -103,6 +149,7 @@ export const WORDS = {
     orphan: (job: string) =>
       `Nothing executes this run: there is no job ${job} any more. Cancel it, or bring a job of that name back.`,
     progress: 'Progress',
+    stepCount: (count: number, formatted: string) => counted(count, formatted, 'step'),
     progressOf: (current: string, total: string) => `${current} of ${total}`,
     plug: 'Pull the plug:',
     plugHint: 'close this tab, kill it, reload. The run goes on from its last finished step.',
@@ -153,6 +200,9 @@ export const WORDS = {
     copied: 'Copied',
     expand: 'Unfold',
     collapse: 'Fold',
+    items: (count: number, formatted: string) => counted(count, formatted, 'item'),
+    more: (count: string) => `… ${count} more`,
+    cut: (beginning: string, length: string) => `${beginning}… ${length} characters`,
   },
   trigger: {
     title: 'Trigger a job',
@@ -165,12 +215,30 @@ export const WORDS = {
     starting: 'Starting…',
     started: (id: string) => `Run ${id} was started.`,
     asJson: (job: string) => `Input of ${job}, as JSON`,
+    notStarted: (why: string) => `The job was not started. ${why}`,
+    faults: (count: number, formatted: string) =>
+      `The job was not started: ${counted(count, formatted, 'value')} cannot be used.`,
     notJson: (why: string) => `This is no JSON: ${why}`,
     schema: 'Schema of the input',
   },
+  fields: {
+    optional: 'optional',
+    key: 'Key',
+    value: 'Value',
+    addKey: 'Add a key',
+    addItem: 'Add an item',
+    remove: 'Remove',
+    removeItem: (position: number) => `Remove item ${position}`,
+    chooseFile: 'Choose a file',
+    orDrop: ' or drop it on this form',
+    upTo: (limit: string) => `Up to ${limit}`,
+    replaceFile: (size: string) => `${size}. Choose or drop another file to replace it.`,
+    tooLarge: (name: string, size: string, limit: string) =>
+      `${name} is ${size}; this job takes files up to ${limit}. Nothing was imported.`,
+    unreadable: (name: string) => `${name} could not be read. Nothing was imported.`,
+  },
   options: {
     title: 'Keys and labels',
-    optional: 'optional',
     labels: 'Labels',
     labelsHint: 'key:value, several with commas between. Runs can be found by them.',
     noLabel: (text: string) => `“${text}” is no label. Write key:value.`,
@@ -189,11 +257,40 @@ export const WORDS = {
     title: 'Storage and engine',
     database: 'Database',
     export: 'Export',
+    exportDatabase: 'Export database',
+    exported: (name: string, size: string) => `${name} was exported (${size}). Any SQLite opens it.`,
+    import: 'Import…',
+    importTitle: 'Replace the database?',
+    importText: (name: string, size: string) =>
+      `The runs of ${name} (${size}) take the place of those in this browser, which are deleted. This cannot be undone.`,
+    importRefuse: 'Keep what is here',
+    importConfirm: 'Replace',
+    imported: (name: string) => `${name} was imported. Its runs are in the list now.`,
+    notImported: (name: string, why: string) => `${name} was not imported. ${why} Nothing was changed.`,
     clear: 'Delete everything…',
+    clearTitle: 'Delete everything?',
+    clearText:
+      'All runs of this browser go, with their inputs, results, steps and logs, also those that are running, and databases that were set aside. This cannot be undone.',
+    clearConfirm: 'Delete everything',
+    exportFirst: 'Export first',
+    cleared: 'Everything was deleted.',
+    busy: 'At work…',
     inMemory: 'in memory',
     storedWord: ' stored',
-    full: 'no room left',
-    almostFull: 'almost full',
+    full: ', no room left',
+    almostFull: ', almost full',
+    meter: 'Storage in use',
+    stored: (usage: string, quota: string) => `${usage} stored of ${quota}`,
+    storedFull: (usage: string) => `${usage} stored, no room left`,
+    freeSpace: FREE_SPACE,
+    freeSpaceSoon: `Almost full. ${FREE_SPACE}`,
+    onlyInMemory: 'In memory only: gone when this page is closed.',
+    persisted: 'The browser keeps it until you delete it.',
+    notPersisted: 'The browser may delete it when the device runs out of space.',
+    persist: 'Ask the browser to keep it',
+    persistGranted: 'The browser keeps it from now on.',
+    persistRefused:
+      'The browser said no. Export what you must not lose; many browsers say yes once a page is used more often.',
     engine: 'Engine',
     roles: {
       leader: 'The engine is in this tab. Other tabs of this site use it, too.',
@@ -217,6 +314,18 @@ export const WORDS = {
       snapshot: 'Python started from its memory, as it was kept on this device.',
       files: 'Python started from its files, as at a first visit.',
     },
+  },
+  setAside: {
+    title: 'A database was set aside.',
+    text: (when: string, size: string) =>
+      `It could not be used any more, on ${when}, and the page went on with another one. It is kept until you delete it (${size}): tools for SQLite can often recover a part.`,
+    download: 'Download',
+    downloaded: (count: number, formatted: string) => `${counted(count, formatted, 'file')} downloaded.`,
+    empty: 'It is empty: there is nothing to download.',
+    delete: 'Delete…',
+    deleteTitle: 'Delete the database that was set aside?',
+    deleteText: (size: string) =>
+      `Its ${size} are removed from this browser, and whatever could still be recovered from them. The database in use is not touched. This cannot be undone.`,
   },
   overview: {
     title: 'Overview',
@@ -261,4 +370,16 @@ export const WORDS = {
     stale: (when: string) => `These are the figures of ${when}.`,
     tipOutcome: { completed: 'completed', failed: 'failed', cancelled: 'cancelled' },
   },
+  format: {
+    justNow: 'just now',
+    bytes: (count: number, formatted: string) => counted(count, formatted, 'byte'),
+  },
 } as const
+
+/** What may fail to be loaded or shown. */
+export type Failing = keyof typeof WORDS.failure.what
+
+/** `counted(1, '1', 'row')` is "1 row", `counted(0, '0', 'row')` is "0 rows". */
+export function counted(count: number, formatted: string, noun: string): string {
+  return `${formatted} ${noun}${count === 1 ? '' : 's'}`
+}

@@ -1,4 +1,5 @@
 import { useId, type ReactNode, type RefObject } from 'react'
+import { WORDS } from '../words'
 
 interface ConfirmDialogProps {
   dialog: RefObject<HTMLDialogElement | null>
@@ -17,7 +18,7 @@ export function ConfirmDialog({
   dialog,
   title,
   text,
-  refuse = 'Keep it',
+  refuse = WORDS.dialog.keep,
   confirm,
   onConfirm,
   children,

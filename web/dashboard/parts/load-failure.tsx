@@ -1,25 +1,24 @@
 import type { EngineStatus } from 'durably'
 import type { ReactNode } from 'react'
 import { useEngineStatus } from 'durably/react'
+import { WORDS, type Failing } from '../words'
+
+const SAID = WORDS.failure
 
 /** The reason is told once: a stopped engine has its own notice, and the header says that a server is away. */
-export function LoadFailure({ what, error }: { what: string; error: string }): ReactNode {
+export function LoadFailure({ what, error }: { what: Failing; error: string }): ReactNode {
   const { state } = useEngineStatus()
-  return (
-    <p className="hint">
-      The {what} could not be loaded{reasonFor(state, error)}
-    </p>
-  )
+  return <p className="hint">{SAID.notLoaded(SAID.what[what], reasonFor(state, error))}</p>
 }
 
 function reasonFor(state: EngineStatus['state'], error: string): string {
   switch (state) {
     case 'failed':
     case 'closed':
-      return ', because the engine stopped.'
+      return SAID.engineStopped
     case 'offline':
-      return ', because the server is away. Loading goes on by itself once it is back.'
+      return SAID.serverAway
     default:
-      return `. ${error}`
+      return SAID.because(error)
   }
 }

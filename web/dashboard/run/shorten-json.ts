@@ -1,5 +1,8 @@
 import type { Json } from 'durably'
-import { formatNumber, plural } from '../format'
+import { formatNumber } from '../format'
+import { WORDS } from '../words'
+
+const SAID = WORDS.json
 
 const LONGEST_STRING = 500
 const LONGEST_ARRAY = 100
@@ -10,7 +13,7 @@ export function shortened(value: Json): Json {
   if (Array.isArray(value)) {
     const items = value.slice(0, LONGEST_ARRAY).map(shortened)
     return value.length > LONGEST_ARRAY
-      ? [...items, `… ${formatNumber(value.length - LONGEST_ARRAY)} more`]
+      ? [...items, SAID.more(formatNumber(value.length - LONGEST_ARRAY))]
       : items
   }
   if (value === null || typeof value !== 'object') return value
@@ -19,7 +22,7 @@ export function shortened(value: Json): Json {
 
 /** What the value is about, in a few words. */
 export function summarizeJson(value: Json): string {
-  if (Array.isArray(value)) return plural(value.length, 'item')
+  if (Array.isArray(value)) return SAID.items(value.length, formatNumber(value.length))
   if (typeof value !== 'object' || value === null) return JSON.stringify(value).slice(0, 60)
   return Object.entries(value)
     .slice(0, 20)
@@ -28,7 +31,7 @@ export function summarizeJson(value: Json): string {
 }
 
 function summarizeItem(item: Json): string {
-  if (Array.isArray(item)) return plural(item.length, 'item')
+  if (Array.isArray(item)) return SAID.items(item.length, formatNumber(item.length))
   if (typeof item === 'object' && item !== null) return typeof item.name === 'string' ? item.name : '{…}'
   const text = String(item)
   return text.length > 40 ? `${text.slice(0, 40)}…` : text
@@ -36,5 +39,5 @@ function summarizeItem(item: Json): string {
 
 function shortenedString(text: string): string {
   if (text.length <= LONGEST_STRING) return text
-  return `${text.slice(0, LONGEST_STRING)}… ${formatNumber(text.length)} characters`
+  return SAID.cut(text.slice(0, LONGEST_STRING), formatNumber(text.length))
 }

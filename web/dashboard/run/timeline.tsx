@@ -1,7 +1,7 @@
 import type { ClientRun } from 'durably'
 import type { RunFacts } from 'durably/react'
 import { useState, type CSSProperties, type ReactNode } from 'react'
-import { formatDuration, plural } from '../format'
+import { formatDuration, formatNumber } from '../format'
 import { useNow } from '../parts/use-now'
 import { useStickToEnd } from '../parts/use-stick-to-end'
 import { WORDS } from '../words'
@@ -47,10 +47,9 @@ export function Timeline({ state, run }: { state: RunFacts; run: ClientRun }): R
   )
 }
 
-function wordsWithoutSteps(run: ClientRun): string {
-  if (!run.isTerminal) return SAID.noneYet
-  if (run.completedStepCount === 0) return SAID.none
-  return SAID.removed(plural(run.completedStepCount, 'step'))
+function wordsWithoutSteps({ isTerminal, completedStepCount: count }: ClientRun): string {
+  if (!isTerminal) return SAID.noneYet
+  return count === 0 ? SAID.none : SAID.removed(WORDS.run.stepCount(count, formatNumber(count)))
 }
 
 /** The run as a whole: hatched where it waited. */

@@ -2,7 +2,7 @@ import type { ClientRun } from 'durably'
 import type { ReactNode } from 'react'
 import { Link } from 'wouter'
 import { runAddress, type RunFilters } from '../addresses'
-import { durationOf, formatDateTime, formatRelative, plural, shortId } from '../format'
+import { durationOf, formatDateTime, formatNumber, formatRelative, shortId } from '../format'
 import { LabelChips } from '../parts/label-chips'
 import { ProgressBar, progressWords } from '../parts/progress-bar'
 import { ResumedBadge } from '../parts/resumed-badge'
@@ -29,9 +29,9 @@ interface RunRowProps {
 export function RunRow({ run, index, top, count, isShown, isSelected, ...props }: RunRowProps): ReactNode {
   const { filters, now, onToggle } = props
   const duration = durationOf(run, now)
+  const steps = run.completedStepCount
   // Why it failed, and how far it is, say more.
-  const isStepCountTold =
-    run.completedStepCount > 0 && run.status !== 'failed' && !(run.isActive && run.progress !== null)
+  const isStepCountTold = steps > 0 && run.status !== 'failed' && !(run.isActive && run.progress !== null)
   return (
     <li
       className="run-row"
@@ -64,7 +64,7 @@ export function RunRow({ run, index, top, count, isShown, isSelected, ...props }
             {formatRelative(run.createdAt, now)}
           </time>
           {duration !== null && <span className="number">{duration}</span>}
-          {isStepCountTold && <span>{plural(run.completedStepCount, 'step')}</span>}
+          {isStepCountTold && <span>{WORDS.run.stepCount(steps, formatNumber(steps))}</span>}
           {run.status === 'failed' && run.error !== null && <span className="run-error">{run.error}</span>}
           {run.isActive && run.progress !== null && <span>{progressWords(run.progress)}</span>}
         </span>

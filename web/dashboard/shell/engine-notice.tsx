@@ -3,7 +3,10 @@ import type { EngineStatus } from 'durably'
 import { useDurably } from 'durably/react'
 import { FailureNotice } from './failure-notice'
 import { Notice } from '../parts/notice'
+import { WORDS } from '../words'
 import { ProblemNotice } from './problem-notice'
+
+const SAID = WORDS.notices
 
 /** Why nothing can be done at the moment. */
 export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
@@ -23,17 +26,14 @@ export function EngineNotice({ status }: { status: EngineStatus }): ReactNode {
 function WaitingNotice({ status: { blocker } }: { status: EngineStatus }): ReactNode {
   if (blocker !== null) {
     return (
-      <Notice
-        title="Durably is open in another tab."
-        actions={blocker.code === 'another_tab' && <TakeOverButton />}
-      >
+      <Notice title={SAID.anotherTab} actions={blocker.code === 'another_tab' && <TakeOverButton />}>
         <p>{blocker.message}</p>
       </Notice>
     )
   }
   return (
-    <Notice title="The database’s files are not free yet.">
-      <p>A tab that was closed a moment ago may still hold them. This tab goes on by itself.</p>
+    <Notice title={SAID.filesHeld}>
+      <p>{SAID.filesHeldText}</p>
     </Notice>
   )
 }
@@ -47,7 +47,7 @@ function TakeOverButton(): ReactNode {
       className="button button-primary"
       onClick={() => void durably.takeOver().catch(() => undefined)}
     >
-      Use it here
+      {SAID.useHere}
     </button>
   )
 }

@@ -6,6 +6,9 @@ import { ExportButton } from '../storage/export-button'
 import { StorageOutcome } from '../storage/storage-outcome'
 import { useStorageWork } from '../storage/use-storage-work'
 import { Notice } from '../parts/notice'
+import { WORDS } from '../words'
+
+const SAID = WORDS.notices
 
 /** The engine stopped. Where its worker lives on, the database can still be had out. */
 export function FailureNotice({ status: { state, phase, error } }: { status: EngineStatus }): ReactNode {
@@ -18,19 +21,19 @@ export function FailureNotice({ status: { state, phase, error } }: { status: Eng
   return (
     <>
       <Notice
-        title={isFailed ? 'The engine could not go on.' : 'The engine is closed.'}
+        title={isFailed ? SAID.failed : SAID.closed}
         isBad
         actions={
           <>
             <button type="button" className="button button-primary" onClick={() => window.location.reload()}>
-              Reload
+              {WORDS.failure.reload}
             </button>
             {canTryMemory && storageHref !== null && (
               <a className="button" href={storageHref('memory')}>
-                Try it without storage
+                {SAID.tryMemory}
               </a>
             )}
-            {canRescue && <ExportButton work={work} label="Export database" />}
+            {canRescue && <ExportButton work={work} label={WORDS.storage.exportDatabase} />}
             {canRescue && (
               <button
                 type="button"
@@ -38,14 +41,14 @@ export function FailureNotice({ status: { state, phase, error } }: { status: Eng
                 aria-disabled={work.isBusy}
                 onClick={() => !work.isBusy && clearing.current?.showModal()}
               >
-                Delete everything…
+                {WORDS.storage.clear}
               </button>
             )}
           </>
         }
       >
-        <p>{error?.message ?? 'Reload the page to start it again.'}</p>
-        {canRescue && <p>The database is still there: export it, or delete it and begin anew.</p>}
+        <p>{error?.message ?? SAID.reloadText}</p>
+        {canRescue && <p>{SAID.rescue}</p>}
         <StorageOutcome work={work} />
       </Notice>
       <ClearDialog dialog={clearing} onConfirm={work.clear} />

@@ -1,24 +1,24 @@
 import type { ReactNode } from 'react'
 import { useExtras } from '../extras'
 import { Notice } from '../parts/notice'
+import { WORDS } from '../words'
+
+const SAID = WORDS.notices
 
 export function MemoryNotice(): ReactNode {
   const { storageHref } = useExtras()
   return (
     <Notice
-      title="Nothing is kept here."
+      title={SAID.memory}
       actions={
         storageHref !== null && (
           <a className="button" href={storageHref('opfs')}>
-            Keep it in this browser
+            {SAID.keepHere}
           </a>
         )
       }
     >
-      <p>
-        The database is in memory only. When this page is closed or reloaded, all runs and their results are
-        gone.
-      </p>
+      <p>{SAID.memoryText}</p>
     </Notice>
   )
 }

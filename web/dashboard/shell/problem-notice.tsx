@@ -5,6 +5,9 @@ import { ExportButton } from '../storage/export-button'
 import { StorageOutcome } from '../storage/storage-outcome'
 import { useStorageWork } from '../storage/use-storage-work'
 import { Notice } from '../parts/notice'
+import { WORDS } from '../words'
+
+const SAID = WORDS.notices
 
 /** The engine is there, but its runs don't go on. */
 export function ProblemNotice({ pause }: Pick<EngineStatus, 'pause'>): ReactNode {
@@ -12,8 +15,8 @@ export function ProblemNotice({ pause }: Pick<EngineStatus, 'pause'>): ReactNode
   if (problem === null) return null
   if (problem.code === 'storage_full') return <FullNotice />
   return (
-    <Notice title="The engine has a problem and keeps trying." isBad>
-      <p>{problem.message} What is finished is kept.</p>
+    <Notice title={SAID.problem} isBad>
+      <p>{SAID.problemText(problem.message)}</p>
     </Notice>
   )
 }
@@ -22,14 +25,11 @@ function FullNotice(): ReactNode {
   const work = useStorageWork()
   return (
     <Notice
-      title="There is no room left."
+      title={SAID.full}
       isBad
-      actions={<ExportButton work={work} label="Export database" />}
+      actions={<ExportButton work={work} label={WORDS.storage.exportDatabase} />}
     >
-      <p>
-        Runs wait, and go on by themselves as soon as there is room. What is finished is kept. Delete runs
-        that you no longer need, or free space on this device. To be safe, export the database first.
-      </p>
+      <p>{SAID.fullText}</p>
       <StorageOutcome work={work} />
     </Notice>
   )

@@ -1,6 +1,9 @@
 import type { Offline, OfflineStatus } from 'durably/offline'
 import type { ReactNode } from 'react'
 import { Notice } from '../parts/notice'
+import { WORDS } from '../words'
+
+const SAID = WORDS.notices
 
 interface UpdateNoticeProps extends Pick<OfflineStatus, 'update'> {
   offline: Offline
@@ -13,21 +16,21 @@ export function UpdateNotice({ offline, update }: UpdateNoticeProps): ReactNode 
       return null
     case 'applying':
       return (
-        <Notice title="Going over to the new version…">
-          <p>This page is reloaded in a moment.</p>
+        <Notice title={SAID.updating}>
+          <p>{SAID.updatingText}</p>
         </Notice>
       )
     case 'available':
       return (
         <Notice
-          title="A new version is there."
+          title={SAID.newVersion}
           actions={
             <button type="button" className="button button-primary" onClick={() => void offline.update()}>
-              Update
+              {SAID.update}
             </button>
           }
         >
-          <p>Updating reloads this page in all tabs. What runs goes on from its last finished step.</p>
+          <p>{SAID.newVersionText}</p>
         </Notice>
       )
   }

@@ -1,8 +1,11 @@
 import type { ReactNode, RefObject } from 'react'
 import { ConfirmDialog } from '../parts/confirm-dialog'
+import { WORDS } from '../words'
 import { ExportButton } from './export-button'
 import { StorageOutcome } from './storage-outcome'
 import { useStorageWork } from './use-storage-work'
+
+const SAID = WORDS.storage
 
 interface ClearDialogProps {
   dialog: RefObject<HTMLDialogElement | null>
@@ -14,13 +17,13 @@ export function ClearDialog({ dialog, onConfirm }: ClearDialogProps): ReactNode 
   return (
     <ConfirmDialog
       dialog={dialog}
-      title="Delete everything?"
-      text="All runs of this browser go, with their inputs, results, steps and logs, also those that are running, and databases that were set aside. This cannot be undone."
-      confirm="Delete everything"
+      title={SAID.clearTitle}
+      text={SAID.clearText}
+      confirm={SAID.clearConfirm}
       onConfirm={onConfirm}
     >
       <div className="dialog-aside">
-        <ExportButton work={work} label="Export first" />
+        <ExportButton work={work} label={SAID.exportFirst} />
         <StorageOutcome work={work} />
       </div>
     </ConfirmDialog>

@@ -2,8 +2,10 @@ import { useRef, useState, type ReactNode } from 'react'
 import { chooseFile } from '../parts/choose-file'
 import { formatBytes } from '../format'
 import { ConfirmDialog } from '../parts/confirm-dialog'
+import { WORDS } from '../words'
 import type { StorageWork } from './use-storage-work'
 
+const SAID = WORDS.storage
 const DATABASES = '.db,.sqlite,.sqlite3,application/vnd.sqlite3'
 
 /** Asks for a file, then whether it shall replace the database. */
@@ -23,14 +25,14 @@ export function ImportButton({ work, isDisabled }: { work: StorageWork; isDisabl
         aria-disabled={isDisabled}
         onClick={() => !isDisabled && choose()}
       >
-        Import…
+        {SAID.import}
       </button>
       <ConfirmDialog
         dialog={confirmation}
-        title="Replace the database?"
-        text={`The runs of ${file?.name ?? ''} (${formatBytes(file?.size ?? 0)}) take the place of those in this browser, which are deleted. This cannot be undone.`}
-        refuse="Keep what is here"
-        confirm="Replace"
+        title={SAID.importTitle}
+        text={SAID.importText(file?.name ?? '', formatBytes(file?.size ?? 0))}
+        refuse={SAID.importRefuse}
+        confirm={SAID.importConfirm}
         onConfirm={() => file !== null && work.importDatabase(file)}
       />
     </>

@@ -2,10 +2,13 @@ import { useRef, type ReactNode } from 'react'
 import type { SetAsideDatabase } from 'durably'
 import { useDurably } from 'durably/react'
 import { datedName, download } from '../parts/download'
-import { formatBytes, formatDateTime, plural } from '../format'
+import { formatBytes, formatDateTime, formatNumber } from '../format'
 import { useAction } from '../parts/use-action'
 import { ConfirmDialog } from '../parts/confirm-dialog'
 import { Notice } from '../parts/notice'
+import { WORDS } from '../words'
+
+const SAID = WORDS.setAside
 
 /** Stays until the person has dealt with the database. */
 export function SetAsideNotice({ database }: { database: SetAsideDatabase }): ReactNode {
@@ -16,19 +19,17 @@ export function SetAsideNotice({ database }: { database: SetAsideDatabase }): Re
   const save = async (): Promise<string> => {
     const files = await durably.storage.exportSetAside(generation)
     for (const file of files) download(file, savedName(file.name, database))
-    return files.length === 0
-      ? 'It is empty: there is nothing to download.'
-      : `${plural(files.length, 'file')} downloaded.`
+    return files.length === 0 ? SAID.empty : SAID.downloaded(files.length, formatNumber(files.length))
   }
   const remove = async (): Promise<void> => durably.storage.deleteSetAside(generation)
   return (
     <>
       <Notice
-        title="A database was set aside."
+        title={SAID.title}
         actions={
           <>
             <button type="button" className="button" aria-disabled={isBusy} onClick={() => perform(save)}>
-              Download
+              {SAID.download}
             </button>
             <button
               type="button"
@@ -36,15 +37,12 @@ export function SetAsideNotice({ database }: { database: SetAsideDatabase }): Re
               aria-disabled={isBusy}
               onClick={() => !isBusy && confirmation.current?.showModal()}
             >
-              Delete…
+              {SAID.delete}
             </button>
           </>
         }
       >
-        <p>
-          It could not be used any more, on {formatDateTime(at)}, and the page went on with another one. It is
-          kept until you delete it ({formatBytes(bytes)}): tools for SQLite can often recover a part.
-        </p>
+        <p>{SAID.text(formatDateTime(at), formatBytes(bytes))}</p>
         <p className="hint">{reason}</p>
         <p className="storage-outcome" data-kind={error === null ? 'done' : 'failed'}>
           {error ?? said}
@@ -52,9 +50,9 @@ export function SetAsideNotice({ database }: { database: SetAsideDatabase }): Re
       </Notice>
       <ConfirmDialog
         dialog={confirmation}
-        title="Delete the database that was set aside?"
-        text={`Its ${formatBytes(bytes)} are removed from this browser, and whatever could still be recovered from them. The database in use is not touched. This cannot be undone.`}
-        confirm="Delete"
+        title={SAID.deleteTitle}
+        text={SAID.deleteText(formatBytes(bytes))}
+        confirm={WORDS.run.delete}
         onConfirm={() => perform(remove)}
       />
     </>

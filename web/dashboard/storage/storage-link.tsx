@@ -26,7 +26,7 @@ export function StorageLink({ status }: { status: EngineStatus }): ReactNode {
           <span className="wide-only">{SAID.storedWord}</span>
         </span>
       )}
-      {isWarning && <span className="visually-hidden">, {isFull ? SAID.full : SAID.almostFull}</span>}
+      {isWarning && <span className="visually-hidden">{isFull ? SAID.full : SAID.almostFull}</span>}
     </Link>
   )
 }

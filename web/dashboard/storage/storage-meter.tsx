@@ -1,6 +1,9 @@
 import type { ReactNode } from 'react'
 import { formatBytes } from '../format'
+import { WORDS } from '../words'
 import { isAlmostFull, type Room } from './room'
+
+const SAID = WORDS.storage
 
 interface StorageMeterProps {
   room: Room
@@ -10,8 +13,8 @@ interface StorageMeterProps {
 
 export function StorageMeter({ room, isFull }: StorageMeterProps): ReactNode {
   const percent = isFull ? 100 : Math.min(100, (100 * room.usage) / room.quota)
-  const stored = `${formatBytes(room.usage)} stored`
-  const words = isFull ? `${stored}, no room left` : `${stored} of ${formatBytes(room.quota)}`
+  const usage = formatBytes(room.usage)
+  const words = isFull ? SAID.storedFull(usage) : SAID.stored(usage, formatBytes(room.quota))
   const isWarning = isFull || isAlmostFull(room)
   return (
     <div className="meter" data-warning={isWarning}>
@@ -19,7 +22,7 @@ export function StorageMeter({ room, isFull }: StorageMeterProps): ReactNode {
       <div
         className="meter-track"
         role="meter"
-        aria-label="Storage in use"
+        aria-label={SAID.meter}
         aria-valuemin={0}
         aria-valuemax={100}
         aria-valuenow={Math.round(percent)}
@@ -27,11 +30,7 @@ export function StorageMeter({ room, isFull }: StorageMeterProps): ReactNode {
       >
         <div className="meter-bar" style={{ inlineSize: `${percent}%` }} />
       </div>
-      {isWarning && (
-        <p className="meter-warning">
-          {!isFull && 'Almost full. '}Delete runs that you no longer need, or free space on this device.
-        </p>
-      )}
+      {isWarning && <p className="meter-warning">{isFull ? SAID.freeSpace : SAID.freeSpaceSoon}</p>}
     </div>
   )
 }

@@ -1,6 +1,9 @@
 import type { ReactNode } from 'react'
 import type { StorageStatus } from 'durably'
+import { WORDS } from '../words'
 import type { StorageWork } from './use-storage-work'
+
+const SAID = WORDS.storage
 
 interface StoragePromiseProps {
   storage: StorageStatus
@@ -10,18 +13,18 @@ interface StoragePromiseProps {
 
 /** How long the data lasts. */
 export function StoragePromise({ storage, work, isDisabled }: StoragePromiseProps): ReactNode {
-  if (storage.kind === 'memory') return <p>In memory only: gone when this page is closed.</p>
-  if (storage.isPersisted) return <p>The browser keeps it until you delete it.</p>
+  if (storage.kind === 'memory') return <p>{SAID.onlyInMemory}</p>
+  if (storage.isPersisted) return <p>{SAID.persisted}</p>
   return (
     <>
-      <p>The browser may delete it when the device runs out of space.</p>
+      <p>{SAID.notPersisted}</p>
       <button
         type="button"
         className="button"
         aria-disabled={isDisabled}
         onClick={() => !isDisabled && work.persist()}
       >
-        Ask the browser to keep it
+        {SAID.persist}
       </button>
     </>
   )

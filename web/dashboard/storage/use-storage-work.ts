@@ -4,6 +4,9 @@ import { datedName, download } from '../parts/download'
 import { formatBytes } from '../format'
 import { useExtras } from '../extras'
 import { useAction, type Action } from '../parts/use-action'
+import { WORDS } from '../words'
+
+const SAID = WORDS.storage
 
 export interface StorageWork extends Omit<Action, 'perform'> {
   exportDatabase: () => void
@@ -30,7 +33,7 @@ async function exportDatabase({ storage }: Durably): Promise<string> {
   const file = await storage.export()
   const name = `${datedName('durably')}.db`
   download(file, name)
-  return `${name} was exported (${formatBytes(file.size)}). Any SQLite opens it.`
+  return SAID.exported(name, formatBytes(file.size))
 }
 
 async function importDatabase(durably: Durably, file: File, forgetRun: () => void): Promise<string> {
@@ -41,24 +44,22 @@ async function importDatabase(durably: Durably, file: File, forgetRun: () => voi
   }
   // The run that was chosen may not be in this database.
   forgetRun()
-  return `${file.name} was imported. Its runs are in the list now.`
+  return SAID.imported(file.name)
 }
 
 const REFUSALS: ReadonlySet<string> = new Set(['validation', 'storage_damaged', 'storage_full'])
 
 function explained(error: unknown, file: File): unknown {
   if (!(error instanceof DurablyError) || !REFUSALS.has(error.code)) return error
-  return new Error(`${file.name} was not imported. ${error.message} Nothing was changed.`)
+  return new Error(SAID.notImported(file.name, error.message))
 }
 
 async function clear({ storage }: Durably, forgetRun: () => void): Promise<string> {
   await storage.clear()
   forgetRun()
-  return 'Everything was deleted.'
+  return SAID.cleared
 }
 
 async function persist({ storage }: Durably): Promise<string> {
-  return (await storage.persist())
-    ? 'The browser keeps it from now on.'
-    : 'The browser said no. Export what you must not lose; many browsers say yes once a page is used more often.'
+  return (await storage.persist()) ? SAID.persistGranted : SAID.persistRefused
 }

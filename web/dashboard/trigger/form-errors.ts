@@ -1,6 +1,9 @@
 import type { ErrorSchema } from '@rjsf/utils'
 import type { Issue } from 'durably'
-import { plural, sentenceCase } from '../format'
+import { formatNumber, sentenceCase } from '../format'
+import { WORDS } from '../words'
+
+const SAID = WORDS.trigger
 
 interface ErrorNode {
   __errors?: string[]
@@ -28,10 +31,10 @@ function childOf(node: ErrorNode, key: string): ErrorNode {
 export function summarize(issues: readonly Issue[], fallback: string): string {
   const [first] = issues
   if (first === undefined) return fallback
-  if (issues.length > 1) return `The job was not started: ${plural(issues.length, 'value')} cannot be used.`
+  if (issues.length > 1) return SAID.faults(issues.length, formatNumber(issues.length))
   const field = first.path.filter((key) => typeof key === 'string').join(' ')
   const where = field === '' ? '' : `${sentenceCase(field)}: `
-  return `The job was not started. ${where}${withStop(first.message)}`
+  return SAID.notStarted(`${where}${withStop(first.message)}`)
 }
 
 function withStop(message: string): string {

@@ -76,7 +76,7 @@ function TextField({ name, hint, value, isInvalid = false, onChange }: TextField
     <div className="field">
       <label className="label" htmlFor={id}>
         {name}
-        <span className="optional">{SAID.optional}</span>
+        <span className="optional">{WORDS.fields.optional}</span>
       </label>
       <input
         id={id}

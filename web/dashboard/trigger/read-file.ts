@@ -1,3 +1,5 @@
+import { WORDS } from '../words'
+
 /** A file as a job receives it. */
 export interface FileValue {
   name: string
@@ -14,7 +16,7 @@ export function readFile(file: File): Promise<FileValue> {
       // The data URL of an empty file may end before the comma.
       resolve({ name: file.name, content: comma === -1 ? '' : url.slice(comma + 1) })
     }
-    reader.onerror = () => reject(new Error(`${file.name} could not be read. Nothing was imported.`))
+    reader.onerror = () => reject(new Error(WORDS.fields.unreadable(file.name)))
     reader.readAsDataURL(file)
   })
 }

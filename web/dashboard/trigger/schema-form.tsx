@@ -11,7 +11,7 @@ import { VALIDATOR } from './validator'
 
 const ThemedForm = withTheme<Draft>(THEME)
 
-interface SchemaFormProps {
+export interface SchemaFormProps {
   job: JobInfo
   trigger: Trigger
   /** Below the fields of the input. */

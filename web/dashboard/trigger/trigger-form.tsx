@@ -1,17 +1,16 @@
 import type { JobInfo } from 'durably'
-import { lazy, Suspense, useState, type ReactNode } from 'react'
+import { Suspense, useState, type ReactNode } from 'react'
 import { useJobExtras } from '../extras'
 import { Boundary } from '../parts/boundary'
 import { ShowFailure } from '../parts/show-failure'
 import { Skeleton } from '../parts/skeleton'
 import { WORDS } from '../words'
 import { JsonForm } from './json-form'
+import { LazyForm } from './lazy-form'
 import { OptionFields } from './option-fields'
 import { useTrigger } from './use-trigger'
 
 const SAID = WORDS.trigger
-// The form library is large, and no form can be shown before the engine is ready.
-const SchemaForm = lazy(async () => ({ default: (await import('./schema-form')).SchemaForm }))
 
 type Kind = 'start' | 'form' | 'json'
 
@@ -49,7 +48,7 @@ export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
       <Boundary fallback={<ShowFailure what="form" />}>
         <Suspense fallback={<Skeleton rows={3} />}>
           {kind === 'start' && Start !== undefined && <Start start={trigger.startWith} />}
-          {kind === 'form' && <SchemaForm job={job} trigger={trigger} options={options()} />}
+          {kind === 'form' && <LazyForm job={job} trigger={trigger} options={options()} />}
           {kind === 'json' && <JsonForm job={job} trigger={trigger} options={options()} />}
         </Suspense>
       </Boundary>

@@ -2,8 +2,11 @@ import type { ErrorSchema, FieldProps } from '@rjsf/utils'
 import { useCallback, useRef, useState, type ReactNode } from 'react'
 import { formatBytes, sentenceCase } from '../../format'
 import { Icon } from '../../parts/icons'
+import { WORDS } from '../../words'
 import { decodedSize, readFile, type FileValue } from '../read-file'
 import { useFormDrop } from './use-form-drop'
+
+const SAID = WORDS.fields
 
 /** A value `{name, content}` as a drop zone with a file picker in it. */
 export function FileField({
@@ -50,7 +53,7 @@ export function FileField({
     <div className="file-field">
       <label className="label" htmlFor={id}>
         {sentenceCase(name)}
-        {required !== true && <span className="optional">optional</span>}
+        {required !== true && <span className="optional">{SAID.optional}</span>}
       </label>
       <div
         className="drop-zone"
@@ -78,15 +81,14 @@ export function FileField({
         <span id={`${id}__chosen`} className="drop-words">
           {value === null ? (
             <>
-              <b>Choose a file</b> or drop it on this form
-              {maxBytes !== Infinity && <small>Up to {formatLimit(maxBytes)}</small>}
+              <b>{SAID.chooseFile}</b>
+              {SAID.orDrop}
+              {maxBytes !== Infinity && <small>{SAID.upTo(formatLimit(maxBytes))}</small>}
             </>
           ) : (
             <>
               <b>{value.name}</b>
-              <small>
-                {formatBytes(decodedSize(value.content))}. Choose or drop another file to replace it.
-              </small>
+              <small>{SAID.replaceFile(formatBytes(decodedSize(value.content)))}</small>
             </>
           )}
         </span>
@@ -113,7 +115,7 @@ function formatLimit(maxBytes: number): string {
 function refuseSize(file: File, maxBytes: number): string | null {
   if (file.size <= maxBytes) return null
   const size = formatBytes(file.size, { unit: unitOf(maxBytes) })
-  return `${file.name} is ${size}; this job takes files up to ${formatLimit(maxBytes)}. Nothing was imported.`
+  return SAID.tooLarge(file.name, size, formatLimit(maxBytes))
 }
 
 /** The systems' file pickers know a media type by its usual ending better than by its name. */

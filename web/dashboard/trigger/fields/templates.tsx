@@ -10,6 +10,9 @@ import {
   type ObjectFieldTemplateProps,
 } from '@rjsf/utils'
 import type { ReactNode } from 'react'
+import { WORDS } from '../../words'
+
+const SAID = WORDS.fields
 
 export function FieldTemplate(props: FieldTemplateProps): ReactNode {
   const { id, label, displayLabel, required, hidden, description, children, errors, help, schema } = props
@@ -21,7 +24,7 @@ export function FieldTemplate(props: FieldTemplateProps): ReactNode {
       {hasLabel && (
         <label className="label" htmlFor={id}>
           {label}
-          {required !== true && <span className="optional">optional</span>}
+          {required !== true && <span className="optional">{SAID.optional}</span>}
         </label>
       )}
       {children}
@@ -39,18 +42,18 @@ function AdditionalField({ id, label, children, errors, ...props }: FieldTemplat
       <div className="additional">
         <div className="field">
           <label className="label" htmlFor={`${id}-key`}>
-            Key
+            {SAID.key}
           </label>
           <input id={`${id}-key`} className="input" defaultValue={label} onBlur={props.onKeyRenameBlur} />
         </div>
         <div className="field">
           <label className="label" htmlFor={id}>
-            Value
+            {SAID.value}
           </label>
           {children}
         </div>
         <button type="button" className="button button-quiet" onClick={props.onRemoveProperty}>
-          Remove
+          {SAID.remove}
         </button>
       </div>
       {errors}
@@ -69,7 +72,7 @@ export function ObjectFieldTemplate(props: ObjectFieldTemplateProps): ReactNode 
       <div className="fields">{fields}</div>
       {canExpand(props.schema, props.uiSchema, props.formData) && (
         <button type="button" className="button" onClick={props.onAddProperty}>
-          Add a key
+          {SAID.addKey}
         </button>
       )}
     </fieldset>
@@ -85,7 +88,7 @@ export function ArrayFieldTemplate(props: ArrayFieldTemplateProps): ReactNode {
       {items.length > 0 && <div className="fields">{items}</div>}
       {canAdd === true && (
         <button type="button" className="button" disabled={disabled} onClick={(event) => onAddClick(event)}>
-          Add an item
+          {SAID.addItem}
         </button>
       )}
     </fieldset>
@@ -102,11 +105,11 @@ export function ArrayFieldItemTemplate(props: ArrayFieldItemTemplateProps): Reac
         <button
           type="button"
           className="button button-quiet"
-          aria-label={`Remove item ${index + 1}`}
+          aria-label={SAID.removeItem(index + 1)}
           disabled={disabled}
           onClick={(event) => onRemoveItem(event)}
         >
-          Remove
+          {SAID.remove}
         </button>
       )}
     </div>
