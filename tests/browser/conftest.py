@@ -19,7 +19,7 @@ from tests.browser.browser import Chromium, Site, launched, served
 # How long a fact may take to appear: a bound for hung tests, on machines that may be slow.
 PATIENCE_MS = 60_000
 MOST_S = 420
-"""What no test takes, with what it prepares: five times the longest on a slow machine."""
+"""What no test takes, with what it prepares: four times the longest, beside others."""
 STDERR = 2
 expect.set_options(timeout=PATIENCE_MS)
 

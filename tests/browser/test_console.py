@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Playwright, expect
 from tests.browser.browser import launched, served
 from tests.browser.commands import DURABLY, serving
 from tests.browser.conftest import PATIENCE_MS, ROOT
-from tests.browser.dashboard import Dashboard, output_of
+from tests.browser.dashboard import Dashboard, output_of, row_of, triggered
 from tests.browser.test_page import tab_to
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"
@@ -146,7 +146,7 @@ def test_run_that_is_gone_is_told(console: Dashboard, page: Page) -> None:
     expect(console.run).to_contain_text("There is no run none.")
 
 
-def test_form_that_was_not_there_when_its_server_left_comes_with_it(
+def test_server_that_leaves_is_told_and_what_it_took_comes_back_with_it(
     playwright: Playwright, tmp_path: Path
 ) -> None:
     shutil.copy(JOBS, tmp_path)
@@ -155,7 +155,10 @@ def test_form_that_was_not_there_when_its_server_left_comes_with_it(
             url = server.wait_for(r"(http://\S+:\d+)")
             page = browser.open(f"{url}/#/runs")
             expect(page.get_by_text("Ready, on the server")).to_be_attached()
+            run_id = triggered(page, "burn", {})
+            expect(row_of(page, run_id)).to_contain_text("Failed")
         expect(page.get_by_text(re.compile("^The server can.t be reached"))).to_be_visible()
+        expect(page.get_by_text("The runs are as they were before the server went away.")).to_be_visible()
         Dashboard(page).open_view("Trigger")
         told = page.get_by_text("The form could not be loaded, because the server is away.")
         expect(told).to_be_visible()

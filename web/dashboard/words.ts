@@ -61,6 +61,8 @@ export const WORDS = {
     notLoaded: (what: string, reason: string) => `The ${what} could not be loaded${reason}`,
     engineStopped: ', because the engine stopped.',
     serverAway: ', because the server is away. Loading goes on by itself once it is back.',
+    older: (what: string) =>
+      `The ${what} are as they were before the server went away. Loading goes on by itself once it is back.`,
     because: (error: string) => `. ${error}`,
     notShown: (what: string) => `The ${what} could not be shown. Runs go on meanwhile.`,
     reload: 'Reload',

@@ -5,10 +5,22 @@ import { WORDS, type Failing } from '../words'
 
 const SAID = WORDS.failure
 
+interface LoadFailureProps {
+  what: Failing
+  error: string
+  /** What was loaded before is still shown. */
+  hasOlder?: boolean
+}
+
 /** The reason is told once: a stopped engine has its own notice, and the header says that a server is away. */
-export function LoadFailure({ what, error }: { what: Failing; error: string }): ReactNode {
+export function LoadFailure({ what, error, hasOlder = false }: LoadFailureProps): ReactNode {
   const { state } = useEngineStatus()
-  return <p className="hint">{SAID.notLoaded(SAID.what[what], reasonFor(state, error))}</p>
+  const name = SAID.what[what]
+  return (
+    <p className="hint">
+      {hasOlder && state === 'offline' ? SAID.older(name) : SAID.notLoaded(name, reasonFor(state, error))}
+    </p>
+  )
 }
 
 function reasonFor(state: EngineStatus['state'], error: string): string {

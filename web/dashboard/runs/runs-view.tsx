@@ -68,7 +68,9 @@ export function RunsView({ runId, filters, isShown }: RunsViewProps): ReactNode 
         )}
         <BulkBar runs={list.runs} selection={selection} onSelect={select} />
         {list.isLoading && list.runs.length === 0 && <Skeleton rows={4} />}
-        {list.error !== null && <LoadFailure what="runs" error={list.error} />}
+        {list.error !== null && (
+          <LoadFailure what="runs" error={list.error} hasOlder={list.runs.length > 0} />
+        )}
         {hasNone && (isFiltered ? <NoMatch /> : <NoRuns jobs={jobs} extras={extras} />)}
         {list.runs.length > 0 && (
           <RunList list={list} runId={runId} filters={filters} selection={selection} onSelect={select} />
