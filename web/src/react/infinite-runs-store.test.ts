@@ -1,12 +1,11 @@
 import { describe, expect, test, vi } from 'vitest'
 import { DurablyError } from '../errors'
-import type { ClientRun, EngineEvent, RunFilter, RunStatus } from '../protocol'
+import type { ClientRun, EngineEvent, RunStatus } from '../protocol'
 import { event, lease, run } from './examples'
-import { fakeEvents, turn } from './fake-events'
+import { turn } from './fake-events'
+import { fakeRuns } from './fake-runs'
 import { hasMore } from './infinite-runs-state'
 import { InfiniteRunsStore } from './infinite-runs-store'
-
-const MOST_PER_REQUEST = 1000
 
 interface Options {
   pageSize?: number
@@ -16,36 +15,17 @@ interface Options {
   knowsCursors?: boolean
 }
 
-/** A list over an engine that is an array, newest first. */
 function setup(stored: ClientRun[], options: Options = {}) {
   const { pageSize = 3, statuses, isSummary = true, realtime = true, knowsCursors = true } = options
-  const client = fakeEvents()
-  const asked: RunFilter[] = []
+  const { client, ...engine } = fakeRuns(stored, { knowsCursors })
   /** How many runs were shown, each time that something changed. */
   const lengths: number[] = []
-  /** Answers are held back while there is one. */
-  let gate: Promise<void> | null = null
-  let refusal: Error | null = null
-  const getRuns = async (filter: RunFilter = {}, { signal }: { signal?: AbortSignal } = {}) => {
-    signal?.throwIfAborted()
-    asked.push(filter)
-    const { cursor, limit = 99, status } = filter
-    if (limit > MOST_PER_REQUEST) throw new Error('too many')
-    const found = stored
-      .filter(({ id }) => cursor === undefined || !knowsCursors || id < cursor)
-      .filter((each) => status === undefined || [status].flat().includes(each.status))
-      .slice(0, limit)
-    await gate
-    signal?.throwIfAborted()
-    if (refusal !== null) throw refusal
-    return found
-  }
-  const store = new InfiniteRunsStore({ ...client, getRuns }, { realtime }, { pageSize, statuses, isSummary })
+  const store = new InfiniteRunsStore(client, { realtime }, { pageSize, statuses, isSummary })
   const stop = store.subscribe(() => lengths.push(store.getSnapshot().runs.length))
   return {
+    ...engine,
     store,
     stored,
-    asked,
     lengths,
     stop,
     client,
@@ -56,16 +36,6 @@ function setup(stored: ClientRun[], options: Options = {}) {
     more: async () => {
       store.loadMore()
       await turn()
-    },
-    refuse: (error: Error | null) => (refusal = error),
-    hold: () => {
-      let release: () => void = () => undefined
-      gate = new Promise((resolve) => (release = resolve))
-      return async () => {
-        gate = null
-        release()
-        await turn()
-      }
     },
   }
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { ClientRun, EngineEvent, RunFilter, RunStatus } from '../protocol'
+import type { ClientRun, EngineEvent, RunStatus } from '../protocol'
 import { completed, event, lease, run } from './examples'
-import { fakeEvents, turn } from './fake-events'
+import { turn } from './fake-events'
+import { fakeRuns } from './fake-runs'
 import { hasMore, RunsStore } from './runs-store'
 
 interface Options {
@@ -10,48 +11,19 @@ interface Options {
   isSummary?: boolean
 }
 
-/** A list over an engine that is an array, newest first. */
 function setup(stored: ClientRun[], { pageSize = 3, statuses, isSummary = true }: Options = {}) {
-  const client = fakeEvents()
-  const asked: RunFilter[] = []
-  /** Answers are held back while there is one. */
-  let gate: Promise<void> | null = null
-  let isRefusing = false
-  const store = new RunsStore(
-    {
-      ...client,
-      getRuns: async (filter: RunFilter = {}) => {
-        asked.push(filter)
-        await gate
-        if (isRefusing) throw new Error('offline')
-        const { offset = 0, limit = 99, status } = filter
-        const found = stored.filter((each) => status === undefined || [status].flat().includes(each.status))
-        return found.slice(offset, offset + limit)
-      },
-    },
-    { realtime: true },
-    { pageSize, statuses, isSummary },
-  )
+  const { client, ...engine } = fakeRuns(stored)
+  const store = new RunsStore(client, { realtime: true }, { pageSize, statuses, isSummary })
   const stop = store.subscribe(() => undefined)
   return {
+    ...engine,
     store,
     stored,
-    asked,
     stop,
     client,
     state: () => store.getSnapshot(),
     ids: () => store.getSnapshot().listed.map(({ id }) => id),
     hear: (...events: EngineEvent[]) => client.hear(events),
-    refuse: () => (isRefusing = true),
-    hold: () => {
-      let release: () => void = () => undefined
-      gate = new Promise((resolve) => (release = resolve))
-      return async () => {
-        gate = null
-        release()
-        await turn()
-      }
-    },
   }
 }
 
@@ -214,7 +186,7 @@ describe('kept current in place', () => {
 
   test('keeps showing what it has when it can not be read again', async () => {
     const list = await opened(runs(2))
-    list.refuse()
+    list.refuse(new Error('offline'))
     list.store.refresh()
     expect(list.state().isLoading).toBe(true)
     await turn()
