@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser import Chromium, Site, open_gate, wait_until_ready
+from tests.browser.browser import Chromium, Site, open_gate, wait_for, wait_until_ready
 from tests.browser.dashboard import box_of, count_of, go, row_of, rows, triggered
 
 
@@ -142,6 +142,24 @@ def test_run_that_executes_is_followed_in_its_row(page: Page) -> None:
     go(page, "/runs?label=of:followed")
     row = row_of(page, run_id)
     expect(row).to_contain_text("1 of 3")
-    open_gate(page)
-    expect(row.locator(".chip")).to_have_text("Completed")
+
+    def has_ended() -> bool:
+        # Nobody hears it who does not wait yet.
+        open_gate(page)
+        return row.locator(".chip").inner_text() == "Completed"
+
+    wait_for(page, has_ended)
     expect(row.get_by_role("progressbar")).to_have_count(0)
+
+
+def test_what_came_of_it_is_told_where_it_left_nothing_in_the_list(page: Page) -> None:
+    for _ in range(2):
+        triggered(page, "gate", {"count": 1, "closed_at": 0}, {"of": "emptied"})
+    go(page, "/runs?label=of:emptied&status=leased&status=pending")
+    page.get_by_role("checkbox", name="Select all 2 listed").check()
+    chosen(page).get_by_role("button", name="Cancel 2").click()
+    expect(rows(page)).to_have_count(0)
+    expect(outcome(page)).to_have_text("2 cancelled.")
+    go(page, "/runs?label=of:emptied")
+    expect(rows(page)).to_have_count(2)
+    expect(outcome(page)).to_have_text("")

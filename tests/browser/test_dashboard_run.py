@@ -269,6 +269,7 @@ def test_run_that_is_come_to_begins_below_the_header(page: Page, talk: str, widt
     try:
         go(page, "/runs?label=of:talk")
         expect(rows(page)).to_have_count(1)
+        link_of(row_of(page, talk)).focus()
         page.evaluate("document.activeElement.blur()")
         shown(page, talk)
         page.wait_for_function("document.activeElement.matches('.main')")

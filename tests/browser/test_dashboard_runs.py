@@ -187,6 +187,14 @@ def test_label_leads_to_the_runs_that_have_it_and_can_be_taken_off(seeded: Page,
     assert query(seeded) == []
 
 
+def test_label_may_hold_any_text(seeded: Page) -> None:
+    run_id = triggered(seeded, "count", {"count": 1}, {"discount": "50% a%20b"})
+    go(seeded, "/runs")
+    row_of(seeded, run_id).get_by_title("Runs with discount 50% a%20b").click()
+    expect(seeded.get_by_role("button", name="No longer only discount 50% a%20b")).to_be_visible()
+    expect(rows(seeded)).to_have_count(1)
+
+
 def test_address_holds_the_filters_and_the_run_in_another_tab(
     seeded: Page, runs: dict[str, str], shared_chromium: Chromium
 ) -> None:

@@ -150,6 +150,8 @@ def test_elements_have_their_own_selection_and_leave_the_address_alone(
     expect(first.get_by_role("group", name="Error")).to_have_count(0)
     expect(rows(first)).to_have_count(2)
     expect(rows(second)).to_have_count(1)
+    Dashboard(second).open_view("Overview")
+    expect(second.get_by_role("rowheader")).to_have_text(["burn"])
     assert page.url.endswith("#section")
 
 

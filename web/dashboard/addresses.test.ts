@@ -14,7 +14,9 @@ test.each<Place>([
     runId: null,
     filters: { jobNames: [], statuses: ['leased', 'failed'], labels: { 'te:n/ant': 'a:b=c&d', plan: '' } },
   },
+  { view: 'runs', runId: null, filters: { ...NO_FILTERS, labels: { discount: '50%', a: 'b%20c' } } },
   { view: 'trigger', jobName: null },
+  { view: 'trigger', jobName: '50%' },
   { view: 'trigger', jobName: 'über/job' },
   { view: 'overview', window: '7d', jobName: null },
   { view: 'overview', window: '1h', jobName: 'import-csv' },
@@ -27,6 +29,10 @@ test.each(['', '/', '/nothing', '/runs/%E0%A4%A', '/runs?status=burning&label=x'
   'leads to all runs by %o',
   (address) => expect(asked(address)).toEqual({ view: 'runs', runId: null, filters: NO_FILTERS }),
 )
+
+test('takes a label that was written by hand', () => {
+  expect(asked('/runs?label=discount:50%25')).toMatchObject({ filters: { labels: { discount: '50%' } } })
+})
 
 test('looks at a day where no window is named that there is', () => {
   expect(asked('/overview?window=1y')).toEqual({ view: 'overview', window: '24h', jobName: null })

@@ -1,7 +1,7 @@
 import type { StorageKind } from 'durably'
 import { useEngineStatus } from 'durably/react'
 import { useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from 'react'
-import { Router, useLocation, useSearch } from 'wouter'
+import { Router, useRouter } from 'wouter'
 import { memoryLocation } from 'wouter/memory-location'
 import { addressOf, NO_FILTERS, placeOf, runsAddress, type Place } from './addresses'
 import { ExtrasContext, useExtras, type JobExtras } from './extras'
@@ -92,7 +92,9 @@ function Shell({ isPart, footer, ...slots }: ShellProps): ReactNode {
   const Main = isPart ? 'div' : 'main'
   const status = useEngineStatus()
   const extras = useExtras()
-  const place = placeOf(useLocation()[0], useSearch())
+  const router = useRouter()
+  // As they are written: wouter's own hooks decode them, and what they hold is decoded once more here.
+  const place = placeOf(router.hook(router)[0], router.searchHook(router))
   const [runs, setRuns] = useLast(place.view === 'runs' ? place : null, ALL_RUNS)
   const main = useRef<HTMLDivElement & HTMLElement>(null)
   useFocusKept(main, addressOf(place))
@@ -130,9 +132,20 @@ function Shell({ isPart, footer, ...slots }: ShellProps): ReactNode {
 /** What had the focus may be hidden by going elsewhere: then the keyboard goes on where one came to. */
 function useFocusKept(main: RefObject<HTMLElement | null>, address: string): void {
   const before = useRef(address)
+  const wasHere = useRef(false)
+  useEffect(() => {
+    const note = (event: FocusEvent): void => {
+      const whole = main.current?.closest('.durably') ?? null
+      wasHere.current = whole !== null && event.composedPath().includes(whole)
+    }
+    document.addEventListener('focusin', note)
+    return () => document.removeEventListener('focusin', note)
+  }, [main])
   useEffect(() => {
     if (before.current === address) return
     before.current = address
+    // Who is elsewhere in the page around it stays there.
+    if (!wasHere.current) return
     const root = main.current?.getRootNode() as Document | ShadowRoot | undefined
     const focused = root?.activeElement
     if (focused?.checkVisibility() !== true || focused === document.body) main.current?.focus()

@@ -2,6 +2,7 @@ import type { JobStats, Stats } from 'durably'
 import { useRuns, useStats } from 'durably/react'
 import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { Link } from 'wouter'
+import { useExtras } from '../extras'
 import { formatDateTime, formatDuration, formatNumber, shortId } from '../format'
 import { LoadFailure } from '../parts/load-failure'
 import { Skeleton } from '../parts/skeleton'
@@ -35,7 +36,8 @@ function hrefOf(query: OverviewQuery): string {
 /** How the engine gets on: what waits and runs, how runs ended of late, and how long they took. */
 export function Overview({ window, jobName }: OverviewQuery): ReactNode {
   const query = { window, jobName }
-  const { stats, error } = useStats(WINDOWS[query.window])
+  const { jobName: only } = useExtras()
+  const { stats, error } = useStats({ ...WINDOWS[query.window], jobName: only ?? undefined })
   return (
     <section
       className="overview"
@@ -46,7 +48,9 @@ export function Overview({ window, jobName }: OverviewQuery): ReactNode {
         <h2 id="overview-title">
           {SAID.title} {query.jobName !== null && <span className="hint">{SAID.of(query.jobName)}</span>}
         </h2>
-        {query.jobName !== null && <Link href={hrefOf({ ...query, jobName: null })}>{SAID.allJobs}</Link>}
+        {query.jobName !== null && only === null && (
+          <Link href={hrefOf({ ...query, jobName: null })}>{SAID.allJobs}</Link>
+        )}
         <nav className="segments" aria-label={SAID.window}>
           {WINDOW_NAMES.map((window) => (
             <Link
@@ -386,7 +390,7 @@ function RunningNow({ jobName, stats }: RunningNowProps): ReactNode {
       <h3 className="card-title" id="overview-now">
         {SAID.runningNow}
       </h3>
-      {error !== null && <LoadFailure what="runs" error={error} />}
+      {error !== null && <LoadFailure what="runs" error={error} hasOlder={runs.length > 0} />}
       {runs.length === 0 && error === null && (
         <p className="hint">{isLoading ? SAID.loading : SAID.nothingRuns}</p>
       )}

@@ -21,7 +21,7 @@ export function LogList({ logs, isGrowing }: { logs: readonly LogEntry[]; isGrow
   const [isWhole, setIsWhole] = useState(false)
   const found = filterLogs(logs, filter)
   const shown = isWhole ? found : found.slice(-MOST_LINES)
-  const list = useStickToEnd<HTMLOListElement>(shown.length, isGrowing)
+  const list = useStickToEnd<HTMLOListElement>(shown.at(-1)?.id, isGrowing)
   return (
     <section className="part" aria-labelledby="logs-title">
       <div className="part-header">

@@ -31,7 +31,7 @@ export function RunDetail({ runId, filters }: { runId: string | null; filters: R
         </div>
       )}
       {state.error !== null && state.error !== state.run?.error && (
-        <LoadFailure what="run" error={state.error} />
+        <LoadFailure what="run" error={state.error} hasOlder={state.run !== null} />
       )}
       {state.run !== null && <RunView state={state} run={state.run} filters={filters} />}
     </section>

@@ -1,6 +1,6 @@
 import type { ClientRun, RunOutcome } from 'durably'
 import { useDurably } from 'durably/react'
-import { useRef, type ReactNode } from 'react'
+import { useEffect, useRef, type ReactNode } from 'react'
 import { formatNumber } from '../format'
 import { ConfirmDialog } from '../parts/confirm-dialog'
 import { Icon } from '../parts/icons'
@@ -20,6 +20,13 @@ export function BulkBar({ runs, selection, onSelect }: BulkBarProps): ReactNode 
   const { durably } = useDurably()
   const { isBusy, error, said, perform } = useAction()
   const confirmation = useRef<HTMLDialogElement>(null)
+  const isShown = useRef(true)
+  useEffect(() => {
+    isShown.current = true
+    return () => {
+      isShown.current = false
+    }
+  }, [])
   const chosen = runs.filter(({ id }) => selection.has(id))
   const active = chosen.filter(({ isActive }) => isActive).map(({ id }) => id)
   const ended = chosen.filter(({ isTerminal }) => isTerminal).map(({ id }) => id)
@@ -32,13 +39,20 @@ export function BulkBar({ runs, selection, onSelect }: BulkBarProps): ReactNode 
     perform(async () => {
       const outcomes = await work(ids)
       const refused = outcomes.flatMap((outcome) => (outcome.success ? [] : [outcome]))
-      onSelect(new Set(refused.map(({ runId }) => runId)))
+      // In another list other runs may be chosen by now.
+      if (isShown.current) onSelect(new Set(refused.map(({ runId }) => runId)))
       const done = tell(outcomes.length - refused.length)
       const [first] = refused
       if (first === undefined) return done
       throw new Error(`${done} ${SAID.refused(refused.length, first.error)}`)
     })
-  if (runs.length === 0) return null
+  const outcome = (
+    <p className="bulk-outcome" data-kind={error === null ? 'done' : 'failed'} role="status">
+      {error ?? said}
+    </p>
+  )
+  // What came of the last action is told also where it has left no run in the list.
+  if (runs.length === 0) return outcome
   return (
     <div className="bulk">
       <label className="bulk-all">
@@ -74,9 +88,7 @@ export function BulkBar({ runs, selection, onSelect }: BulkBarProps): ReactNode 
           />
         </div>
       )}
-      <p className="bulk-outcome" data-kind={error === null ? 'done' : 'failed'} role="status">
-        {error ?? said}
-      </p>
+      {outcome}
       <ConfirmDialog
         dialog={confirmation}
         title={SAID.deleteTitle(ended.length)}

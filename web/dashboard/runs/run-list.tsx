@@ -80,7 +80,7 @@ export function RunList({ list, runId, filters, selection, onSelect }: RunListPr
 /** Up and down through the rows, to the first and the last; Tab leads on. */
 function moveFocus(event: KeyboardEvent, goTo: (index: number) => void, count: number): void {
   const row = event.target instanceof HTMLElement ? event.target.closest<HTMLElement>('[data-index]') : null
-  if (row === null || event.altKey || event.ctrlKey || event.metaKey) return
+  if (row === null || isInDialog(event.target) || event.altKey || event.ctrlKey || event.metaKey) return
   const index = Number(row.dataset.index)
   const targets: Record<string, number> = {
     ArrowDown: index + 1,
@@ -92,6 +92,11 @@ function moveFocus(event: KeyboardEvent, goTo: (index: number) => void, count: n
   if (target === undefined) return
   event.preventDefault()
   goTo(target)
+}
+
+/** A row asks before it deletes: keys there are the dialog's. */
+function isInDialog(target: EventTarget): boolean {
+  return target instanceof HTMLElement && target.closest('dialog') !== null
 }
 
 function linkAt(frame: HTMLElement | null, index: number): HTMLElement | null {

@@ -43,8 +43,11 @@ export function RunsView({ runId, filters, isShown }: RunsViewProps): ReactNode 
   const query = JSON.stringify(filters)
   const [selection, select] = useSelection(query)
   const known = useMemo(
-    () => ({ jobNames: jobs.map(({ name }) => name), runs: list.runs.slice(0, PAGE_SIZE) }),
-    [jobs, list.runs],
+    () => ({
+      jobNames: jobs.map(({ name }) => name).filter((name) => jobName === null || name === jobName),
+      runs: list.runs,
+    }),
+    [jobs, jobName, list.runs],
   )
   const frame = useRef<HTMLDivElement>(null)
   useNewestRunAtFirst(list, runId, isShown, filters, frame)
@@ -66,7 +69,7 @@ export function RunsView({ runId, filters, isShown }: RunsViewProps): ReactNode 
         {(!hasNone || isFiltered) && (
           <FilterBar filters={filters} known={known} counts={counts} runId={runId} />
         )}
-        <BulkBar runs={list.runs} selection={selection} onSelect={select} />
+        <BulkBar key={query} runs={list.runs} selection={selection} onSelect={select} />
         {list.isLoading && list.runs.length === 0 && <Skeleton rows={4} />}
         {list.error !== null && (
           <LoadFailure what="runs" error={list.error} hasOlder={list.runs.length > 0} />

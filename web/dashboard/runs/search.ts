@@ -18,6 +18,8 @@ const STATUS_WORDS: Record<string, RunStatus> = { running: 'leased', waiting: 'p
 const RUN_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/i
 const SHORT_ID = 6
 const MOST_SUGGESTIONS = 50
+/** Of which labels are suggested: the newest. */
+const RUNS_LOOKED_AT = 100
 
 /** A job's name or the beginning of one, a status, a label as `key:value`, or a run's id. */
 export function understand(text: string, { jobNames, runs }: Known): Search {
@@ -39,7 +41,9 @@ export function understand(text: string, { jobNames, runs }: Known): Search {
 
 /** What can be searched for, as it would be typed. */
 export function suggestions({ jobNames, runs }: Known): string[] {
-  const labels = runs.flatMap((run) => Object.entries(run.labels).map(([key, value]) => `${key}:${value}`))
+  const labels = runs
+    .slice(0, RUNS_LOOKED_AT)
+    .flatMap((run) => Object.entries(run.labels).map(([key, value]) => `${key}:${value}`))
   return [...new Set([...jobNames, ...labels])].slice(0, MOST_SUGGESTIONS)
 }
 

@@ -14,30 +14,48 @@ interface Counted {
   counts: RunCounts
 }
 
+interface Counting {
+  query: string
+  isUnderWay: boolean
+  /** Something changed while it was under way. */
+  isOutdated: boolean
+  /** Not sooner is counted again. */
+  nextAt: number
+}
+
 /** How many runs there are in each status, with these jobs and labels. `changed`: another object when runs have changed. */
 export function useRunCounts({ jobNames, labels }: RunFilters, changed: unknown): RunCounts | null {
   const { durably } = useDurably()
   const [counted, setCounted] = useState<Counted | null>(null)
-  const again = useRef({ query: '', at: 0 })
+  const [round, setRound] = useState(0)
+  const latest = useRef<Counting | null>(null)
   // No name in the list would mean none of the jobs.
   const query = JSON.stringify({ ...(jobNames.length > 0 && { jobName: jobNames }), labels })
   useEffect(() => {
-    let isCurrent = true
+    const last = latest.current?.query === query ? latest.current : null
+    if (last?.isUnderWay === true) {
+      // One at a time: where runs change faster than they are counted, no count would come to its end.
+      last.isOutdated = true
+      return
+    }
     const count = async (): Promise<void> => {
+      const counting: Counting = { query, isUnderWay: true, isOutdated: false, nextAt: 0 }
+      latest.current = counting
       const begin = performance.now()
-      const counts = await durably.countRuns(JSON.parse(query) as { jobName: string[] })
-      const end = performance.now()
-      again.current = { query, at: end + Math.max(SOONEST_MS, REST * (end - begin)) }
-      if (isCurrent) setCounted({ query, counts })
+      try {
+        const counts = await durably.countRuns(JSON.parse(query) as { jobName: string[] })
+        const end = performance.now()
+        counting.nextAt = end + Math.max(SOONEST_MS, REST * (end - begin))
+        if (latest.current === counting) setCounted({ query, counts })
+      } catch {
+        // What could not be counted is counted after the next change.
+      }
+      counting.isUnderWay = false
+      if (counting.isOutdated) setRound((before) => before + 1)
     }
-    const { query: last, at } = again.current
-    const waitMs = last === query ? Math.max(0, at - performance.now()) : 0
-    // What could not be counted is counted after the next change.
-    const timer = setTimeout(() => void count().catch(() => undefined), waitMs)
-    return () => {
-      isCurrent = false
-      clearTimeout(timer)
-    }
-  }, [durably, query, changed])
+    const waitMs = Math.max(0, (last?.nextAt ?? 0) - performance.now())
+    const timer = setTimeout(() => void count(), waitMs)
+    return () => clearTimeout(timer)
+  }, [durably, query, changed, round])
   return counted?.query === query ? counted.counts : null
 }

@@ -21,11 +21,11 @@ export function TriggerView({ jobName }: { jobName: string | null }): ReactNode 
     <div className="trigger" aria-busy={status === 'loading'}>
       <h2 className="view-title">{SAID.title}</h2>
       {status === 'loading' && <Skeleton rows={4} />}
-      {error !== null && <LoadFailure what="jobs" error={error} />}
+      {error !== null && <LoadFailure what="jobs" error={error} hasOlder={listed.length > 0} />}
       {status === 'ready' && listed.length === 0 && (
         <p className="hint">{only === null ? SAID.noJobs : SAID.noSuchJob(only)}</p>
       )}
-      {status === 'ready' && listed.length > 0 && (
+      {listed.length > 0 && (
         <div className="trigger-columns">
           <JobList jobs={listed} chosen={job?.name ?? null} />
           {job === undefined ? (

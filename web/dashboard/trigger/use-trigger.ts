@@ -40,6 +40,9 @@ export function useTrigger(job: JobInfo): Trigger {
   const seen = useRef(path)
   useEffect(() => {
     seen.current = path
+    return () => {
+      seen.current = ''
+    }
   }, [path])
   const [draft, setDraft] = useState<Draft>({})
   const [options, setOptions] = useState(NO_OPTIONS)
