@@ -45,7 +45,7 @@ export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
           {sample.label}
         </button>
       )}
-      <Boundary fallback={<ShowFailure what="form" />}>
+      <Boundary key={kind} fallback={<ShowFailure what="form" />}>
         <Suspense fallback={<Skeleton rows={3} />}>
           {kind === 'start' && Start !== undefined && <Start start={trigger.startWith} />}
           {kind === 'form' && <LazyForm job={job} trigger={trigger} options={options()} />}
