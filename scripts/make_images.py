@@ -15,7 +15,7 @@ from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 from tests.browser.browser import launched, served, wait_until_ended, wait_until_ready
 from tests.browser.commands import DURABLY
-from tests.browser.dashboard import detail, triggered
+from tests.browser.dashboard import detail, go, triggered
 
 ROOT = Path(__file__).parent.parent
 PUBLIC = ROOT / "web" / "console" / "public"
@@ -77,8 +77,9 @@ def bake(page: Page) -> None:
     """Some hours' work, and the last loaves of it in sight."""
     for job, flour, loaves in ORDERS:
         triggered(page, job, {"loaves": loaves, "flour": flour} if job == "bake" else {}, {"flour": flour})
-    wait_until_ended(page, triggered(page, "bake", {"loaves": 12, "flour": "wheat"}, {"flour": "wheat"}))
-    page.evaluate("async () => { location.hash = '/runs/' + (await durably.getRuns({ limit: 1 }))[0].id }")
+    last = triggered(page, "bake", {"loaves": 12, "flour": "wheat"}, {"flour": "wheat"})
+    wait_until_ended(page, last)
+    go(page, f"/runs/{last}")
     expect(detail(page).get_by_text("loaf-12", exact=True)).to_be_visible()
 
 

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Playwright, expect
 
 from spa_runtime import bundle
-from tests.browser.browser import Chromium, Site, launched, served
+from tests.browser.browser import Chromium, Site, children, command, launched, served
 
 # How long a fact may take to appear: a bound for hung tests, on machines that may be slow.
 PATIENCE_MS = 60_000
@@ -43,9 +43,9 @@ def end_what_hangs(test: str) -> None:
     """What waits for a browser, or for another program, waits no longer, and the test fails."""
     sys.stderr.write(f"{test} had no end within {MOST_S} s: its programs are killed.\n")
     faulthandler.dump_traceback(STDERR)
-    for child in psutil.Process().children(recursive=True):
+    for child in children(psutil.Process()):
         # Playwright's own has to tell that its browser is gone.
-        if "run-driver" not in child.cmdline():
+        if "run-driver" not in command(child):
             with suppress(psutil.Error):
                 child.kill()
 

@@ -169,6 +169,7 @@ def test_bad_file_gets_a_sentence_and_loses_nothing(
 
 
 def test_cancelled_run_stops_and_can_run_again(page: Page) -> None:
+    before = runs_on_disk(page)
     start_sample(page)
     expect(page.get_by_text("batch-3", exact=True)).to_be_visible()
     page.get_by_role("button", name="Cancel").last.click()
@@ -177,6 +178,7 @@ def test_cancelled_run_stops_and_can_run_again(page: Page) -> None:
     assert 3 <= steps < 36
     page.get_by_role("button", name="Run again").last.click()
     expect(page.get_by_role("heading", name="3,376 airports imported, 0 rows rejected")).to_be_visible()
+    assert runs_on_disk(page) == before + 2
     # What was cancelled has written nothing more.
     assert page.evaluate("async () => (await window.durably.getRuns())[1].completedStepCount") == steps
 

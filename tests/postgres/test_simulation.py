@@ -8,11 +8,6 @@ from tests.simulation.planted import FAULTS, Fault
 from tests.simulation.postgres import PostgresDisk
 
 SEEDS = 60
-"""Each planted fault is found within them."""
-
-HISTORIES = 40
-"""``make simulate ON=postgres`` goes on from there."""
-
 PARTS = 4
 PLANTED = [
     "steps are saved by whoever had the run once",
@@ -28,7 +23,7 @@ PLANTED = [
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_engine_keeps_its_promises_in_every_history(part: int) -> None:
-    for seed in range(part, HISTORIES, PARTS):
+    for seed in range(part, SEEDS, PARTS):
         outcome = carry_out(plan_of(seed), PostgresDisk)
         again = f"again: python -m tests.simulation --on postgres --seed {seed}"
         assert outcome.violation is None, "\n".join([*outcome.trace[-40:], again])
