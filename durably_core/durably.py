@@ -388,7 +388,8 @@ class Durably:
             self._executor.instrumentations.triggered(run.id)
         enqueued = await self.store.enqueue(runs)
         self._bus.emit_all(item.event for item in enqueued if item.event is not None)
-        if any(item.disposition == "created" for item in enqueued):
+        # A run whose trigger is replaced is passed over by who looks for one meanwhile: its row is locked.
+        if any(item.disposition != "idempotent" for item in enqueued):
             self._worker.wake()
         return enqueued
 

@@ -55,6 +55,11 @@ class Worker:
         self._wakeup = asyncio.Event()
         # Someone may have triggered while every slot was busy.
         self._look_again = False
+        # Transactions that overlap don't see what each other writes. A claim finds nothing for a key that a
+        # commit beside it frees, nor does that commit find a run that is triggered beside it: whichever of the
+        # two ends last looks again. These count what has ended.
+        self._keys_freed = 0
+        self._looks_in_vain = 0
         # In a row: claims, and executions that storage ended.
         self._failed_claims = 0
         self._failed_runs = 0
@@ -178,7 +183,7 @@ class Worker:
         if claimed is None:
             return False
         with self._leases_kept():
-            await self._executor.execute(claimed, until=until)
+            await self._execute(claimed, lambda: None, until)
         return True
 
     def lend_slots(self) -> None:
@@ -254,6 +259,7 @@ class Worker:
         if request is None:
             self._look_again = True
             return False
+        keys_freed = self._keys_freed
         try:
             claimed = await self._claim(request)
         except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
@@ -264,7 +270,8 @@ class Worker:
             self._failed_runs = 0
         self._resume_if_well()
         if claimed is None:
-            return False
+            self._looks_in_vain += 1
+            return self._keys_freed != keys_freed
         # Counted before the task begins, which may be now or a turn later.
         if request.run_ids is None:
             self._busy += 1
@@ -299,12 +306,31 @@ class Worker:
         with self._leases_kept():
             try:
                 while current is not None:
-                    current = await self._executor.execute(current, then_claim)
+                    current = await self._execute(current, then_claim)
                     self._executed(self._executor.unreleased)
                     await breath.take()
             except Exception as error:  # noqa: BLE001 - outermost loop
                 self._failed(error, current)
                 self._look_again = True
+
+    async def _execute(
+        self, claimed: Claimed, then_claim: Callable[[], ClaimRequest | None], until: float | None = None
+    ) -> Claimed | None:
+        """Execute a run; returns what its last write claimed, and sees to it that its key is claimed, too."""
+        looks_seen = None
+
+        def claim_at_its_end() -> ClaimRequest | None:
+            nonlocal looks_seen
+            request = then_claim()
+            looks_seen = None if request is None else self._looks_in_vain
+            return request
+
+        following = await self._executor.execute(claimed, claim_at_its_end, until)
+        if claimed.run.concurrency_key is not None:
+            self._keys_freed += 1
+            if looks_seen != self._looks_in_vain:
+                self.wake()
+        return following
 
     def _next_request(self) -> ClaimRequest | None:
         # Asked at the end of each run: who was stopped meanwhile claims no more.

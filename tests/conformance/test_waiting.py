@@ -20,6 +20,7 @@ from durably_core import (
     WaitTimeoutError,
 )
 from tests.conftest import (
+    PATIENCE_S,
     Gate,
     Heard,
     MakeEngine,
@@ -32,6 +33,7 @@ from tests.conftest import (
     nothing,
     run_to_end,
     turns,
+    until_only,
     within,
 )
 
@@ -61,7 +63,11 @@ def left_behind(engine: Durably) -> int:
 async def wait_for(engine: Durably, run_id: str, **options: Any) -> "asyncio.Task[Any]":
     """A task that waits for the run by now."""
     waiting = asyncio.create_task(engine.wait_for_run(run_id, **options))
-    await turns()
+    async with asyncio.timeout(PATIENCE_S):
+        await turns()
+        # It has looked at the run, which on a server takes as long as it takes.
+        while not all(waiter.idle for waiter in engine.waiting._waiters):
+            await turns()
     return waiting
 
 
@@ -333,9 +339,8 @@ async def test_cancelled_waiter_leaves_nothing_behind(make_engine: MakeEngine) -
     waiting = await wait_for(engine, run.id)
     waiting.cancel()
     await asyncio.wait([waiting])
-    await turns()
     assert (waiting.cancelled(), left_behind(engine)) == (True, 0)
-    assert asyncio.all_tasks() == tasks_before
+    await until_only(tasks_before)
 
 
 async def test_leaving_waiter_takes_no_one_along(make_engine: MakeEngine) -> None:

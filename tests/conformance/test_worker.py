@@ -348,3 +348,32 @@ async def test_failing_last_write_names_run_and_moment(make_engine: MakeEngine, 
     engine.start()
     error = await heard.until("worker:error")
     assert (error.context, error.run_id) == ("run-completion", run.id)
+
+
+async def test_key_that_is_freed_beside_the_slots_wakes_a_worker(
+    make_engine: MakeEngine, probe: StoreProbe
+) -> None:
+    gates = [Gate(), Gate()]
+
+    async def body(_step: StepContext, input: Numbers) -> None:
+        await gates[input.count]()
+
+    engine = make_engine(
+        make_job(body, name="held"), make_job(nothing), store=probe.as_store, max_concurrent_runs=1
+    )
+    heard = Heard(engine)
+    engine.start()
+    await engine.jobs.held.trigger({"count": 0})
+    await gates[0].until_reached()  # the only slot
+    with_key = await engine.jobs.held.trigger({"count": 1}, concurrency_key="k")
+    beside = asyncio.create_task(engine.process_one(run_id=with_key.id))
+    await gates[1].until_reached()
+    run = await engine.jobs.work.trigger({}, concurrency_key="k")
+    gates[0].open()
+    await heard.until("run:complete")
+    await turns()
+    await probe.until_answered("claim")  # in vain
+    await turns()
+    gates[1].open()
+    assert await within(beside)
+    assert (await within(engine.wait_for_run(run.id))).status == "completed"
