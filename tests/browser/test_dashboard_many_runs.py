@@ -40,6 +40,14 @@ WATCH = """
   }).observe(document, { childList: true, subtree: true })
 }
 """
+PUSHED = 60
+"""More than are in the page at once."""
+
+TRIGGER_MANY = """
+async ([count, input]) => {
+  await Promise.all(Array.from({ length: count }, () => durably.trigger('sync-notes', input)))
+}
+"""
 OLDEST = "select id from durably_runs order by id limit 1"
 NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
 
@@ -65,6 +73,11 @@ def many(page: Page) -> Page:
     page.locator(".run-list").evaluate("(list) => { list.scrollTop = 0 }")
     expect(page.locator('[data-index="0"]')).to_be_visible()
     return page
+
+
+def first_in_sight(page: Page) -> int:
+    """About: a few above it are there, too. The first of all may be there as well, if it has the focus."""
+    return int(rows(page).nth(1).get_attribute("data-index") or 0)
 
 
 @pytest.mark.parametrize("tenant", ["", *history.TENANTS])
@@ -102,7 +115,7 @@ def test_scrolling_loads_what_follows(many: Page) -> None:
 
     def is_far() -> bool:
         many.mouse.wheel(0, 3000)
-        return int(rows(many).first.get_attribute("data-index") or 0) >= 400
+        return first_in_sight(many) >= 400
 
     wait_for(many, is_far)
     assert many.evaluate("window.mostRows") < MOST_ROWS
@@ -120,6 +133,35 @@ def test_new_run_comes_in_at_the_top_while_the_reader_is_elsewhere(many: Page) -
     wait_until_at(many, 0)
     expect(row_of(many, run_id)).to_have_attribute("data-index", "0")
     expect(row_of(many, run_id).locator(".chip")).to_have_text("Completed")
+
+
+def test_rows_stay_where_they_are_while_runs_come_in_above(many: Page) -> None:
+    frame = many.locator(".run-list")
+    frame.evaluate("(list) => { list.scrollTop = 3000 }")
+    wait_for(many, lambda: first_in_sight(many) > 20)
+    row = rows(many).nth(12)
+    run_id, index = (
+        str(link_of(row).get_attribute("href")).split("/")[-1],
+        int(row.get_attribute("data-index") or 0),
+    )
+    above = row.bounding_box()
+    for _ in range(3):
+        triggered(many, "sync-notes", NOTE)
+    expect(row_of(many, run_id)).to_have_attribute("data-index", str(index + 3))
+    assert row_of(many, run_id).bounding_box() == above
+
+
+def test_row_that_asks_stays_while_it_is_pushed_out_of_sight(many: Page) -> None:
+    run_id = str(link_of(rows(many).first).get_attribute("href")).split("/")[-1]
+    row_of(many, run_id).get_by_role("button", name="Delete run").click()
+    dialog = many.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    many.evaluate(TRIGGER_MANY, [PUSHED, NOTE])
+    expect(row_of(many, run_id)).to_have_attribute("data-index", str(PUSHED))
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_be_hidden()
+    wait_until_at(many, PUSHED)
 
 
 def test_search_opens_a_run_that_is_not_listed_yet(many: Page) -> None:
@@ -147,4 +189,4 @@ def test_runs_that_wait_for_a_job_that_is_gone_are_cancelled_together(many: Page
     many.get_by_role("checkbox", name=f"Select all {history.WAITING} listed").check()
     many.get_by_role("button", name=f"Cancel {history.WAITING}").click()
     expect(many.get_by_text("No run matches these filters.")).to_be_visible()
-    assert count_of(many, "status = 'pending'") == 0
+    assert count_of(many, "status = 'pending' and job_name = 'send-digest'") == 0

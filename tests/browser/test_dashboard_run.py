@@ -16,11 +16,13 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.dashboard import address, detail, go, link_of, row_of, rows, triggered
+from tests.browser.dashboard import address, count_of, detail, go, link_of, row_of, rows, triggered
 from tests.browser.test_crash import kill_renderer
 
 LINES = [{"level": ("info", "warn", "error")[number % 3], "text": f"line {number}"} for number in range(150)]
 NOTE = "x" * 700
+MOST_LINES = 500
+FAR = "(list) => list.scrollHeight - list.scrollTop - list.clientHeight"
 NOWHERE = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -191,13 +193,12 @@ def test_logs_are_filtered_by_text(page: Page, talked: Locator) -> None:
 
 
 def test_logs_follow_what_is_written_until_the_reader_scrolls_up(page: Page) -> None:
-    far = "(list) => list.scrollHeight - list.scrollTop - list.clientHeight"
     for follows in (True, False):
         run_id = triggered(page, "talk", {"lines": LINES, "waits": True})
         shown(page, run_id)
         expect(lines(page)).to_have_count(75)
         logs = page.get_by_role("list", name=re.compile("^Logs"))
-        wait_for(page, lambda logs=logs: logs.evaluate(far) < 24)  # type: ignore[misc]
+        wait_for(page, lambda logs=logs: logs.evaluate(FAR) < 24)  # type: ignore[misc]
         if not follows:
             logs.focus()
             page.keyboard.press("Home")
@@ -205,7 +206,22 @@ def test_logs_follow_what_is_written_until_the_reader_scrolls_up(page: Page) -> 
         open_gate(page)
         expect(lines(page)).to_have_count(150)
         expect(detail(page).locator(".detail-header .chip")).to_have_text("Completed")
-        assert (logs.evaluate(far) < 24) is follows
+        assert (logs.evaluate(FAR) < 24) is follows
+
+
+def test_long_log_follows_what_is_written_too(page: Page) -> None:
+    """Of very many lines only the last are in the page: their number stays the same while they change."""
+    run_id = triggered(page, "talk", {"lines": LINES * 8, "waits": True})
+    run = shown(page, run_id)
+    expect(lines(page)).to_have_count(MOST_LINES)
+    logs = page.get_by_role("list", name=re.compile("^Logs"))
+    open_gate(page)
+    expect(run.locator(".detail-header .chip")).to_have_text("Completed")
+    expect(logs).to_have_accessible_name("Logs 1200")
+    expect(lines(page)).to_have_count(MOST_LINES)
+    wait_for(page, lambda: logs.evaluate(FAR) < 24)
+    run.get_by_role("button", name="Show 700 earlier lines").click()
+    expect(lines(page)).to_have_count(1200)
 
 
 # ---------------------------------------------------------------------- lineage and links
@@ -220,6 +236,63 @@ def test_run_that_repeats_another_leads_to_it(page: Page) -> None:
     expect(run.get_by_role("heading", level=2)).not_to_contain_text(run_id[-6:])
     link.click()
     expect(run.get_by_role("heading", level=2)).to_contain_text(run_id[-6:])
+
+
+SLOW_RETRIGGER = """
+() => {
+  const { retrigger } = durably
+  durably.retrigger = async (runId) => {
+    await new Promise((resolve) => { window.letGo = resolve })
+    durably.retrigger = retrigger
+    return durably.retrigger(runId)
+  }
+}
+"""
+
+
+def test_who_went_elsewhere_is_not_taken_to_the_run_that_repeats_one(page: Page) -> None:
+    run_id = triggered(page, "count", {"count": 1}, {"of": "slow"})
+    other = triggered(page, "count", {"count": 1}, {"of": "elsewhere"})
+    wait_until_ended(page, other)
+    run = shown(page, run_id)
+    expect(run.locator(".detail-header .chip")).to_have_text("Completed")
+    page.evaluate(SLOW_RETRIGGER)
+    run.get_by_role("button", name=f"Run again run {run_id[-6:]}").click()
+    page.wait_for_function("'letGo' in window")
+    shown(page, other)
+    page.evaluate("letGo()")
+    wait_for(page, lambda: count_of(page, f"retriggered_from = '{run_id}'") == 1)
+    expect(rows(page).filter(has_text="slow")).to_have_count(2)
+    assert address(page) == f"/runs/{other}"
+
+
+PRESS_AT_ONCE = """
+() => new MutationObserver((_, observer) => {
+  const button = document.querySelector('.detail-header [aria-label^="Run again"]')
+  if (button === null) return
+  observer.disconnect()
+  button.click()
+  window.wasPressed = true
+}).observe(document, { childList: true, subtree: true, attributes: true })
+"""
+
+
+def test_hand_that_was_about_to_cancel_does_not_run_it_again(page: Page) -> None:
+    run_id = triggered(page, "gate", {"count": 1, "closed_at": 0}, {"of": "hand"})
+    run = shown(page, run_id)
+    button = run.get_by_role("button", name=f"Cancel run {run_id[-6:]}")
+    button.focus()
+    page.evaluate(PRESS_AT_ONCE)
+    page.keyboard.press("Enter")
+    page.wait_for_function("window.wasPressed")
+    again = run.get_by_role("button", name=f"Run again run {run_id[-6:]}")
+    # It is the same one, with the focus, and can be pressed when the hand has had time to stop.
+    expect(again).to_be_focused()
+    expect(again).to_have_attribute("aria-disabled", "false")
+    assert count_of(page, f"retriggered_from = '{run_id}'") == 0
+    page.keyboard.press("Enter")
+    wait_for(page, lambda: count_of(page, f"retriggered_from = '{run_id}'") == 1)
+    open_gate(page)
 
 
 def test_id_is_copied(page: Page, talked: Locator, talk: str) -> None:

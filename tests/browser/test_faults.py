@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, Playwright, expect
@@ -20,7 +21,7 @@ from tests.browser.browser import (
     wait_until_ready,
 )
 from tests.browser.conftest import JOBS, sources
-from tests.browser.dashboard import open_view
+from tests.browser.dashboard import go, open_view, triggered
 
 PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
 PAGE_SHOWS = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
@@ -149,24 +150,41 @@ def test_missing_runtime_is_told_with_a_way_out(chromium: Chromium, demo_site: S
         close(page)
 
 
-def test_form_that_cannot_be_loaded_leaves_the_page_and_is_tried_again(
-    playwright: Playwright, tmp_path: Path, demo_site: Site
+NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
+
+
+@pytest.mark.parametrize(
+    ("place", "chunk", "what", "loaded"),
+    [
+        ("trigger/import-csv", "schema-form", "form", ("button", "Start import-csv")),
+        ("trigger/resize-images", "start", "form", ("button", "Start resize-images")),
+        ("overview", "drawn-chart", "chart", ("img", "completed")),
+        ("runs", "result", "result", ("heading", "1 change on the server")),
+    ],
+)
+def test_part_that_cannot_be_loaded_leaves_the_page_and_is_tried_again(
+    playwright: Playwright, tmp_path: Path, demo_site: Site, place: str, chunk: str, what: str, loaded: Any
 ) -> None:
     # A service worker would have it.
     with launched(playwright, tmp_path, has_service_workers=False) as chromium:
         page = chromium.context.new_page()
-        page.route("**/assets/schema-form-*.js", lambda route: route.abort())
-        page.goto(f"{demo_site.url}#/trigger/import-csv")
-        expect(page.get_by_text("The form could not be shown.")).to_be_visible()
-        open_view(page, "Runs")
-        expect(page.get_by_role("heading", name="Runs")).to_be_visible()
-        open_view(page, "Trigger")
-        again = page.get_by_role("button", name="Try again")
+        page.route(f"**/assets/{chunk}-*.js", lambda route: route.abort())
+        page.goto(f"{demo_site.url}#/storage")
+        wait_until_ready(page)
+        run_id = triggered(page, "sync-notes", NOTE)
+        wait_until_ended(page, run_id)
+        go(page, f"/runs/{run_id}" if place == "runs" else f"/{place}")
+        expect(page.get_by_text(f"The {what} could not be shown.").first).to_be_visible()
+        open_view(page, "Storage")
+        expect(page.get_by_role("heading", name="Storage").first).to_be_visible()
+        page.go_back()
+        again = page.get_by_role("button", name="Try again").first
         again.click()
         expect(again).to_be_visible()
-        page.unroute("**/assets/schema-form-*.js")
+        page.unroute(f"**/assets/{chunk}-*.js")
         again.click()
-        expect(page.get_by_role("button", name="Start import-csv")).to_be_visible()
+        role, name = loaded
+        expect(page.get_by_role(role, name=name).first).to_be_visible()
         chromium.faults.clear()  # the browser reports the failed import, too
 
 

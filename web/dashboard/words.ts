@@ -56,6 +56,8 @@ export const WORDS = {
       run: 'run',
       figures: 'figures',
       form: 'form',
+      result: 'result',
+      chart: 'chart',
       page: 'page',
     },
     notLoaded: (what: string, reason: string) => `The ${what} could not be loaded${reason}`,
@@ -360,7 +362,6 @@ export const WORDS = {
     emptyHint: 'Start one, or look further back.',
     noEnds: 'No run ended in this time.',
     noneCompleted: 'No run completed in this time.',
-    noChart: 'The chart could not be drawn. Reload the page to try again.',
     chartOutcomes: (completed: string, failed: string, cancelled: string) =>
       `Runs over time: ${completed} completed, ${failed} failed, ${cancelled} cancelled.`,
     chartDurations: 'Durations over time.',

@@ -7,6 +7,8 @@ import { shortId } from '../format'
 import { ConfirmDialog } from '../parts/confirm-dialog'
 import { Icon, type IconName } from '../parts/icons'
 import { useAction } from '../parts/use-action'
+import { usePathNow } from '../parts/use-path-now'
+import { useSettled } from '../parts/use-settled'
 import { WORDS } from '../words'
 
 const SAID = WORDS.run
@@ -21,31 +23,39 @@ interface RunActionsProps {
 export function RunActions({ run, filters, compact = false }: RunActionsProps): ReactNode {
   const actions = useRunActions()
   const [path, navigate] = useLocation()
+  const pathNow = usePathNow()
   const { isBusy, error, perform } = useAction()
+  const isSettled = useSettled(run.isTerminal)
+  const isReady = !isBusy && isSettled
   const confirmation = useRef<HTMLDialogElement>(null)
   const button = (icon: IconName, words: string, onClick: () => void): ReactNode => (
     <button
       type="button"
       className={compact ? 'icon-button' : 'button'}
       // Not `disabled`: that would take the keyboard's focus away.
-      aria-disabled={isBusy}
+      aria-disabled={!isReady}
       aria-label={SAID.doToRun(words, shortId(run.id))}
       title={compact ? words : undefined}
-      onClick={onClick}
+      onClick={isReady ? onClick : undefined}
     >
       <Icon name={icon} />
       {!compact && words}
     </button>
   )
-  const retrigger = async (): Promise<void> => navigate(runAddress(await actions.retrigger(run.id), filters))
+  const retrigger = async (): Promise<void> => {
+    const id = await actions.retrigger(run.id)
+    if (pathNow.current === path) navigate(runAddress(id, filters))
+  }
   const remove = async (): Promise<void> => {
     await actions.deleteRun(run.id)
-    if (path === runAddress(run.id)) navigate(runsAddress(filters), { replace: true })
+    if (pathNow.current === runAddress(run.id)) navigate(runsAddress(filters), { replace: true })
   }
   return (
     <div className="actions">
-      {!run.isTerminal && button('cancel', SAID.cancel, () => perform(() => actions.cancel(run.id)))}
-      {run.isTerminal && button('again', SAID.again, () => perform(retrigger))}
+      {/* One button, which keeps the focus when the run ends. */}
+      {run.isTerminal
+        ? button('again', SAID.again, () => perform(retrigger))
+        : button('cancel', SAID.cancel, () => perform(() => actions.cancel(run.id)))}
       {run.isTerminal && button('delete', SAID.delete, () => confirmation.current?.showModal())}
       <ConfirmDialog
         dialog={confirmation}

@@ -5,6 +5,7 @@ import { Link, useLocation } from 'wouter'
 import { runAddress, triggerAddress } from '../addresses'
 import { useExtras, type Extras } from '../extras'
 import { useAction } from '../parts/use-action'
+import { usePathNow } from '../parts/use-path-now'
 import { WORDS } from '../words'
 
 const SAID = WORDS.runs
@@ -18,7 +19,8 @@ interface NoRunsProps {
 export function NoRuns({ jobs: known, extras }: NoRunsProps): ReactNode {
   const { durably } = useDurably()
   const isHere = useEngineStatus().role !== 'remote'
-  const [, navigate] = useLocation()
+  const [path, navigate] = useLocation()
+  const pathNow = usePathNow()
   const { isBusy, error, perform } = useAction()
   const { jobName } = useExtras()
   const jobs = jobName === null ? known : known.filter((job) => job.name === jobName)
@@ -27,7 +29,7 @@ export function NoRuns({ jobs: known, extras }: NoRunsProps): ReactNode {
   const runSample = async (): Promise<void> => {
     if (name === undefined || sample === undefined) return
     const { runId } = await durably.trigger(name, await sample.load())
-    navigate(runAddress(runId))
+    if (pathNow.current === path) navigate(runAddress(runId))
   }
   return (
     <div className="no-runs">

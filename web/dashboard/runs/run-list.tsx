@@ -1,10 +1,12 @@
-import { useVirtualizer } from '@tanstack/react-virtual'
+import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
 import type { UseInfiniteRunsResult } from 'durably/react'
-import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
+import { useEffect, type KeyboardEvent, type ReactNode } from 'react'
 import type { RunFilters } from '../addresses'
 import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
 import { RunRow } from './run-row'
+import { useHeldRow } from './use-held-row'
+import { useKeptPlace } from './use-kept-place'
 
 const SAID = WORDS.runs
 const ROW_PX = 72
@@ -23,7 +25,8 @@ interface RunListProps {
 export function RunList({ list, runId, filters, selection, onSelect }: RunListProps): ReactNode {
   const { runs, hasMore, isLoadingMore, loadMore } = list
   const now = useNow(runs.some(({ isActive }) => isActive) ? 1000 : 10_000)
-  const frame = useRef<HTMLDivElement>(null)
+  const { ref: frame, onScroll } = useKeptPlace<HTMLDivElement>(runs, ROW_PX)
+  const { held, ...holding } = useHeldRow(frame, runs)
   // What it returns changes without being another object; nothing here is memoized.
   // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useVirtualizer({
@@ -32,9 +35,10 @@ export function RunList({ list, runId, filters, selection, onSelect }: RunListPr
     estimateSize: () => ROW_PX,
     getItemKey: (index) => runs[index]?.id ?? index,
     overscan: 8,
+    rangeExtractor: (range) => withHeld(defaultRangeExtractor(range), held),
   })
   const shown = rows.getVirtualItems()
-  const last = shown.at(-1)?.index ?? 0
+  const last = rows.range?.endIndex ?? 0
   useEffect(() => {
     if (hasMore && !isLoadingMore && last >= runs.length - AHEAD) loadMore()
   }, [hasMore, isLoadingMore, last, runs.length, loadMore])
@@ -50,7 +54,13 @@ export function RunList({ list, runId, filters, selection, onSelect }: RunListPr
     onSelect(ids)
   }
   return (
-    <div className="run-list" ref={frame} onKeyDown={(event) => moveFocus(event, goTo, runs.length)}>
+    <div
+      className="run-list"
+      ref={frame}
+      onScroll={onScroll}
+      onKeyDown={(event) => moveFocus(event, goTo, runs.length)}
+      {...holding}
+    >
       <ol aria-label={SAID.title} style={{ blockSize: rows.getTotalSize() }}>
         {shown.map(({ index, start }) => {
           const run = runs[index]
@@ -75,6 +85,11 @@ export function RunList({ list, runId, filters, selection, onSelect }: RunListPr
       {isLoadingMore && <p className="hint run-list-more">{SAID.loadingMore}</p>}
     </div>
   )
+}
+
+/** The rows in sight, and the one that is held. */
+function withHeld(shown: number[], held: number): number[] {
+  return held < 0 || shown.includes(held) ? shown : [...shown, held].sort((one, other) => one - other)
 }
 
 /** Up and down through the rows, to the first and the last; Tab leads on. */

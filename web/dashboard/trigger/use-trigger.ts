@@ -1,10 +1,11 @@
 import { DurablyError, type Issue, type JobInfo, type TriggerOptions } from 'durably'
 import { useDurably } from 'durably/react'
-import { useEffect, useRef, useState } from 'react'
+import { useState } from 'react'
 import { useLocation } from 'wouter'
 import { placeOf, runAddress } from '../addresses'
 import type { Sample, StartProps } from '../extras'
 import { shortId } from '../format'
+import { usePathNow } from '../parts/use-path-now'
 import { WORDS } from '../words'
 import { isAtField, summarize } from './form-errors'
 import { NO_OPTIONS, optionsOf, type OptionDraft } from './options'
@@ -36,14 +37,8 @@ const NO_OUTCOME: Outcome = { kind: 'none', sentence: '', issues: [] }
 /** What somebody fills in to start a job, and what came of it. The draft survives a rejection. */
 export function useTrigger(job: JobInfo): Trigger {
   const { durably } = useDurably()
-  const [path, navigate] = useLocation()
-  const seen = useRef(path)
-  useEffect(() => {
-    seen.current = path
-    return () => {
-      seen.current = ''
-    }
-  }, [path])
+  const [, navigate] = useLocation()
+  const pathNow = usePathNow()
   const [draft, setDraft] = useState<Draft>({})
   const [options, setOptions] = useState(NO_OPTIONS)
   const [outcome, setOutcome] = useState(NO_OUTCOME)
@@ -62,8 +57,7 @@ export function useTrigger(job: JobInfo): Trigger {
   }
   const trigger = async (input: unknown, chosen: TriggerOptions, stay = false): Promise<string> => {
     const { runId } = await durably.trigger(job.name, input, chosen)
-    // Nobody who went elsewhere meanwhile is taken away from there.
-    if (!stay && placeOf(seen.current, '').view === 'trigger') navigate(runAddress(runId))
+    if (!stay && placeOf(pathNow.current, '').view === 'trigger') navigate(runAddress(runId))
     return runId
   }
 

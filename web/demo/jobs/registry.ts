@@ -1,5 +1,5 @@
-import { lazy } from 'react'
 import type { JobExtras } from '../../dashboard'
+import { lazily } from '../../dashboard/parts/lazily'
 import { loadAirports } from './import-csv/sample'
 import './result.css'
 
@@ -7,14 +7,14 @@ import './result.css'
 export const JOBS: Partial<Record<string, JobExtras>> = {
   'import-csv': {
     sample: { label: 'Use airports.csv (3,376 US airports)', load: loadAirports },
-    Result: lazy(async () => ({ default: (await import('./import-csv/result')).ImportResult })),
+    Result: lazily('result', async () => (await import('./import-csv/result')).ImportResult),
   },
   'resize-images': {
-    Start: lazy(async () => ({ default: (await import('./resize-images/start')).Start })),
-    Result: lazy(async () => ({ default: (await import('./resize-images/result')).Result })),
+    Start: lazily('form', async () => (await import('./resize-images/start')).Start),
+    Result: lazily('result', async () => (await import('./resize-images/result')).Result),
   },
   'sync-notes': {
-    Start: lazy(async () => ({ default: (await import('./sync-notes/start')).Start })),
-    Result: lazy(async () => ({ default: (await import('./sync-notes/result')).Result })),
+    Start: lazily('form', async () => (await import('./sync-notes/start')).Start),
+    Result: lazily('result', async () => (await import('./sync-notes/result')).Result),
   },
 }
