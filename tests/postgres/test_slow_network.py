@@ -10,7 +10,7 @@ import pytest
 from durably_core import Durably, StepContext, StorageError, create_durably
 from durably_core.store.base import RunFilter
 from durably_core.store.postgres import PostgresStore
-from tests.conftest import Numbers, Total, make_job, new_run, within
+from tests.conftest import PATIENCE_S, Numbers, Total, make_job, new_run, turns, within
 from tests.postgres.proxy import Proxy, slowed
 from tests.postgres.server import Server, emptied
 
@@ -85,11 +85,15 @@ async def workers() -> AsyncIterator[Workers]:
 async def test_runs_are_executed_once_over_a_slow_network(
     server: Server, network: Proxy, workers: Workers
 ) -> None:
-    workers.bodies.may_end.set()
     network.delay_s = 0.03
     far = await workers.start("far", network.url(server.url), max_concurrent_runs=4)
     await workers.start("near", server.url, max_concurrent_runs=4)
     runs = await far.jobs.work.batch_trigger([{"count": 5} for _ in range(20)])
+    async with asyncio.timeout(PATIENCE_S):
+        # None ends before each has some: the near one alone would be faster.
+        while {worker for worker, *_ in workers.bodies.ran} != {"far", "near"}:
+            await turns()
+    workers.bodies.may_end.set()
     for run in runs:
         ended = await within(far.wait_for_run(run.id))
         assert (ended.status, ended.attempt, ended.output) == ("completed", 1, {"total": 10})
