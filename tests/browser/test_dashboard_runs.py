@@ -255,6 +255,6 @@ def test_runs_are_counted_while_they_change_all_the_time(page: Page) -> None:
     go(page, "/runs?label=of:storm")
     page.evaluate(CHANGE_ALL_THE_TIME)
     try:
-        expect(page.get_by_role("heading", name=re.compile(r"^Runs \d{2}$"))).to_be_visible()
+        expect(page.get_by_role("heading", name=re.compile(r"^Runs \d{2,}$"))).to_be_visible()
     finally:
         page.evaluate("clearInterval(window.changes)")

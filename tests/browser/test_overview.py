@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import history
 from tests.browser.browser import Chromium, Site, wait_until_ready
 from tests.browser.conftest import ROOT
-from tests.browser.dashboard import faults_of, go, open_view
+from tests.browser.dashboard import detail, faults_of, go, open_view
 from tests.browser.test_dashboard_axe import LOOKS
 from tests.browser.test_page import start_sample
 
@@ -85,8 +85,10 @@ def test_nothing_yet_is_told_and_the_way_back_is_found_by_keyboard(page: Page) -
     expect(page.get_by_role("link", name="Overview")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="Runs").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="Run import-csv with the sample")).to_be_visible()
+    sample = page.get_by_role("button", name="Run import-csv with the sample")
     expect(page.get_by_role("heading", name="No run ended in this time")).to_have_count(0)
+    sample.click()
+    expect(detail(page).get_by_role("heading", level=2)).to_contain_text("import-csv")
 
 
 def test_figures_are_those_of_the_database(week: Page) -> None:

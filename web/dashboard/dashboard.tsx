@@ -1,6 +1,15 @@
 import type { StorageKind } from 'durably'
 import { useEngineStatus } from 'durably/react'
-import { useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from 'react'
+import {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+  type RefObject,
+} from 'react'
 import { Router, useRouter } from 'wouter'
 import { memoryLocation } from 'wouter/memory-location'
 import { addressOf, NO_FILTERS, placeOf, runsAddress, type Place } from './addresses'
@@ -59,6 +68,10 @@ export function DurablyDashboard({
   storageHref,
 }: DurablyDashboardProps): ReactNode {
   const [memory] = useState(() => memoryLocation({ path: runsAddress() }))
+  const placeNow = useRef<Place>(ALL_RUNS)
+  const onPlace = useCallback((place: Place) => {
+    placeNow.current = place
+  }, [])
   const extras = useMemo(
     () => ({
       jobs: jobs ?? {},
@@ -67,6 +80,7 @@ export function DurablyDashboard({
       notices: notices ?? null,
       isLeaving,
       storageHref: storageHref ?? null,
+      placeNow,
       forgetRun: () => undefined,
     }),
     [jobs, jobName, intro, notices, isLeaving, storageHref],
@@ -74,7 +88,14 @@ export function DurablyDashboard({
   return (
     <ExtrasContext.Provider value={extras}>
       <Router hook={location === 'memory' ? memory.hook : useHashLocation}>
-        <Shell isPart={location === 'memory'} brand={brand} tagline={tagline} tools={tools} footer={footer} />
+        <Shell
+          isPart={location === 'memory'}
+          onPlace={onPlace}
+          brand={brand}
+          tagline={tagline}
+          tools={tools}
+          footer={footer}
+        />
       </Router>
     </ExtrasContext.Provider>
   )
@@ -86,15 +107,17 @@ const NO_TRIGGER: Place = { view: 'trigger', jobName: null }
 interface ShellProps extends Pick<DurablyDashboardProps, 'brand' | 'tagline' | 'tools' | 'footer'> {
   /** Of another's page, which has its own landmarks. */
   isPart: boolean
+  onPlace: (place: Place) => void
 }
 
-function Shell({ isPart, footer, ...slots }: ShellProps): ReactNode {
+function Shell({ isPart, footer, onPlace, ...slots }: ShellProps): ReactNode {
   const Main = isPart ? 'div' : 'main'
   const status = useEngineStatus()
   const extras = useExtras()
   const router = useRouter()
   // As they are written: wouter's own hooks decode them, and what they hold is decoded once more here.
   const place = placeOf(router.hook(router)[0], router.searchHook(router))
+  useLayoutEffect(() => onPlace(place))
   const [runs, setRuns] = useLast(place.view === 'runs' ? place : null, ALL_RUNS)
   const main = useRef<HTMLDivElement & HTMLElement>(null)
   useFocusKept(main, addressOf(place))

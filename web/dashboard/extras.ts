@@ -1,5 +1,6 @@
 import type { ClientRun, Json, StorageKind, TriggerOptions } from 'durably'
-import { createContext, useContext, type ComponentType, type ReactNode } from 'react'
+import { createContext, useContext, type ComponentType, type ReactNode, type RefObject } from 'react'
+import { NO_FILTERS, type Place } from './addresses'
 
 /** What a page knows of a job beyond its schemas. */
 export interface JobExtras {
@@ -40,6 +41,11 @@ export interface Extras {
   isLeaving: boolean
   /** This page with its database kept there, where it offers both. */
   storageHref: ((kind: StorageKind) => string) | null
+  /**
+   * Where the person is when something ends that took its time: nobody who went elsewhere meanwhile is taken away from
+   * there. What asks may not be in the page any more by then.
+   */
+  placeNow: RefObject<Place>
   /** The run that was looked at may be gone: the way back leads to all. */
   forgetRun: () => void
 }
@@ -51,6 +57,7 @@ export const ExtrasContext = createContext<Extras>({
   notices: null,
   isLeaving: false,
   storageHref: null,
+  placeNow: { current: { view: 'runs', runId: null, filters: NO_FILTERS } },
   forgetRun: () => undefined,
 })
 

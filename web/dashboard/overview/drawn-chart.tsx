@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef, type ReactNode } from 'react'
 import { useWidth } from '../parts/use-width'
+import { WORDS } from '../words'
 import * as plots from './plots'
 
 export type Draw = (library: typeof plots, width: number) => Element
@@ -16,7 +17,16 @@ export function DrawnChart({ label, draw }: DrawnChartProps): ReactNode {
   const frame = useRef<HTMLDivElement>(null)
   const width = useWidth(frame)
   useLayoutEffect(() => {
-    if (width > 0) frame.current?.replaceChildren(draw(plots, width))
+    if (width > 0) frame.current?.replaceChildren(drawn(draw, width))
   }, [draw, width])
   return <div className="chart" ref={frame} role="img" aria-label={label} />
+}
+
+/** The next figures may be such that can be. */
+function drawn(draw: Draw, width: number): Element | string {
+  try {
+    return draw(plots, width)
+  } catch {
+    return WORDS.failure.notShown(WORDS.failure.what.chart)
+  }
 }

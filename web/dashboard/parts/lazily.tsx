@@ -1,85 +1,97 @@
 import { useEngineStatus } from 'durably/react'
 import {
-  lazy,
-  Suspense,
-  useCallback,
   useEffect,
+  useLayoutEffect,
   useRef,
-  useState,
+  useSyncExternalStore,
   type ComponentType,
   type ReactNode,
 } from 'react'
 import type { Failing } from '../words'
-import { Boundary } from './boundary'
 import { LoadFailure } from './load-failure'
 import { ShowFailure } from './show-failure'
 import { Skeleton } from './skeleton'
 
 /**
  * A component whose code is loaded when it is first shown. Where it could not be, the rest of the page stays, and it
- * is tried again. `waiting` stands in its place meanwhile.
+ * is tried again, for all places at once. `waiting` stands in its place meanwhile.
  */
 export function lazily<Props extends object>(
   what: Failing,
   load: () => Promise<ComponentType<Props>>,
   waiting: ReactNode = <Skeleton rows={3} />,
 ): ComponentType<Props> {
-  let Loaded = remade()
-  /** What tries it again, for each place where it is missing: once it is there for one, it is for all. */
-  const missing = new Set<() => void>()
-  function remade(): ComponentType<Props> {
-    return lazy<ComponentType<Props>>(async () => {
-      try {
-        return { default: await load() }
-      } catch (error) {
-        // React remembers what was refused: the next one to be shown asks again.
-        Loaded = remade()
-        throw error
-      }
-    }) as ComponentType<Props>
-  }
+  const code = new Code(load)
   return function Lazily(props: Props): ReactNode {
-    const [attempt, setAttempt] = useState(1)
-    const retry = useCallback(() => setAttempt((before) => before + 1), [])
-    return (
-      <Boundary key={attempt} fallback={<Failure what={what} missing={missing} onRetry={retry} />}>
-        <Suspense fallback={waiting}>
-          <Loaded {...props} />
-        </Suspense>
-      </Boundary>
-    )
+    const loaded = useSyncExternalStore(code.subscribe, code.get, code.get)
+    useEffect(() => code.begin(), [])
+    if (loaded === null) return waiting
+    if (loaded === 'failed') return <Failure what={what} onRetry={() => void code.load()} />
+    return <loaded.Component {...props} />
   }
 }
 
-interface FailureProps {
-  what: Failing
-  missing: Set<() => void>
-  /** Of this place alone. */
-  onRetry: () => void
+type Loaded<Props> = { Component: ComponentType<Props> } | 'failed' | null
+
+class Code<Props> {
+  readonly #load: () => Promise<ComponentType<Props>>
+  readonly #listeners = new Set<() => void>()
+  #loaded: Loaded<Props> = null
+  #isBegun = false
+
+  constructor(load: () => Promise<ComponentType<Props>>) {
+    this.#load = load
+  }
+
+  readonly get = (): Loaded<Props> => this.#loaded
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Beginning twice is beginning once. */
+  readonly begin = (): void => {
+    if (!this.#isBegun) void this.load()
+  }
+
+  /** What could not be loaded counts as that until it is there: who tries again keeps the button and the focus. */
+  async load(): Promise<void> {
+    this.#isBegun = true
+    try {
+      this.#loaded = { Component: await this.#load() }
+    } catch {
+      this.#loaded = 'failed'
+    }
+    for (const listener of this.#listeners) listener()
+  }
 }
 
 /** Tried again by itself where a server was away and is back. */
-function Failure({ what, missing, onRetry }: FailureProps): ReactNode {
+function Failure({ what, onRetry }: { what: Failing; onRetry: () => void }): ReactNode {
   const isAway = useEngineStatus().state === 'offline'
   const wasAway = useRef(isAway)
   useEffect(() => {
-    missing.add(onRetry)
-    return () => {
-      missing.delete(onRetry)
-    }
-  }, [missing, onRetry])
-  useEffect(() => {
     if (wasAway.current && !isAway) onRetry()
     wasAway.current = isAway
-  }, [isAway, onRetry])
-  const retryAll = (): void => {
-    for (const retry of [...missing]) retry()
-  }
-  return isAway ? (
-    <div role="alert">
-      <LoadFailure what={what} error="" />
+  })
+  const frame = useRef<HTMLDivElement>(null)
+  useLayoutEffect(() => {
+    const div = frame.current
+    return () => {
+      // What takes its place has no focus yet: the keyboard goes on where the view begins.
+      if (div?.matches(':focus-within') === true) div.closest<HTMLElement>('[tabindex="-1"]')?.focus()
+    }
+  }, [])
+  return (
+    <div ref={frame}>
+      {isAway ? (
+        <div role="alert">
+          <LoadFailure what={what} error="" />
+        </div>
+      ) : (
+        <ShowFailure what={what} onRetry={onRetry} />
+      )}
     </div>
-  ) : (
-    <ShowFailure what={what} onRetry={retryAll} />
   )
 }

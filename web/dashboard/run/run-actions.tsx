@@ -2,12 +2,12 @@ import type { ClientRun } from 'durably'
 import { useRunActions } from 'durably/react'
 import { useRef, type ReactNode } from 'react'
 import { useLocation } from 'wouter'
-import { runAddress, runsAddress, type RunFilters } from '../addresses'
+import { addressOf, runAddress, runsAddress, type RunFilters } from '../addresses'
+import { useExtras } from '../extras'
 import { shortId } from '../format'
 import { ConfirmDialog } from '../parts/confirm-dialog'
 import { Icon, type IconName } from '../parts/icons'
 import { useAction } from '../parts/use-action'
-import { usePathNow } from '../parts/use-path-now'
 import { useSettled } from '../parts/use-settled'
 import { WORDS } from '../words'
 
@@ -22,8 +22,8 @@ interface RunActionsProps {
 
 export function RunActions({ run, filters, compact = false }: RunActionsProps): ReactNode {
   const actions = useRunActions()
-  const [path, navigate] = useLocation()
-  const pathNow = usePathNow()
+  const [, navigate] = useLocation()
+  const { placeNow } = useExtras()
   const { isBusy, error, perform } = useAction()
   const isSettled = useSettled(run.isTerminal)
   const isReady = !isBusy && isSettled
@@ -43,12 +43,15 @@ export function RunActions({ run, filters, compact = false }: RunActionsProps): 
     </button>
   )
   const retrigger = async (): Promise<void> => {
+    const from = addressOf(placeNow.current)
     const id = await actions.retrigger(run.id)
-    if (pathNow.current === path) navigate(runAddress(id, filters))
+    if (addressOf(placeNow.current) === from) navigate(runAddress(id, filters))
   }
   const remove = async (): Promise<void> => {
     await actions.deleteRun(run.id)
-    if (pathNow.current === runAddress(run.id)) navigate(runsAddress(filters), { replace: true })
+    const place = placeNow.current
+    if (place.view === 'runs' && place.runId === run.id)
+      navigate(runsAddress(place.filters), { replace: true })
   }
   return (
     <div className="actions">

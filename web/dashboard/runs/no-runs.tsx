@@ -2,10 +2,9 @@ import type { JobInfo } from 'durably'
 import { useDurably, useEngineStatus } from 'durably/react'
 import type { ReactNode } from 'react'
 import { Link, useLocation } from 'wouter'
-import { runAddress, triggerAddress } from '../addresses'
+import { addressOf, runAddress, triggerAddress } from '../addresses'
 import { useExtras, type Extras } from '../extras'
 import { useAction } from '../parts/use-action'
-import { usePathNow } from '../parts/use-path-now'
 import { WORDS } from '../words'
 
 const SAID = WORDS.runs
@@ -19,17 +18,17 @@ interface NoRunsProps {
 export function NoRuns({ jobs: known, extras }: NoRunsProps): ReactNode {
   const { durably } = useDurably()
   const isHere = useEngineStatus().role !== 'remote'
-  const [path, navigate] = useLocation()
-  const pathNow = usePathNow()
+  const [, navigate] = useLocation()
   const { isBusy, error, perform } = useAction()
-  const { jobName } = useExtras()
+  const { jobName, placeNow } = useExtras()
   const jobs = jobName === null ? known : known.filter((job) => job.name === jobName)
   const name = jobs.find((job) => extras[job.name]?.sample !== undefined)?.name
   const sample = name === undefined ? undefined : extras[name]?.sample
   const runSample = async (): Promise<void> => {
     if (name === undefined || sample === undefined) return
+    const from = addressOf(placeNow.current)
     const { runId } = await durably.trigger(name, await sample.load())
-    if (pathNow.current === path) navigate(runAddress(runId))
+    if (addressOf(placeNow.current) === from) navigate(runAddress(runId))
   }
   return (
     <div className="no-runs">

@@ -2,10 +2,9 @@ import { DurablyError, type Issue, type JobInfo, type TriggerOptions } from 'dur
 import { useDurably } from 'durably/react'
 import { useState } from 'react'
 import { useLocation } from 'wouter'
-import { placeOf, runAddress } from '../addresses'
-import type { Sample, StartProps } from '../extras'
+import { addressOf, runAddress } from '../addresses'
+import { useExtras, type Sample, type StartProps } from '../extras'
 import { shortId } from '../format'
-import { usePathNow } from '../parts/use-path-now'
 import { WORDS } from '../words'
 import { isAtField, summarize } from './form-errors'
 import { NO_OPTIONS, optionsOf, type OptionDraft } from './options'
@@ -38,7 +37,7 @@ const NO_OUTCOME: Outcome = { kind: 'none', sentence: '', issues: [] }
 export function useTrigger(job: JobInfo): Trigger {
   const { durably } = useDurably()
   const [, navigate] = useLocation()
-  const pathNow = usePathNow()
+  const { placeNow } = useExtras()
   const [draft, setDraft] = useState<Draft>({})
   const [options, setOptions] = useState(NO_OPTIONS)
   const [outcome, setOutcome] = useState(NO_OUTCOME)
@@ -56,8 +55,9 @@ export function useTrigger(job: JobInfo): Trigger {
     }
   }
   const trigger = async (input: unknown, chosen: TriggerOptions, stay = false): Promise<string> => {
+    const from = addressOf(placeNow.current)
     const { runId } = await durably.trigger(job.name, input, chosen)
-    if (!stay && placeOf(pathNow.current, '').view === 'trigger') navigate(runAddress(runId))
+    if (!stay && addressOf(placeNow.current) === from) navigate(runAddress(runId))
     return runId
   }
 
