@@ -13,9 +13,6 @@ from durably_core.job import Job
 from durably_core.store.base import Claimed, ClaimRequest, Lease, Store
 from durably_core.watching import NoWatcher, Watcher
 
-MOST_STOPPED_EARLY = 100
-"""So many are remembered: most of them waited, and are never begun."""
-
 
 class Executor:
     """Runs job code for claimed runs. Knows which runs execute in this process."""
@@ -40,22 +37,16 @@ class Executor:
         self._executing: dict[Lease, Execution] = {}
         self._unreleased: list[Execution] = []
         self._expected: dict[str, int] = {}
-        # A cancel may be told while the answer to the claim of its run is on its way.
-        self._stopped_early: dict[str, DurablyError] = {}
 
     @property
     def executing(self) -> list[Execution]:
         return list(self._executing.values())
 
     def stop_run(self, run_id: str, reason: DurablyError) -> None:
-        """Tell the run's code to stop, if it executes here, or is just going to."""
-        found = [execution for execution in self.executing if execution.run.id == run_id]
-        for execution in found:
-            execution.stop(reason)
-        if not found:
-            self._stopped_early[run_id] = reason
-            if len(self._stopped_early) > MOST_STOPPED_EARLY:
-                del self._stopped_early[next(iter(self._stopped_early))]
+        """Tell the run's code to stop, if it executes here."""
+        for execution in self.executing:
+            if execution.run.id == run_id:
+                execution.stop(reason)
 
     def is_in_transaction(self, run_id: str) -> bool:
         """Whether a ``step.transaction`` of the run is under way here."""
@@ -142,8 +133,6 @@ class Executor:
         )
         self._executing[execution.lease] = execution
         self._expected.pop(execution.lease.run_id, None)
-        if (reason := self._stopped_early.pop(execution.run.id, None)) is not None:
-            execution.stop(reason)
         return execution
 
     def _close(self, execution: Execution) -> None:
