@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import history
 from tests.browser.browser import Chromium, Site, wait_for, wait_until_ready
@@ -80,6 +80,10 @@ def first_in_sight(page: Page) -> int:
     return int(rows(page).nth(1).get_attribute("data-index") or 0)
 
 
+def id_of(row: Locator) -> str:
+    return str(link_of(row).get_attribute("href")).split("/")[-1]
+
+
 @pytest.mark.parametrize("tenant", ["", *history.TENANTS])
 def test_counts_are_those_of_the_database(many: Page, tenant: str) -> None:
     if tenant:
@@ -140,10 +144,7 @@ def test_rows_stay_where_they_are_while_runs_come_in_above(many: Page) -> None:
     frame.evaluate("(list) => { list.scrollTop = 3000 }")
     wait_for(many, lambda: first_in_sight(many) > 20)
     row = rows(many).nth(12)
-    run_id, index = (
-        str(link_of(row).get_attribute("href")).split("/")[-1],
-        int(row.get_attribute("data-index") or 0),
-    )
+    run_id, index = id_of(row), int(row.get_attribute("data-index") or 0)
     above = row.bounding_box()
     for _ in range(3):
         triggered(many, "sync-notes", NOTE)
@@ -152,7 +153,7 @@ def test_rows_stay_where_they_are_while_runs_come_in_above(many: Page) -> None:
 
 
 def test_row_that_asks_stays_while_it_is_pushed_out_of_sight(many: Page) -> None:
-    run_id = str(link_of(rows(many).first).get_attribute("href")).split("/")[-1]
+    run_id = id_of(rows(many).first)
     row_of(many, run_id).get_by_role("button", name="Delete run").click()
     dialog = many.get_by_role("dialog")
     expect(dialog).to_be_visible()

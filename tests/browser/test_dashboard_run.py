@@ -238,21 +238,16 @@ def test_run_that_repeats_another_leads_to_it(page: Page) -> None:
     expect(run.get_by_role("heading", level=2)).to_contain_text(run_id[-6:])
 
 
-def test_run_that_is_deleted_leads_back_to_the_list(page: Page) -> None:
+@pytest.mark.parametrize("place", ["detail", "row"])
+def test_run_that_is_deleted_while_it_is_shown_leads_back_to_the_list(page: Page, place: str) -> None:
     run_id = triggered(page, "count", {"count": 1}, {"of": "deleted"})
     wait_until_ended(page, run_id)
     go(page, f"/runs/{run_id}?label=of:deleted")
-    detail(page).get_by_role("button", name=f"Delete run {run_id[-6:]}").click()
+    part = detail(page) if place == "detail" else row_of(page, run_id)
+    part.get_by_role("button", name=f"Delete run {run_id[-6:]}").click()
     page.get_by_role("dialog", name=f"Delete run {run_id[-6:]}?").get_by_role("button", name="Delete").click()
     wait_for(page, lambda: address(page) == "/runs?label=of%3Adeleted")
     expect(rows(page)).to_have_count(0)
-    # The same from its row, while it is shown.
-    run_id = triggered(page, "count", {"count": 1}, {"of": "deleted"})
-    wait_until_ended(page, run_id)
-    go(page, f"/runs/{run_id}?label=of:deleted")
-    row_of(page, run_id).get_by_role("button", name=f"Delete run {run_id[-6:]}").click()
-    page.get_by_role("dialog", name=f"Delete run {run_id[-6:]}?").get_by_role("button", name="Delete").click()
-    wait_for(page, lambda: address(page) == "/runs?label=of%3Adeleted")
 
 
 SLOW_RETRIGGER = """

@@ -2,12 +2,13 @@ import type { ClientRun } from 'durably'
 import { useRunActions } from 'durably/react'
 import { useRef, type ReactNode } from 'react'
 import { useLocation } from 'wouter'
-import { addressOf, runAddress, runsAddress, type RunFilters } from '../addresses'
+import { runAddress, runsAddress, type RunFilters } from '../addresses'
 import { useExtras } from '../extras'
 import { shortId } from '../format'
 import { ConfirmDialog } from '../parts/confirm-dialog'
 import { Icon, type IconName } from '../parts/icons'
 import { useAction } from '../parts/use-action'
+import { useLeadOn } from '../parts/use-lead-on'
 import { useSettled } from '../parts/use-settled'
 import { WORDS } from '../words'
 
@@ -24,6 +25,7 @@ export function RunActions({ run, filters, compact = false }: RunActionsProps): 
   const actions = useRunActions()
   const [, navigate] = useLocation()
   const { placeNow } = useExtras()
+  const leadOn = useLeadOn()
   const { isBusy, error, perform } = useAction()
   const isSettled = useSettled(run.isTerminal)
   const isReady = !isBusy && isSettled
@@ -43,9 +45,7 @@ export function RunActions({ run, filters, compact = false }: RunActionsProps): 
     </button>
   )
   const retrigger = async (): Promise<void> => {
-    const from = addressOf(placeNow.current)
-    const id = await actions.retrigger(run.id)
-    if (addressOf(placeNow.current) === from) navigate(runAddress(id, filters))
+    await leadOn(actions.retrigger(run.id), (id) => runAddress(id, filters))
   }
   const remove = async (): Promise<void> => {
     await actions.deleteRun(run.id)

@@ -1,10 +1,11 @@
 import type { JobInfo } from 'durably'
 import { useDurably, useEngineStatus } from 'durably/react'
 import type { ReactNode } from 'react'
-import { Link, useLocation } from 'wouter'
-import { addressOf, runAddress, triggerAddress } from '../addresses'
+import { Link } from 'wouter'
+import { runAddress, triggerAddress } from '../addresses'
 import { useExtras, type Extras } from '../extras'
 import { useAction } from '../parts/use-action'
+import { useLeadOn } from '../parts/use-lead-on'
 import { WORDS } from '../words'
 
 const SAID = WORDS.runs
@@ -18,17 +19,16 @@ interface NoRunsProps {
 export function NoRuns({ jobs: known, extras }: NoRunsProps): ReactNode {
   const { durably } = useDurably()
   const isHere = useEngineStatus().role !== 'remote'
-  const [, navigate] = useLocation()
+  const leadOn = useLeadOn()
   const { isBusy, error, perform } = useAction()
-  const { jobName, placeNow } = useExtras()
+  const { jobName } = useExtras()
   const jobs = jobName === null ? known : known.filter((job) => job.name === jobName)
   const name = jobs.find((job) => extras[job.name]?.sample !== undefined)?.name
   const sample = name === undefined ? undefined : extras[name]?.sample
   const runSample = async (): Promise<void> => {
     if (name === undefined || sample === undefined) return
-    const from = addressOf(placeNow.current)
-    const { runId } = await durably.trigger(name, await sample.load())
-    if (addressOf(placeNow.current) === from) navigate(runAddress(runId))
+    const triggering = sample.load().then((input) => durably.trigger(name, input))
+    await leadOn(triggering, ({ runId }) => runAddress(runId))
   }
   return (
     <div className="no-runs">

@@ -19,9 +19,7 @@ export function useHeldRow(frame: RefObject<HTMLElement | null>, runs: readonly 
     },
     onBlur: () => {
       // The window may have lost the focus, and not the row; a press into a dialog beside its buttons takes it, too.
-      const root = frame.current?.getRootNode() as Document | ShadowRoot | undefined
-      const isAsking = (frame.current?.querySelector('dialog[open]') ?? null) !== null
-      if (!isAsking && frame.current?.contains(root?.activeElement ?? null) !== true) hold(null)
+      if (frame.current?.matches(':focus-within, :has(dialog[open])') !== true) hold(null)
     },
   }
 }

@@ -32,7 +32,9 @@ export function useKeptPlace<Element extends HTMLElement>(
 
 /** By how many rows what was seen lies further down. */
 function movedBy({ first, ids }: Seen, runs: readonly ClientRun[]): number {
-  const indexes = new Map(runs.map(({ id }, index) => [id, index]))
-  const left = ids.findIndex((id) => indexes.has(id))
-  return left < 0 ? 0 : (indexes.get(ids[left] ?? '') ?? 0) - (first + left)
+  for (const [place, seenId] of ids.entries()) {
+    const now = runs.findIndex(({ id }) => id === seenId)
+    if (now >= 0) return now - (first + place)
+  }
+  return 0
 }

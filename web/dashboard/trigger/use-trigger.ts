@@ -1,10 +1,10 @@
 import { DurablyError, type Issue, type JobInfo, type TriggerOptions } from 'durably'
 import { useDurably } from 'durably/react'
 import { useState } from 'react'
-import { useLocation } from 'wouter'
-import { addressOf, runAddress } from '../addresses'
-import { useExtras, type Sample, type StartProps } from '../extras'
+import { runAddress } from '../addresses'
+import type { Sample, StartProps } from '../extras'
 import { shortId } from '../format'
+import { useLeadOn } from '../parts/use-lead-on'
 import { WORDS } from '../words'
 import { isAtField, summarize } from './form-errors'
 import { NO_OPTIONS, optionsOf, type OptionDraft } from './options'
@@ -36,8 +36,7 @@ const NO_OUTCOME: Outcome = { kind: 'none', sentence: '', issues: [] }
 /** What somebody fills in to start a job, and what came of it. The draft survives a rejection. */
 export function useTrigger(job: JobInfo): Trigger {
   const { durably } = useDurably()
-  const [, navigate] = useLocation()
-  const { placeNow } = useExtras()
+  const leadOn = useLeadOn()
   const [draft, setDraft] = useState<Draft>({})
   const [options, setOptions] = useState(NO_OPTIONS)
   const [outcome, setOutcome] = useState(NO_OUTCOME)
@@ -55,9 +54,8 @@ export function useTrigger(job: JobInfo): Trigger {
     }
   }
   const trigger = async (input: unknown, chosen: TriggerOptions, stay = false): Promise<string> => {
-    const from = addressOf(placeNow.current)
-    const { runId } = await durably.trigger(job.name, input, chosen)
-    if (!stay && addressOf(placeNow.current) === from) navigate(runAddress(runId))
+    const triggering = durably.trigger(job.name, input, chosen)
+    const { runId } = await (stay ? triggering : leadOn(triggering, ({ runId }) => runAddress(runId)))
     return runId
   }
 
