@@ -1,15 +1,6 @@
 import type { StorageKind } from 'durably'
 import { useEngineStatus } from 'durably/react'
-import {
-  useCallback,
-  useEffect,
-  useLayoutEffect,
-  useMemo,
-  useRef,
-  useState,
-  type ReactNode,
-  type RefObject,
-} from 'react'
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode, type RefObject } from 'react'
 import { Router, useRouter } from 'wouter'
 import { memoryLocation } from 'wouter/memory-location'
 import { addressOf, NO_FILTERS, placeOf, runsAddress, type Place } from './addresses'
@@ -117,7 +108,7 @@ function Shell({ isPart, footer, onPlace, ...slots }: ShellProps): ReactNode {
   const router = useRouter()
   // As they are written: wouter's own hooks decode them, and what they hold is decoded once more here.
   const place = placeOf(router.hook(router)[0], router.searchHook(router))
-  useLayoutEffect(() => onPlace(place))
+  useEffect(() => onPlace(place))
   const [runs, setRuns] = useLast(place.view === 'runs' ? place : null, ALL_RUNS)
   const main = useRef<HTMLDivElement & HTMLElement>(null)
   useFocusKept(main, addressOf(place))
