@@ -241,6 +241,7 @@ async def _get_steps(durably: Durably, body: OneRun) -> Any:
 
 async def _get_logs(durably: Durably, body: OneRun) -> Any:
     await _run(durably, body.run_id)
+    await durably.write_notes(body.run_id)
     return [log.to_wire() for log in await durably.get_logs(body.run_id)]
 
 
@@ -355,7 +356,6 @@ OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
 
 
 async def _run(durably: Durably, run_id: str) -> Run:
-    await durably.write_notes(run_id)
     run = await durably.get_run(run_id)
     if run is None:
         raise NotFoundError(f"There is no run {run_id}.")

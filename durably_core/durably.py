@@ -406,13 +406,14 @@ class Durably:
     async def write_notes(self, run_id: str) -> None:
         """Returns when all that the run's code has told is on disk, if it executes in this process.
 
-        Progress and logs wait a moment for a write to ride along with: who has not heard of them, and
-        reads the run now, would miss them.
+        Logs wait a moment for a write to ride along with: who has not heard of them, and reads them now,
+        would miss them.
         """
         await self._executor.flush_notes(run_id)
 
     async def get_run(self, run_id: str) -> Run | None:
-        return await self.store.get_run(run_id)
+        run = await self.store.get_run(run_id)
+        return None if run is None else self._executor.with_progress([run])[0]
 
     async def get_runs(
         self,
@@ -437,7 +438,9 @@ class Durably:
         if cursor is not None and (not isinstance(cursor, str) or not cursor):
             raise ValidationError(f"cursor must be the id of a run, not {cursor!r}.")
         page = Page(limit=limit, offset=offset, cursor=cursor, summary=summary)
-        return await self.store.get_runs(run_filter(status, job_name, labels), page)
+        return self._executor.with_progress(
+            await self.store.get_runs(run_filter(status, job_name, labels), page)
+        )
 
     async def count_runs(
         self,

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from durably_core import events, stopping, tasks
 from durably_core.abort import AbortSignal, Interrupted, RunStopped
@@ -32,6 +32,7 @@ from durably_core.events import EventBus, RunEvent
 from durably_core.instrumentation import Instrumentations, Outcome
 from durably_core.job import Job
 from durably_core.models import LogLevel, Progress, RunError
+from durably_core.notebook import Notebook
 from durably_core.step import Committed, StepContext, TransactionWork
 from durably_core.stopping import Insistence, current_limit
 from durably_core.store.base import (
@@ -42,7 +43,6 @@ from durably_core.store.base import (
     LeaseState,
     NewLog,
     NewStep,
-    Notes,
     StepWork,
     Store,
     Transaction,
@@ -52,9 +52,6 @@ from durably_core.values import storable
 from durably_core.watching import LimitState, Watcher
 
 E = TypeVar("E", bound=RunEvent)
-
-NOTES_DELAY_MS = 100
-"""How long progress and logs wait for a write to ride along with, before they get one of their own."""
 
 CANCEL_ON_ITS_WAY_S = 5.0
 """How long interrupted code waits for the cancel that it was interrupted for. Then the run goes on."""
@@ -118,15 +115,7 @@ class Execution:
             "job_name": self.run.job_name,
             "labels": self.run.labels,
         }
-        self._progress: int | None = None
-        self._logs: list[NewLog] = []
-        # By the order in which they were told; of progress only the last, by its number.
-        self._told: dict[int, RunEvent] = {}
-        self._told_count = 0
-        self._notes_wait = False
-        self._noted_at = 0.0
-        self._notes_timer: asyncio.TimerHandle | None = None
-        self._notes_task: asyncio.Task[None] | None = None
+        self.notebook = Notebook(bus, self.signal, self._write_notes)
         self._code: asyncio.Task[Ending] | None = None
         self._context: StepContext | None = None
         self._deadline = math.inf
@@ -226,8 +215,7 @@ class Execution:
     async def end(self, ending: Ending, then_claim: Callable[[], ClaimRequest | None]) -> Claimed | None:
         """The last write; returns what it claimed."""
         self._ending = True
-        if self._notes_task is not None:
-            await asyncio.wait([self._notes_task])
+        await self.notebook.written()
         return await uninterrupted(self._write_end(ending, then_claim()))
 
     async def give_back(self) -> None:
@@ -246,7 +234,7 @@ class Execution:
 
     async def _write_end(self, ending: Ending, then_claim: ClaimRequest | None) -> Claimed | None:
         event = self._event_of(ending)
-        ended = await self._store.end_run(self.lease, ending, self._take_notes(event), then_claim)
+        ended = await self._store.end_run(self.lease, ending, self.notebook.take(event), then_claim)
         self.holds_lease = False
         if ended.state == "held":
             self.outcome, self.error = ending.status, ending.error
@@ -449,8 +437,7 @@ class Execution:
     def step_started(self, name: str, index: int) -> int:
         event = self._event(events.StepStart, step_name=name, step_index=index)
         # A step that takes its time is in the log while it runs; a short one goes there with its end.
-        self._note()
-        self._tell(event)
+        self.notebook.note(event)
         return event.timestamp_ms
 
     async def step_completed(
@@ -504,16 +491,14 @@ class Execution:
             # Without threads it is asked on the loop's own; with them, ``code`` was told from there.
             return code.was_told or (not HAS_THREADS and self.reason_to_stop(self._loop.time()) is not None)
 
-        told, logs, progress = self._told, self._logs, self._progress
+        notes = self.notebook.take()
         try:
-            state = await self._store.run_transaction(self.lease, checkpoint, self._take_notes(), is_to_stop)
+            state = await self._store.run_transaction(self.lease, checkpoint, notes, is_to_stop)
         except StorageError as error:
             self._storage_failed(error, "step-checkpoint")
             return None
         except BaseException:
-            # Rolled back with what the step did: the next write takes the notes along.
-            self._told, self._logs = told | self._told, logs + self._logs
-            self._progress = self._progress or progress
+            self.notebook.put_back(notes)  # rolled back with what the step did
             raise
         if state == "held":
             text, event = done[0]
@@ -541,16 +526,11 @@ class Execution:
 
     def step_stopped(self, name: str, index: int) -> None:
         if isinstance(self.signal.reason, CancelledError | RunTimeoutError):
-            event = self._step_event(events.StepCancel, name, index)
-            self._tell(event)
+            self.notebook.tell(self._step_event(events.StepCancel, name, index))
 
     def progressed(self, progress: Progress) -> None:
-        if self.signal.aborted:
-            return
-        self._note()
-        self._told.pop(self._progress or 0, None)
-        self._tell(self._event(events.RunProgress, progress=progress))
-        self._progress = self._told_count
+        if not self.signal.aborted:
+            self.notebook.note_progress(self._event(events.RunProgress, progress=progress))
 
     def logged(self, level: LogLevel, message: str, data: str | None, step_name: str | None) -> None:
         if self.signal.aborted:
@@ -572,10 +552,9 @@ class Execution:
             message=message,
             data=None if data is None else from_json(data),
         )
-        self._note()
         if self._persist_logs:
-            self._logs.append(log)
-        self._tell(event)
+            self.notebook.keep_log(log)
+        self.notebook.note(event)
 
     # ------------------------------------------------------------------ writing
 
@@ -598,7 +577,7 @@ class Execution:
 
     async def _write_step(self, step: NewStep, event: RunEvent) -> LeaseState | None:
         try:
-            state = await self._store.save_step(self.lease, step, self._take_notes(event))
+            state = await self._store.save_step(self.lease, step, self.notebook.take(event))
         except StorageError as error:
             # The step's result is not on disk: going on would break the promise made to the next one.
             self._storage_failed(error, "step-checkpoint")
@@ -611,63 +590,11 @@ class Execution:
         # A clock that was set back must not make time negative.
         return max(0, self._clock.now_ms() - started_at)
 
-    def _ms_since(self, moment: float) -> int:
-        return round((self._loop.time() - moment) * 1000)
-
-    def _take_notes(self, event: RunEvent | None = None) -> Notes:
-        """What was told since the last write, and the event of this one."""
-        last = () if event is None else (event,)
-        progress, logs, told = self._told.get(self._progress or 0), self._logs, self._told
-        assert progress is None or isinstance(progress, events.RunProgress)
-        self._progress, self._logs, self._told, self._notes_wait = None, [], {}, False
-        text = None if progress is None else to_json(progress.progress.to_wire()).decode()
-        return Notes(progress=text, logs=tuple(logs), events=(*told.values(), *last))
-
-    def _tell(self, event: RunEvent) -> None:
-        """Now to listeners, to the log with the next write."""
-        self._told_count += 1
-        self._told[self._told_count] = event
-        self._bus.emit(event)
-
-    def _note(self) -> None:
-        if not self._notes_wait:
-            self._notes_wait = True
-            self._noted_at = self._loop.time()
-        # One timer stays armed instead of one per note: it finds out for itself what is left to write.
-        if self._notes_timer is None:
-            self._arm_notes_timer(NOTES_DELAY_MS)
-
-    def _arm_notes_timer(self, delay_ms: int) -> None:
-        self._notes_timer = self._loop.call_later(delay_ms / 1000, self._on_notes_timer)
-
-    def _on_notes_timer(self) -> None:
-        self._notes_timer = None
-        if self._notes_wait and not self.signal.aborted:
-            waits_ms = self._ms_since(self._noted_at)
-            if waits_ms < NOTES_DELAY_MS:
-                # Earlier notes went with a step meanwhile; these are younger.
-                self._arm_notes_timer(NOTES_DELAY_MS - waits_ms)
-            else:
-                self._start_writing_notes()
-
-    async def flush_notes(self) -> None:
-        """Returns when all that was told before is written."""
-        if self._told:
-            await asyncio.wait([self._start_writing_notes()])
-
-    def _start_writing_notes(self) -> asyncio.Task[None]:
-        # One at a time, and known to the last write, which waits for it.
-        earlier = self._notes_task
-        self._notes_task = self._loop.create_task(self._write_notes(earlier))
-        return self._notes_task
-
-    async def _write_notes(self, earlier: asyncio.Task[None] | None) -> None:
-        if earlier is not None and not earlier.done():
-            await asyncio.wait([earlier])
-        if self._ending or not self._told:
+    async def _write_notes(self) -> None:
+        if self._ending or self.notebook.is_empty:
             return  # they went with another write meanwhile
         try:
-            state = await self._store.save_notes(self.lease, self._take_notes())
+            state = await self._store.save_notes(self.lease, self.notebook.take())
             self._bus.stored(self.run.id)
             self._learn(state)
         except StorageError as error:
@@ -678,10 +605,9 @@ class Execution:
         # Tasks that the job left behind may go on: they write nothing any more.
         self.signal.abort(LeaseLostError("The run has ended."))
         self._insist_no_more()
-        if self._notes_timer is not None:
-            self._notes_timer.cancel()
+        self.notebook.close()
         # They know this execution: inputs and results would stay until Python looks for cycles.
-        self._context = self._code = self._notes_timer = None
+        self._context = self._code = None
 
 
 def _is_being_cancelled(task: asyncio.Task[Any] | None) -> bool:

@@ -1,6 +1,6 @@
 """Runs the code of claimed runs, and knows which of them execute in this process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from durably_core.events import EventBus
 from durably_core.execution import Execution, ExecutionOptions
 from durably_core.instrumentation import Instrumentations
 from durably_core.job import Job
+from durably_core.models import Run
 from durably_core.store.base import Claimed, ClaimRequest, Lease, Store
 from durably_core.watching import NoWatcher, Watcher
 
@@ -179,7 +180,21 @@ class Executor:
         """Write down what the run's code has told, if it executes here."""
         for execution in self.executing:
             if execution.run.id == run_id:
-                await execution.flush_notes()
+                await execution.notebook.flush()
+
+    def with_progress(self, runs: Sequence[Run]) -> list[Run]:
+        """The runs, those that execute here with the progress that listeners know and the disk may not yet."""
+        told = {
+            (each.run.id, each.run.lease_generation): each.notebook.progress
+            for each in self.executing
+            if each.notebook.progress is not None
+        }
+
+        def as_told(run: Run) -> Run:
+            progress = told.get((run.id, run.lease_generation))
+            return run if progress is None else replace(run, progress=progress)
+
+        return [as_told(run) for run in runs]
 
     @property
     def awaiting(self) -> list[Execution]:

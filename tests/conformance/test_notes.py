@@ -167,6 +167,29 @@ async def test_late_notes_do_not_overtake_the_end(
     assert (await noting.engine.get_logs(run_id))[0].message == "early"
 
 
+async def test_progress_is_read_as_it_was_told(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    async def body(step: StepContext, _input: Numbers) -> None:
+        step.progress(1, 3)
+        await waiting()
+        step.progress(2, 3)
+
+    waiting, writing = Gate(), Gate()
+    probe.before["save_notes"] = writing
+    engine = make_engine(make_job(body), store=probe.as_store)
+    heard = Heard(engine)
+    engine.start()
+    run_id = (await engine.jobs.work.trigger({})).id
+    await heard.until("run:progress")
+    # It is not on disk yet, and is not told again: who begins to listen only now must read it.
+    found = [await engine.get_run(run_id), *await engine.get_runs(), *await engine.get_runs(summary=True)]
+    assert [run and run.progress and run.progress.current for run in found] == [1, 1, 1]
+    writing.open()
+    waiting.open()
+    run = await ended(engine, run_id)
+    assert run.progress is not None
+    assert run.progress.current == 2
+
+
 @pytest.mark.parametrize("broken", ["save_notes", "save_step"])
 async def test_refused_notes_are_not_lost_silently(
     make_engine: MakeEngine, probe: StoreProbe, clock: FakeClock, broken: str

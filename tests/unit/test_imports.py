@@ -33,6 +33,7 @@ LAYERS = [
     {"store.postgres"},
     {"store.opening"},
     {"job", "step"},
+    {"notebook"},
     {"execution"},
     {"executor", "interrupts"},
     {"worker"},

@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
-from durably_core import Durably, SQLiteStore, StepContext, create_durably, execution
+from durably_core import Durably, SQLiteStore, StepContext, create_durably, notebook
 from durably_core.telemetry import with_telemetry
 from tests.conftest import FakeClock, Heard, Numbers, make_job, nothing, turns, within
 
@@ -48,7 +48,7 @@ async def engine(
     store: SQLiteStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Durably]:
     # Notes that wait get a write of their own after a while: on a slow machine that is a statement more.
-    monkeypatch.setattr(execution, "NOTES_DELAY_MS", 3_600_000)
+    monkeypatch.setattr(notebook, "NOTES_DELAY_MS", 3_600_000)
     jobs = {"save": make_job(saving, name="save"), "nothing": make_job(nothing, name="nothing")}
     engine = create_durably(database=store, jobs=jobs, clock=clock, polling_interval_ms=3_600_000)
     yield engine
