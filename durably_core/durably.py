@@ -386,9 +386,13 @@ class Durably:
         for run in runs:
             # Before they are stored: from then on a worker may claim them.
             self._executor.instrumentations.triggered(run.id)
-        enqueued = await self.store.enqueue(runs)
+        # A run that waits is locked while a trigger joins it, or may not: who looks meanwhile passes it over.
+        try:
+            enqueued = await self.store.enqueue(runs)
+        except (KeyTakenError, ConflictError):
+            self._worker.wake()
+            raise
         self._bus.emit_all(item.event for item in enqueued if item.event is not None)
-        # A run whose trigger is replaced is passed over by who looks for one meanwhile: its row is locked.
         if any(item.disposition != "idempotent" for item in enqueued):
             self._worker.wake()
         return enqueued

@@ -136,6 +136,8 @@ class Execution:
 
         None: the run must not be written to any more.
         """
+        if self.signal.reason is not None:
+            return await self._ending_of_stopped()
         self._context = StepContext(self.run, self._checkpoints, self.signal, self)
         timer = self._start_clock(job.timeout_ms)
         # ``stop`` cancels this task and never the worker's.

@@ -14,6 +14,9 @@ from durably_core.models import Run
 from durably_core.store.base import Claimed, ClaimRequest, Lease, Store
 from durably_core.watching import NoWatcher, Watcher
 
+MOST_STOPPED_EARLY = 100
+"""So many are remembered: most of them waited, and are never begun."""
+
 
 class Executor:
     """Runs job code for claimed runs. Knows which runs execute in this process."""
@@ -38,16 +41,22 @@ class Executor:
         self._executing: dict[Lease, Execution] = {}
         self._unreleased: list[Execution] = []
         self._expected: dict[str, int] = {}
+        # A cancel may be told while the answer to the claim of its run is on its way.
+        self._stopped_early: dict[str, DurablyError] = {}
 
     @property
     def executing(self) -> list[Execution]:
         return list(self._executing.values())
 
     def stop_run(self, run_id: str, reason: DurablyError) -> None:
-        """Tell the run's code to stop, if it executes here."""
-        for execution in self.executing:
-            if execution.run.id == run_id:
-                execution.stop(reason)
+        """Tell the run's code to stop, if it executes here, or is just going to."""
+        found = [execution for execution in self.executing if execution.run.id == run_id]
+        for execution in found:
+            execution.stop(reason)
+        if not found:
+            self._stopped_early[run_id] = reason
+            if len(self._stopped_early) > MOST_STOPPED_EARLY:
+                del self._stopped_early[next(iter(self._stopped_early))]
 
     def is_in_transaction(self, run_id: str) -> bool:
         """Whether a ``step.transaction`` of the run is under way here."""
@@ -134,6 +143,8 @@ class Executor:
         )
         self._executing[execution.lease] = execution
         self._expected.pop(execution.lease.run_id, None)
+        if (reason := self._stopped_early.pop(execution.run.id, None)) is not None:
+            execution.stop(reason)
         return execution
 
     def _close(self, execution: Execution) -> None:

@@ -55,11 +55,11 @@ class Worker:
         self._wakeup = asyncio.Event()
         # Someone may have triggered while every slot was busy.
         self._look_again = False
-        # Transactions that overlap don't see what each other writes. A claim finds nothing for a key that a
+        # Transactions that overlap don't see what each other writes. A claim passes over a run whose key a
         # commit beside it frees, nor does that commit find a run that is triggered beside it: whichever of the
-        # two ends last looks again. These count what has ended.
+        # two is answered last has it looked for again. These count the answers.
         self._keys_freed = 0
-        self._looks_in_vain = 0
+        self._looks = 0
         # In a row: claims, and executions that storage ended.
         self._failed_claims = 0
         self._failed_runs = 0
@@ -163,7 +163,11 @@ class Worker:
         task = tasks.start(self._run_once(request, until))
         self._once_tasks.add(task)
         task.add_done_callback(self._once_tasks.discard)
-        found = await task
+        try:
+            found = await task
+        except asyncio.CancelledError:
+            self.wake()  # what it gives back waits for whoever claims next
+            raise
         # What a job that waited had lent its slot to may still execute.
         while self._slot_tasks and not self._has_slots:
             late = until is not None and asyncio.get_running_loop().time() >= until
@@ -265,12 +269,14 @@ class Worker:
         except Exception as error:  # noqa: BLE001 - outermost loop: a fault of ours must not end it
             self._failed(error, None)
             return True
+        self._looks += 1
         self._failed_claims = 0
         if claimed is None:
             self._failed_runs = 0
         self._resume_if_well()
+        if self._keys_freed != keys_freed:
+            self._look_again = True  # at the latest once a slot is free
         if claimed is None:
-            self._looks_in_vain += 1
             return self._keys_freed != keys_freed
         # Counted before the task begins, which may be now or a turn later.
         if request.run_ids is None:
@@ -316,20 +322,23 @@ class Worker:
     async def _execute(
         self, claimed: Claimed, then_claim: Callable[[], ClaimRequest | None], until: float | None = None
     ) -> Claimed | None:
-        """Execute a run; returns what its last write claimed, and sees to it that its key is claimed, too."""
-        looks_seen = None
+        """Execute a run; returns what its last write claimed."""
+        asked, keys_freed, looks = False, 0, 0
 
         def claim_at_its_end() -> ClaimRequest | None:
-            nonlocal looks_seen
+            nonlocal asked, keys_freed, looks
             request = then_claim()
-            looks_seen = None if request is None else self._looks_in_vain
+            asked, keys_freed, looks = request is not None, self._keys_freed, self._looks
             return request
 
         following = await self._executor.execute(claimed, claim_at_its_end, until)
-        if claimed.run.concurrency_key is not None:
-            self._keys_freed += 1
-            if looks_seen != self._looks_in_vain:
-                self.wake()
+        has_key = claimed.run.concurrency_key is not None
+        if not asked:
+            self.wake()  # for its key, or for itself if it was given back, or is to be by the next claim
+        elif (has_key and self._looks != looks) or (following is None and self._keys_freed != keys_freed):
+            self.wake()
+        self._keys_freed += has_key
+        self._looks += asked
         return following
 
     def _next_request(self) -> ClaimRequest | None:
@@ -347,7 +356,9 @@ class Worker:
             self.wake()
 
     async def _claim(self, request: ClaimRequest) -> Claimed | None:
-        await self._executor.give_back_unreleased()
+        if self._executor.unreleased is not None:
+            await self._executor.give_back_unreleased()
+            self.wake()  # a claim beside this one has not seen them yet
         claim = await self._store.claim(self._executor.sparing_own(request))
         if claim.claimed is not None:
             self._executor.expect(claim.claimed)
@@ -381,8 +392,6 @@ class Worker:
             self._resume_if_well()
             return
         self._failed_runs += 1
-        # The next claim gives it back. With a slot free, that might be as late as the next poll.
-        self._look_again = True
         if isinstance(unreleased.signal.reason, StorageFullError):
             # Claims may still fit. What is begun would come to the same end.
             self._pause(unreleased.signal.reason)

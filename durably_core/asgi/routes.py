@@ -206,11 +206,11 @@ async def subscribe(call: Call) -> ASGIApp:
     if position is None:
         run, position = await call.durably.get_run_and_newest_event(run_id)
         first = list(snapshot(run, position))
-    elif run.is_terminal and not await call.durably.get_events(
-        after=position, run_id=run_id, types=sorted(ENDS), limit=1
-    ):
-        # Its end was told already; that the code of a cancelled run has stopped may come after it.
-        return EventStream(nothing_more(), position=position)
+    elif run.is_terminal:
+        run, _ = await call.durably.get_run_and_newest_event(run_id)  # its end is in the log from here on
+        if not await call.durably.get_events(after=position, run_id=run_id, types=sorted(ENDS), limit=1):
+            # It was told already; that the code of a cancelled run has stopped may come after it.
+            return EventStream(nothing_more(), position=position)
     lines = partial(
         lines_of_run,
         durably=call.durably,

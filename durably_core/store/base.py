@@ -297,7 +297,10 @@ class Store(Protocol):
     async def get_run(self, run_id: str) -> Run | None: ...
 
     async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int] | None:
-        """The run, and the number of the newest event of all as of the same moment."""
+        """The run, and the number of the newest event of all as of the same moment.
+
+        Where the run has ended, or is None, the event that tells it is among those up to the newest.
+        """
 
     async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:
         """Newest first."""

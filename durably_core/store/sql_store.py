@@ -1,5 +1,6 @@
 """What every store does the same way, whatever its database: the methods of ``Store`` over named queries."""
 
+import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,11 @@ from durably_core.store.base import (
 from durably_core.store.transitions import Session, Transitions
 
 T = TypeVar("T")
+
+UNSETTLED_S = 0.01
+"""How soon the log is looked at again where a write with a lower number is not done yet."""
+
+MOST_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +181,22 @@ class SQLStore(ABC):
         return None if row is None else Run.from_row(row)
 
     async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int] | None:
-        def look(session: Session) -> tuple[Run, int] | None:
+        def look(session: Session) -> tuple[Run | None, int, int]:
             # First the number: what happens between the two looks has a higher one.
-            newest, _last = self._newest(session)
+            newest, last = self._newest(session)
             row = session.one("get_run", {"run_id": run_id})
-            return None if row is None else (Run.from_row(row), newest)
+            run = None if row is None else Run.from_row(row)
+            if run is None or run.is_terminal:
+                newest, last = self._newest(session)
+            return run, newest, last
 
-        return await self._read(look)
+        run, newest, last = await self._read(look)
+        # Whoever learns that it has ended, or is gone, asks no more: that event is to be among those up to the
+        # number. Writers beside it may have lower ones, and not be done yet.
+        while newest < last and (run is None or run.is_terminal):
+            await asyncio.sleep(UNSETTLED_S)
+            newest = await self.get_newest_event()
+        return None if run is None else (run, newest)
 
     async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:
         parameters = _parameters(filter) | {
@@ -260,9 +275,18 @@ class SQLStore(ABC):
         return [events.from_row(row) for row in rows if row["sequence"] is not None]
 
     async def find_changed(self, *, after: int) -> tuple[int, set[str] | None]:
-        parameters = {"after": after}
-        span, rows = await self._read(lambda session: self._look_into_log(session, "find_changed", parameters))
-        if not span.reaches(after):
+        def look(session: Session) -> tuple[Span, Sequence[Row]]:
+            return self._look_into_log(session, "find_changed", {"after": after})
+
+        span, rows = await self._read(look)
+        last = span.last
+        for _ in range(MOST_LOOKS):
+            if span.newest >= last:
+                break
+            await asyncio.sleep(UNSETTLED_S)
+            span, rows = await self._read(look)
+        # A write that is never done, of a machine that was unplugged, hides what came after it.
+        if span.newest < last or not span.reaches(after):
             return span.newest, None
         return span.newest, {row["run_id"] for row in rows if row["run_id"] is not None}
 

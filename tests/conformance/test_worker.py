@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from durably_core import StepContext
-from durably_core.errors import StorageError
+from durably_core.errors import ConflictError, StorageError
 from tests.conftest import (
     FakeClock,
     Gate,
@@ -377,3 +377,81 @@ async def test_key_that_is_freed_beside_the_slots_wakes_a_worker(
     gates[1].open()
     assert await within(beside)
     assert (await within(engine.wait_for_run(run.id))).status == "completed"
+
+
+async def test_run_that_is_given_back_beside_the_slots_wakes_a_worker(
+    make_engine: MakeEngine, probe: StoreProbe
+) -> None:
+    begun: asyncio.Queue[int] = asyncio.Queue()
+    gates = [Gate(), Gate()]
+
+    async def body(_step: StepContext, input: Numbers) -> None:
+        begun.put_nowait(input.count)
+        await gates[input.count]()
+
+    engine = make_engine(make_job(body), store=probe.as_store, max_concurrent_runs=1)
+    heard = Heard(engine)
+    engine.start()
+    await engine.jobs.work.trigger({"count": 0})
+    assert await within(begun.get()) == 0  # in the only slot
+    run = await engine.jobs.work.trigger({"count": 1})
+    beside = asyncio.create_task(engine.process_one(run_id=run.id))
+    assert await within(begun.get()) == 1
+    gates[0].open()
+    await heard.until("run:complete")
+    await turns()
+    await probe.until_answered("claim")  # in vain
+    await turns()
+    beside.cancel()
+    assert await within(begun.get()) == 1
+    gates[1].open()
+    assert (await within(engine.wait_for_run(run.id))).status == "completed"
+
+
+async def test_refused_trigger_wakes_a_worker(make_engine: MakeEngine, probe: StoreProbe) -> None:
+    """On a server, the run that waits is locked meanwhile: whoever looked has passed it over."""
+    gate = Gate()
+
+    async def body(_step: StepContext, _input: Numbers) -> None:
+        await gate()
+
+    engine = make_engine(make_job(body), store=probe.as_store, max_concurrent_runs=2)
+    engine.start()
+    for _ in range(2):
+        await engine.jobs.work.trigger({}, concurrency_key="k")
+        await gate.until_reached()
+        await turns()
+        await probe.until_answered("claim")
+        await turns()
+    count = probe.calls.count("claim")
+    with pytest.raises(ConflictError):
+        await engine.jobs.work.trigger({}, concurrency_key="k")
+    await probe.until_answered("claim", count + 1)
+    gate.open()
+
+
+async def test_cancel_that_comes_before_the_answer_to_a_claim_is_heard(
+    make_engine: MakeEngine, probe: StoreProbe
+) -> None:
+    has_begun = False
+
+    async def body(_step: StepContext, _input: Numbers) -> None:
+        nonlocal has_begun
+        has_begun = True
+        await asyncio.Event().wait()
+
+    hour_ms = 3_600_000
+    engine = make_engine(
+        make_job(body), store=probe.as_store, lease_ms=hour_ms, lease_renew_interval_ms=hour_ms // 3
+    )
+    heard = Heard(engine)
+    answer = Gate()
+    probe.after["claim"] = answer
+    run = await engine.jobs.work.trigger({})
+    engine.start()
+    await answer.until_reached()
+    probe.after.clear()
+    await engine.cancel(run.id)
+    answer.open()
+    await heard.until("run:stop")
+    assert ((await ended(engine, run.id)).status, has_begun) == ("cancelled", False)

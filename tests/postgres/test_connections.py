@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -13,7 +14,18 @@ from durably_core.store.base import RunFilter
 from durably_core.store.postgres import PostgresStore
 from durably_core.store.postgres import store as store_module
 from durably_core.store.postgres.clock import DatabaseClock
-from tests.conftest import PATIENCE_S, Numbers, claim, make_job, new_run, nothing, request_for, within
+from tests.conftest import (
+    PATIENCE_S,
+    Heard,
+    Numbers,
+    claim,
+    make_job,
+    new_run,
+    nothing,
+    request_for,
+    turns,
+    within,
+)
 from tests.postgres.conftest import OpenAnother
 from tests.postgres.server import Server, served
 
@@ -193,3 +205,41 @@ async def test_leases_go_by_the_clock_of_the_database(store: PostgresStore, open
     assert await claim(store, request_for(worker_id="here", lease_ms=30_000)) is not None
     assert await claim(ahead, request_for(worker_id="there", lease_ms=30_000)) is None
     assert abs(ahead.clock.now_ms() - time.time() * 1000) < 10_000
+
+
+async def test_steps_that_keep_their_transactions_leave_room_for_the_rest(open_store: OpenAnother) -> None:
+    may_end = threading.Event()
+
+    async def body(step: StepContext, _input: Numbers) -> None:
+        await step.transaction("long", lambda _transaction: may_end.wait(PATIENCE_S))
+
+    engine = create_durably(
+        database=open_store(pool_size=2), jobs={"work": make_job(body)}, max_concurrent_runs=3
+    )
+    heard = Heard(engine)
+    await engine.init()
+    engine.start()
+    try:
+        for _ in range(3):
+            await within(engine.jobs.work.trigger({}))
+        await heard.until("run:leased", 3)
+        await turns()
+        assert (await within(engine.jobs.work.trigger({}))).status == "pending"
+    finally:
+        may_end.set()
+    await engine.stop()
+
+
+async def test_last_signal_of_a_store_that_closes_is_sent(
+    store: PostgresStore, open_store: OpenAnother
+) -> None:
+    heard: asyncio.Queue[None] = asyncio.Queue()
+    stop = store.watch(lambda: heard.put_nowait(None))
+    await within(heard.get())  # it listens
+    other = open_store()
+    await other.enqueue([new_run("run-1")])
+    await other.enqueue([new_run("run-2")])
+    await other.close()
+    for _ in range(2):
+        await within(heard.get())
+    stop()

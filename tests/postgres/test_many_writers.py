@@ -3,14 +3,15 @@
 import asyncio
 from collections import Counter
 
+import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from durably_core import ConflictError
+from durably_core import ConflictError, create_durably
 from durably_core.store.base import ClaimRequest, Enqueued, Notes, RunFilter
 from durably_core.store.postgres import PostgresStore
 from durably_core.store.postgres.session import PostgresSession
-from tests.conftest import claim, completed, lease_of, new_run, request_for, within
+from tests.conftest import claim, completed, lease_of, make_job, new_run, nothing, request_for, within
 from tests.postgres.conftest import OpenAnother
 
 MANY = 40
@@ -128,6 +129,9 @@ class Writer:
 
     def end(self, how: str = "COMMIT") -> None:
         self._connection.execute(how.encode())
+        self.close()
+
+    def close(self) -> None:
         self._connection.close()
 
 
@@ -142,7 +146,7 @@ async def test_event_that_commits_late_is_not_passed_over(store: PostgresStore) 
     late.end()
     # Who would go on behind it now would never see the first.
     assert (await numbers(store), await store.get_newest_event()) == ([], 0)
-    assert await store.find_changed(after=0) == (0, set())
+    assert await store.find_changed(after=0) == (0, None)
     early.end()
     assert (await numbers(store), await store.get_newest_event()) == ([1, 2], 2)
     assert await store.find_changed(after=0) == (2, {"early", "late"})
@@ -186,3 +190,51 @@ async def test_all_who_migrate_at_once_find_it_done(open_store: OpenAnother) -> 
     stores = [open_store(pool_size=1) for _ in range(AT_ONCE)]
     assert await all_at_once(*(each.migrate() for each in stores)) == [None] * AT_ONCE
     await stores[0].enqueue([new_run("run-1")])
+
+
+async def test_end_that_comes_beside_an_earlier_event_is_told_to_subscribers(store: PostgresStore) -> None:
+    engine = create_durably(database=store, jobs={"work": make_job(nothing)})
+    await engine.init()
+    run = await engine.jobs.work.trigger({})
+    after = await engine.get_newest_event()
+    early = Writer(store)
+    early.insert_event("another")
+    await within(engine.process_until_idle())
+    assert (await engine.get_run(run.id) or run).status == "completed"
+
+    async def heard() -> list[str]:
+        return [event.type async for event in engine.subscribe(run.id, after=after)]
+
+    subscriber = asyncio.create_task(heard())
+    await asyncio.sleep(0.1)
+    early.end()
+    assert (await within(subscriber))[-1:] == ["run:complete"]
+    await engine.stop()
+
+
+async def test_row_of_ones_own_that_refers_to_a_run_does_not_hide_it(store: PostgresStore) -> None:
+    await store.enqueue([new_run("run-1")])
+    with psycopg.connect(store.url) as own:
+        own.execute("CREATE TABLE orders (run_id text REFERENCES durably_runs (id) ON DELETE CASCADE)")
+        own.commit()
+        own.execute("INSERT INTO orders VALUES ('run-1')")
+        assert await claim(store, request_for()) is not None
+
+
+@pytest.mark.parametrize("how", ["COMMIT", "ROLLBACK", "never"])
+async def test_who_waits_hears_of_an_end_that_another_process_wrote_beside_an_earlier_event(
+    store: PostgresStore, open_store: OpenAnother, how: str
+) -> None:
+    jobs = {"work": make_job(nothing)}
+    waits = create_durably(database=store, jobs=jobs, polling_interval_ms=3_600_000)
+    executes = create_durably(database=open_store(), jobs=jobs, polling_interval_ms=3_600_000)
+    await waits.init()
+    run = await waits.jobs.work.trigger({})
+    waiting = asyncio.create_task(waits.wait_for_run(run.id))
+    early = Writer(store)
+    early.insert_event("another")
+    await within(executes.process_until_idle())
+    if how != "never":
+        early.end(how)
+    assert (await within(waiting)).status == "completed"
+    early.close()

@@ -33,13 +33,28 @@ ENDS = "OLD.lease_owner IS NOT NULL AND NEW.lease_owner IS NULL"
 IS_REPLACED = "OLD.labels IS DISTINCT FROM NEW.labels"
 
 
+class Watched(StoreProbe):
+    """Tells when other processes are listened to: that alone makes who claims look again, once."""
+
+    def __init__(self, store: PostgresStore) -> None:
+        super().__init__(store)
+        self.listens = asyncio.Event()
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        def heard() -> None:
+            changed()
+            self.listens.set()
+
+        return super().watch(heard)
+
+
 class Scene:
     """A run that executes until its gate is opened, and one more slot, which is free."""
 
     def __init__(self, store: PostgresStore) -> None:
         self.gates = [Gate(), Gate(), Gate()]
         self.gate = self.gates[0]
-        self.probe = StoreProbe(store)
+        self.probe = Watched(store)
         self._url = store.url
         self.engine: Durably = create_durably(
             database=self.probe.as_store,
@@ -60,6 +75,7 @@ class Scene:
         await self.engine.init()
         await self.engine.jobs.held.trigger({"count": 0}, concurrency_key="k")
         await self.gate.until_reached()
+        await within(self.probe.listens.wait())
         await self.until_sleeping()
 
     async def until_sleeping(self) -> None:
@@ -131,6 +147,25 @@ async def test_end_that_goes_on_with_another_run(scene: Scene) -> None:
         scene.gate.open()
         await until_one(waiting)  # it has claimed the next one
         run = await scene.engine.jobs.short.trigger({}, concurrency_key="k")
+        other.open()
+        await scene.heard.until("run:complete")
+        await scene.until_sleeping()
+        assert waiting() == 1
+    await next_one.until_reached()
+    assert (await within(scene.engine.wait_for_run(run.id))).status == "completed"
+    next_one.open()
+
+
+async def test_end_that_looks_in_vain_beside_another_end(scene: Scene) -> None:
+    _, other, next_one = scene.gates
+    held, short = scene.engine.jobs.held, scene.engine.jobs.short
+    await held.trigger({"count": 1})
+    await other.until_reached()
+    await held.trigger({"count": 2})
+    run = await short.trigger({}, concurrency_key="k")
+    with scene.commits_held_back(f"{ENDS} AND NEW.concurrency_key IS NOT NULL") as waiting:
+        scene.gate.open()
+        await until_one(waiting)  # it has claimed the next one, and frees the key
         other.open()
         await scene.heard.until("run:complete")
         await scene.until_sleeping()

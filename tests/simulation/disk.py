@@ -14,6 +14,15 @@ from tests.simulation.world import Process, World, takes_s
 Row = dict[str, Any]
 
 current_call: ContextVar["Call | None"] = ContextVar("current_call", default=None)
+current_delivery: ContextVar["Delivery | None"] = ContextVar("current_delivery", default=None)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A command, as one process was asked for it."""
+
+    saw_at: float = 0.0
+    """When it last looked into the database."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Call:
     name: str
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    delivery: Delivery | None
 
 
 class Onlooker(Protocol):
@@ -108,6 +118,8 @@ class Disk(ABC):
     def carry_out(self, call: Call, work: Callable[[], Any]) -> Any:
         """In the thread of a process."""
         assert self.onlooker is not None
+        if call.delivery is not None:
+            call.delivery.saw_at = self.world.now
         self.weather.refuse(call, self.world.now)
         return self.onlooker.called(call, work)
 
@@ -166,7 +178,7 @@ class _Way:
         async def call(*args: Any, **kwargs: Any) -> Any:
             if self._is_closed:
                 raise StorageError("The store is closed.")
-            wanted = Call(self._process, name, args, kwargs)
+            wanted = Call(self._process, name, args, kwargs, current_delivery.get())
             call_token = current_call.set(wanted)
             seconds = self._disk.weather.takes_s(wanted, self._disk.world.now)
             time_token = takes_s.set(seconds)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import json
+import math
 import random
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from durably_core.commands import Command
 from durably_core.durably import Durably, create_durably
 from durably_core.errors import DurablyError, StorageError
 from durably_core.store.base import MAX_ATTEMPTS_ERROR
-from tests.simulation.disk import Call, Disk, Row, Weather
+from tests.simulation.disk import Call, Delivery, Disk, Row, Weather, current_delivery
 from tests.simulation.jobs import Jobs, WorkPlan, expected_output
 from tests.simulation.model import Model, ViolationError, expect, short
 from tests.simulation.plan import JOB_NAMES, UNKNOWN_JOB, Action, Blow, Order, Plan, Trigger
@@ -189,7 +190,7 @@ class History:
         self._client = self.world.process("client")
         self._seats = [Seat(self, number) for number in range(plan.setup.processes)]
         self._tasks: list[asyncio.Task[Any]] = []
-        self._answers: defaultdict[str, list[Answer]] = defaultdict(list)
+        self._answers: defaultdict[str, list[tuple[Answer, Delivery]]] = defaultdict(list)
         """By command: what was answered, however often."""
         self._run_ids: dict[int, asyncio.Future[str | None]] = {}
         self._orders: list[tuple[str, Order, str]] = []
@@ -423,14 +424,16 @@ class History:
         assert process is not None
         assert durably is not None
         future: asyncio.Future[Answer] = self._client.loop.create_future()
+        delivery = Delivery()
 
         def send_back(answer: Answer) -> None:
             if command is not None and answer[0] != "gone":
-                self._answers[command].append(answer)
+                self._answers[command].append((answer, delivery))
             if not loses_answer:
                 self._post(self._client, _arrive, future, answer)
 
         async def answered() -> None:
+            current_delivery.set(delivery)
             try:
                 send_back(("answer", await work(durably)))
             except DurablyError as error:
@@ -470,11 +473,14 @@ class History:
             if command:
                 expect(count == 1, "commands happen once", f"{command} made {count} runs")
         for command, answers in self._answers.items():
-            # What was refused was not done, and may be asked for again; what was done is done.
-            said = [each for each in answers if not (each[0] == "error" and each[1].startswith("storage"))]
-            done = next((place for place, (kind, _) in enumerate(said) if kind == "answer"), len(said))
-            same = all(each == said[done] for each in said[done:])
-            expect(same, "commands have one answer", f"{command}: {answers}")
+            # What was refused was not done, and may be asked for again; what was done is done. A process whose
+            # loop is blocked tells late what it had seen before.
+            done = [(answer, delivery.saw_at) for answer, delivery in answers if answer[0] == "answer"]
+            since = min((saw_at for _, saw_at in done), default=math.inf)
+            after = [answer for answer, delivery in answers if delivery.saw_at >= since]
+            said = [each for each in after if not (each[0] == "error" and each[1].startswith("storage"))]
+            same = all(each == done[0][0] for each in said)
+            expect(same, "commands have one answer", f"{command}: {[answer for answer, _ in answers]}")
         repeats = Counter(
             row["retriggered_from"] for row in self.model.ever.values() if row["retriggered_from"]
         )

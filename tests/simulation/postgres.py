@@ -53,9 +53,12 @@ class _Store(PostgresStore):
         self._disk = disk
         self._pool: Any = _Pool(disk.connection)
         self._threads: Any = None  # as many as it takes
+        self._step_threads: Any = None
         self._signals: Any = _Signals(disk)
 
-    async def _call(self, work: Callable[[], Any], told: Callable[[], object] | None = None) -> Any:
+    async def _call(
+        self, work: Callable[[], Any], told: Callable[[], object] | None = None, *, threads: Any = None
+    ) -> Any:
         call = asked()
         return await super()._call(lambda: self._disk.carry_out(call, work), told)
 

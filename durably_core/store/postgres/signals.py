@@ -84,6 +84,9 @@ class Signals:
         self._watchers.clear()
         if self._pause is not None:
             self._pause.cancel()
+        if self._is_to_send:
+            self._sending = self._send(self._channel, self._own)
+            self._sending.add_done_callback(_heard)
         if self._sending is not None:
             await asyncio.wait([self._sending])
         listener, self._listener = self._listener, None

@@ -65,6 +65,9 @@ KEPT_ALIVE = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval"
 """A connection that was cut without a word is noticed within half a minute."""
 
 
+KEPT_ALIVE_BY_SERVER = {"tcp_keepalives_idle": 10, "tcp_keepalives_interval": 5, "tcp_keepalives_count": 3}
+
+
 class PostgresStore(SQLStore):
     """Several connections, each call on one of them in a thread of its own.
 
@@ -104,6 +107,11 @@ class PostgresStore(SQLStore):
         )
         self._opening = threading.Lock()
         self._threads = ThreadPoolExecutor(pool_size, "durably-postgres")
+        # Steps may keep their connections for long. Renewals, cancels and claims don't wait for them, nor does
+        # what such a step waits for itself.
+        self._step_threads = (
+            self._threads if pool_size == 1 else ThreadPoolExecutor(pool_size - 1, "durably-postgres-step")
+        )
         self._signals = Signals(f"durably_{schema}", self._connect, self._signal)
         self._turns = Turns()
         self._together = Together(self._begin_commit)
@@ -123,6 +131,7 @@ class PostgresStore(SQLStore):
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
     def _close(self) -> None:
+        self._step_threads.shutdown()
         self._threads.shutdown()
         self._pool.close()
 
@@ -181,7 +190,9 @@ class PostgresStore(SQLStore):
             async with self._turns.of(lease.run_id):
                 pass
             # Not a second time: what a step did in a transaction that was rolled back, it has seen as done.
-            state = await self._call(lambda: self._tried(run, lambda: not has_begun))
+            state = await self._call(
+                lambda: self._tried(run, lambda: not has_begun), threads=self._step_threads
+            )
         except RefusedError as refused:
             return refused.state
         except GuestError as raised:
@@ -331,9 +342,16 @@ class PostgresStore(SQLStore):
                 raise _UndoneError(explained, is_conflict=False) from error
             raise explained from error
 
-    async def _call(self, work: Callable[[], T], told: Callable[[], object] | None = None) -> T:
+    async def _call(
+        self,
+        work: Callable[[], T],
+        told: Callable[[], object] | None = None,
+        *,
+        threads: ThreadPoolExecutor | None = None,
+    ) -> T:
         self._expect_open()
-        return await to_its_end(asyncio.get_running_loop().run_in_executor(self._threads, work), told)
+        loop = asyncio.get_running_loop()
+        return await to_its_end(loop.run_in_executor(threads or self._threads, work), told)
 
     def _expect_open(self) -> None:
         if self._closing.is_set():
@@ -348,6 +366,9 @@ class PostgresStore(SQLStore):
     def _configure(self, connection: Connection[Any]) -> None:
         path = psycopg.sql.SQL("SET search_path TO {}, public").format(psycopg.sql.Identifier(self.schema))
         connection.execute(path)
+        # The server's side: a transaction of a machine that was unplugged holds up all who read the log.
+        for name, value in KEPT_ALIVE_BY_SERVER.items():
+            connection.execute(psycopg.sql.SQL("SET {} = {}").format(psycopg.sql.Identifier(name), value))
 
     def _connect(self) -> Connection[Any]:
         return psycopg.connect(**self._options, autocommit=True)

@@ -51,7 +51,7 @@ WHERE id = ANY (ARRAY(
       SELECT 1 FROM json_each_text(:held::json) AS held
       WHERE held.key = expired.id AND held.value::bigint = expired.lease_generation
     )
-  FOR UPDATE SKIP LOCKED
+  FOR NO KEY UPDATE SKIP LOCKED
 ))
 RETURNING *, NULL AS input, NULL AS output;
 
@@ -72,7 +72,8 @@ WHERE id = :run_id
 -- whatever its job; those in `held` execute here, whatever the clock says. Only known jobs: one look
 -- into the index for each. Of the oldest, the first that no other worker is just claiming: a worker that
 -- waited for another's claim would find the run taken. Not found among so many: the next look finds one. As
--- many as are wanted, since each look is a way to the server and back; SQLite finds one at a time.
+-- many as are wanted, since each look is a way to the server and back; SQLite finds one at a time. Rows of
+-- others that refer to the run don't hold it up: no key is changed.
 SELECT run.id, run.concurrency_key
 FROM durably_runs AS run
 WHERE run.status = 'pending'
@@ -106,7 +107,7 @@ WHERE run.status = 'pending'
   ))
 ORDER BY run.id
 LIMIT :wanted
-FOR UPDATE OF run SKIP LOCKED;
+FOR NO KEY UPDATE OF run SKIP LOCKED;
 
 -- name: find_next_of
 -- The same among the given runs.
@@ -131,7 +132,7 @@ WHERE candidate.id = ANY (ARRAY(SELECT json_array_elements_text(:run_ids::json))
   )
 ORDER BY candidate.id
 LIMIT :wanted
-FOR UPDATE OF candidate SKIP LOCKED;
+FOR NO KEY UPDATE OF candidate SKIP LOCKED;
 
 -- name: try_lock
 -- Two that claim runs with the same key at the same moment don't see each other's claim: the second one
