@@ -389,7 +389,7 @@ class Durably:
         # A run that waits is locked while a trigger joins it, or may not: who looks meanwhile passes it over.
         try:
             enqueued = await self.store.enqueue(runs)
-        except (KeyTakenError, ConflictError):
+        except BaseException:
             self._worker.wake()
             raise
         self._bus.emit_all(item.event for item in enqueued if item.event is not None)
@@ -405,7 +405,8 @@ class Durably:
         found = await self.store.get_run_and_newest_event(run_id)
         if found is None:
             raise NotFoundError(f"There is no run {run_id}.")
-        return found
+        run, newest = found
+        return self._executor.with_progress([run])[0], newest
 
     async def write_notes(self, run_id: str) -> None:
         """Returns when all that the run's code has told is on disk, if it executes in this process.

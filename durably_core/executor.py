@@ -203,7 +203,7 @@ class Executor:
 
         def as_told(run: Run) -> Run:
             progress = told.get((run.id, run.lease_generation))
-            return run if progress is None else replace(run, progress=progress)
+            return replace(run, progress=progress) if progress is not None and run.status == "leased" else run
 
         return [as_told(run) for run in runs]
 

@@ -76,11 +76,13 @@ class Notebook:
 
     def put_back(self, notes: Notes) -> None:
         """The write that took them was undone: the next one takes them along."""
-        self._told = {id(event): event for event in notes.events} | self._told
+        newest = self._newest_progress
+        # Of progress only the newest: what was told meanwhile may be on disk, and is not set back.
+        told = [event for event in notes.events if event is newest or not isinstance(event, RunProgress)]
+        self._told = {id(event): event for event in told} | self._told
         self._logs = [*notes.logs, *self._logs]
-        if self._progress is None:
-            told = (event for event in reversed(notes.events) if isinstance(event, RunProgress))
-            self._progress = next(told, None)
+        if newest is not None and id(newest) in self._told:
+            self._progress = newest
 
     def _arm(self, delay_s: float) -> None:
         self._timer = self._loop.call_later(delay_s, self._on_timer)

@@ -192,6 +192,7 @@ class Waiting:
             if after is None:
                 assert found is not None
                 run, after = found
+                [run] = self._executor.with_progress([run])
                 for event in snapshot(run, after):
                     yield event
                 if run.is_terminal:

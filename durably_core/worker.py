@@ -165,7 +165,7 @@ class Worker:
         task.add_done_callback(self._once_tasks.discard)
         try:
             found = await task
-        except asyncio.CancelledError:
+        except BaseException:
             self.wake()  # what it gives back waits for whoever claims next
             raise
         # What a job that waited had lent its slot to may still execute.
@@ -333,7 +333,7 @@ class Worker:
 
         following = await self._executor.execute(claimed, claim_at_its_end, until)
         has_key = claimed.run.concurrency_key is not None
-        if not asked:
+        if not asked and (has_key or self._running or self._executor.unreleased is not None):
             self.wake()  # for its key, or for itself if it was given back, or is to be by the next claim
         elif (has_key and self._looks != looks) or (following is None and self._keys_freed != keys_freed):
             self.wake()

@@ -299,7 +299,8 @@ class Store(Protocol):
     async def get_run_and_newest_event(self, run_id: str) -> tuple[Run, int] | None:
         """The run, and the number of the newest event of all as of the same moment.
 
-        Where the run has ended, or is None, the event that tells it is among those up to the newest.
+        Where the run has ended, or is None, the event that tells it is among those up to the newest. Raises
+        ``StorageError`` where another process does not let that be known.
         """
 
     async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from pydantic_core import from_json, to_json
 from durably_core import events
 from durably_core.clock import Clock, from_ms
 from durably_core.commands import AlreadyDoneError, current_recording
-from durably_core.errors import EventsGoneError
+from durably_core.errors import EventsGoneError, StorageError
 from durably_core.events import RunEvent
 from durably_core.models import (
     EMPTY_QUEUE,
@@ -51,6 +52,9 @@ UNSETTLED_S = 0.01
 """How soon the log is looked at again where a write with a lower number is not done yet."""
 
 MOST_LOOKS = 5
+
+SETTLED_WITHIN_S = 5.0
+"""A write that takes longer is one whose process stands still: nobody can say what it will be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,13 @@ class SQLStore(ABC):
         run, newest, last = await self._read(look)
         # Whoever learns that it has ended, or is gone, asks no more: that event is to be among those up to the
         # number. Writers beside it may have lower ones, and not be done yet.
+        until = time.monotonic() + SETTLED_WITHIN_S
         while newest < last and (run is None or run.is_terminal):
+            if time.monotonic() > until:
+                raise StorageError(
+                    f"What happened to the run {run_id} can't be told yet: another process has begun to write "
+                    f"events for more than {SETTLED_WITHIN_S:g} s, and has not ended. Try again."
+                )
             await asyncio.sleep(UNSETTLED_S)
             newest = await self.get_newest_event()
         return None if run is None else (run, newest)

@@ -149,8 +149,11 @@ def test_nobody_notices_that_a_worker_is_replaced(chromium: Chromium, site: Site
     runs = leader.evaluate("async () => (await durably.getRuns({ jobName: 'grow', limit: 10000 }))")
     assert len(runs) == sum(counts) + 1
     assert {(run["status"], run["attempt"]) for run in runs} == {("completed", 1)}
-    assert leader.evaluate("[...states]") == ["ready leader"]
-    assert other.evaluate("[...states]") == ["ready follower"]
+    # A machine that is so busy that the start takes seconds makes it known that there is one.
+    slowly = leader.evaluate("Object.values(durably.status.timings).reduce((sum, ms) => sum + ms) > 2000")
+    for each, role in ((leader, "leader"), (other, "follower")):
+        seen = set(each.evaluate("[...states]"))
+        assert seen - ({f"starting {role}"} if slowly else set()) == {f"ready {role}"}
     for each in (leader, other):
         assert each.evaluate("durably.status.epoch > epoch")
         assert "run:requeue" not in each.evaluate("events")

@@ -1,11 +1,13 @@
 """Progress and logs ride along with writes, and are on disk before the end."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
 
 from durably_core import Durably, Run, StepContext
+from durably_core.events import RunProgress
 from tests.conftest import (
     FakeClock,
     Gate,
@@ -188,6 +190,38 @@ async def test_progress_is_read_as_it_was_told(make_engine: MakeEngine, probe: S
     run = await ended(engine, run_id)
     assert run.progress is not None
     assert run.progress.current == 2
+
+
+async def test_transaction_that_is_undone_sets_no_progress_back(
+    make_engine: MakeEngine, probe: StoreProbe
+) -> None:
+    async def body(step: StepContext, _input: Numbers) -> None:
+        def fails(_transaction: Any) -> None:
+            step.progress(2)
+            raise ValueError("no")
+
+        step.progress(1)
+        step.log.info("before")
+        with contextlib.suppress(ValueError):
+            await step.transaction("fails", fails)
+        assert step.signal.reason is None
+        await step.run("wait", waiting)
+
+    waiting = Gate()
+    engine = make_engine(make_job(body), store=probe.as_store)
+    heard = Heard(engine)
+    engine.start()
+    run_id = (await engine.jobs.work.trigger({})).id
+    await waiting.until_reached()
+    await engine.write_notes(run_id)
+    stored = [await probe.as_store.get_run(run_id), await engine.get_run(run_id)]
+    assert [run and run.progress and run.progress.current for run in stored] == [2, 2]
+    assert [log.message for log in await engine.get_logs(run_id)] == ["before"]
+    told = await engine.get_events(run_id=run_id, types=["run:progress"])
+    assert [event.progress.current for event in told if isinstance(event, RunProgress)] == [2]
+    assert [event.progress.current for event in heard.of("run:progress")] == [1, 2]
+    waiting.open()
+    await ended(engine, run_id)
 
 
 @pytest.mark.parametrize("broken", ["save_notes", "save_step"])

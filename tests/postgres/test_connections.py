@@ -230,6 +230,35 @@ async def test_steps_that_keep_their_transactions_leave_room_for_the_rest(open_s
     await engine.stop()
 
 
+async def test_calls_wait_for_a_connection_as_long_as_others_need_theirs(
+    open_store: OpenAnother, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def long(_transaction: object) -> None:
+        begun.set()
+        may_end.wait(PATIENCE_S)
+
+    async def body(step: StepContext, _input: Numbers) -> None:
+        await step.transaction("long", long)
+
+    engine = create_durably(database=open_store(pool_size=2), jobs={"work": make_job(body)})
+    await engine.init()
+    engine.start()
+    run = await engine.jobs.work.trigger({})
+    async with asyncio.timeout(PATIENCE_S):
+        while not begun.is_set():
+            await turns()
+    monkeypatch.setattr(store_module, "PATIENCE_S", 0.1)
+    slow = asyncio.create_task(engine.query("SELECT pg_sleep(0.5)"))
+    await turns()
+    assert (await within(engine.get_run(run.id)) or run).status == "leased"
+    assert (await within(slow)).rows
+    may_end.set()
+    assert (await within(engine.wait_for_run(run.id))).status == "completed"
+    await engine.stop()
+
+
 async def test_last_signal_of_a_store_that_closes_is_sent(
     store: PostgresStore, open_store: OpenAnother
 ) -> None:

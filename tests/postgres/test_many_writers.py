@@ -7,7 +7,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from durably_core import ConflictError, create_durably
+from durably_core import ConflictError, StorageError, create_durably
+from durably_core.store import sql_store
 from durably_core.store.base import ClaimRequest, Enqueued, Notes, RunFilter
 from durably_core.store.postgres import PostgresStore
 from durably_core.store.postgres.session import PostgresSession
@@ -210,6 +211,19 @@ async def test_end_that_comes_beside_an_earlier_event_is_told_to_subscribers(sto
     early.end()
     assert (await within(subscriber))[-1:] == ["run:complete"]
     await engine.stop()
+
+
+async def test_subscriber_is_told_that_a_writer_stands_still(
+    store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql_store, "SETTLED_WITHIN_S", 0.1)
+    early = Writer(store)
+    early.insert_event("another")
+    with pytest.raises(StorageError, match="can't be told yet"):
+        await within(store.get_run_and_newest_event("gone"))
+    early.end()
+    early.close()
+    assert await within(store.get_run_and_newest_event("gone")) is None
 
 
 async def test_row_of_ones_own_that_refers_to_a_run_does_not_hide_it(store: PostgresStore) -> None:

@@ -4,6 +4,7 @@ What the engine does of its own is tried in all orders; what PostgreSQL does wit
 tried in ``tests/postgres``.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -54,6 +55,7 @@ class _Store(PostgresStore):
         self._pool: Any = _Pool(disk.connection)
         self._threads: Any = None  # as many as it takes
         self._step_threads: Any = None
+        self._permits: Any = contextlib.nullcontext()
         self._signals: Any = _Signals(disk)
 
     async def _call(

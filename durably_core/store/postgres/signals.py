@@ -46,10 +46,11 @@ class Signals:
         self._sending: asyncio.Future[None] | None = None
         self._pause: asyncio.TimerHandle | None = None
         self._is_to_send = False
+        self._is_closed = False
 
     def written(self) -> None:
         """Tell the other processes, now or soon."""
-        if self._pause is not None:
+        if self._pause is not None or self._is_closed:
             self._is_to_send = True
             return
         self._pause = asyncio.get_running_loop().call_later(INTERVAL_S, self._go_on)
@@ -81,6 +82,8 @@ class Signals:
             changed()
 
     async def close(self) -> None:
+        """Sends what is left to tell. A write that ends after it is found by the others' next poll."""
+        self._is_closed = True
         self._watchers.clear()
         if self._pause is not None:
             self._pause.cancel()

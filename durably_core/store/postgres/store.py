@@ -106,6 +106,9 @@ class PostgresStore(SQLStore):
             name="durably",
         )
         self._opening = threading.Lock()
+        # There are more threads than connections. Whoever waits for others to give one back waits here, however
+        # long their queries take: the pool's own patience is for a server that can't be reached.
+        self._permits = threading.BoundedSemaphore(pool_size)
         self._threads = ThreadPoolExecutor(pool_size, "durably-postgres")
         # Steps may keep their connections for long. Renewals, cancels and claims don't wait for them, nor does
         # what such a step waits for itself.
@@ -323,7 +326,7 @@ class PostgresStore(SQLStore):
         """Raises ``_UndoneError`` where nothing was done, for a reason that may pass."""
         self._expect_open()
         try:
-            with self._opened().connection(timeout=PATIENCE_S) as connection:
+            with self._permits, self._opened().connection(timeout=PATIENCE_S) as connection:
                 return work(connection)
         except PoolTimeout as error:
             raise StorageError(f"PostgreSQL can't be reached: {error}") from error
@@ -375,7 +378,7 @@ class PostgresStore(SQLStore):
 
     def _signal(self, channel: str, text: str) -> asyncio.Future[None]:
         def send() -> None:
-            with self._opened().connection(timeout=PATIENCE_S) as connection:
+            with self._permits, self._opened().connection(timeout=PATIENCE_S) as connection:
                 connection.execute("SELECT pg_notify(%s, %s)", (channel, text))
 
         return asyncio.get_running_loop().run_in_executor(self._threads, send)
