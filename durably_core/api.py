@@ -19,7 +19,7 @@ from durably_core.durably import Durably
 from durably_core.errors import DurablyError, NotFoundError
 from durably_core.events import to_wire
 from durably_core.handles import JobHandle
-from durably_core.job import explained
+from durably_core.job import explained, job_infos
 from durably_core.models import Disposition, Run, RunStatus
 from durably_core.options import MAX_MS
 from durably_core.triggering import BatchItem
@@ -160,10 +160,7 @@ def parsed(model: type[B], body: str | bytes) -> B:
 
 
 async def _jobs(durably: Durably, _body: Empty) -> Any:
-    keys: dict[str, list[str]] = {}
-    for key, handle in durably.jobs.items():
-        keys.setdefault(handle.name, []).append(key)
-    return [{**job_handle(durably, name).job.to_wire(), "keys": found} for name, found in keys.items()]
+    return job_infos({key: handle.job for key, handle in durably.jobs.items()})
 
 
 async def _trigger(durably: Durably, body: Trigger) -> Any:

@@ -106,6 +106,15 @@ class Job(Generic[In, Out]):
         }
 
 
+def job_infos(jobs: Mapping[str, Job[Any, Any]]) -> list[dict[str, Any]]:
+    """What clients are told of jobs: each as its ``to_wire``, and the ``keys`` under which it is registered."""
+    keys: dict[str, list[str]] = {}
+    for key, job in jobs.items():
+        keys.setdefault(job.name, []).append(key)
+    by_name = {job.name: job for job in jobs.values()}
+    return [{**by_name[name].to_wire(), "keys": found} for name, found in keys.items()]
+
+
 def job(name: str, *, timeout_ms: int | None = None) -> Callable[[JobFunction[In, Out]], Job[In, Out]]:
     """Make a job of an async function ``(step: StepContext, input: Model) -> Model | None``.
 

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 
 from durably_core.errors import ConflictError, DurablyError, NotFoundError
 from spa_runtime import assets, bundle, packages
+from spa_runtime.checking import Fault, check_jobs
 from spa_runtime.describe import describe, describe_failure
 from spa_runtime.headers import NO_POLICY, Isolation, security_policy
 
@@ -38,10 +39,14 @@ def _runtime(arguments: argparse.Namespace) -> int:
 
 
 def _runtime_sources(arguments: argparse.Namespace) -> dict[str, Any]:
+    wheels = packages.wheels_for(arguments.jobs, _package_options(arguments), packages.tell_person)
+    infos = check_jobs(arguments.jobs, wheels)
     return {
         "jobs": arguments.jobs,
         "pyodide": assets.pyodide(),
-        "wheels": packages.wheels_for(arguments.jobs, _package_options(arguments), packages.tell_person),
+        "wheels": wheels,
+        # Jobs that can be imported in a browser alone are not told of before they are imported there.
+        "infos": None if isinstance(infos, Fault) else infos,
         "options": {**bundle.SPA_OPTIONS, **arguments.options},
         "library": arguments.library,
     }

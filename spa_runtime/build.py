@@ -9,7 +9,7 @@ from durably_core.errors import NotFoundError, ValidationError
 from spa_runtime import assets, bundle
 from spa_runtime.bundle import Library, licenses
 from spa_runtime.bundle.app_manifest import title_of
-from spa_runtime.checking import Fault, check_jobs, fault_of
+from spa_runtime.checking import Fault, JobInfo, check_jobs, fault_of
 from spa_runtime.headers import Isolation, security_policy
 from spa_runtime.options import (
     Compress,
@@ -52,12 +52,13 @@ def build(
     options = PackageOptions(
         requirements=requirements, find_links=find_links or (), upgrade=upgrade, wheels=wheels
     )
-    packages = _checked(jobs, options)
+    packages, infos = _checked(jobs, options)
     planned = bundle.plan(
         bundle.Sources(
             jobs=jobs,
             pyodide=pyodide,
             wheels=packages,
+            infos=infos,
             page=page or console,
             title=title or title_of(jobs) if page is None else None,
             console=console,
@@ -80,18 +81,18 @@ def _expect_page(page: Path, title: str | None) -> None:
         raise NotFoundError(f"There is no page in {page}: it needs an index.html.")
 
 
-def _checked(jobs: Path, options: PackageOptions) -> Path:
-    """The wheels for jobs that can be imported with them."""
+def _checked(jobs: Path, options: PackageOptions) -> tuple[Path, list[JobInfo]]:
+    """The wheels for jobs that can be imported with them, and what is to be told of the jobs."""
     try:
         packages = wheels_for(jobs, options, tell_person)
     except PackagesError as error:
         raise ValidationError(fault_of(error).text) from error
     typer.echo(f"checking {jobs}", err=True)
-    names = check_jobs(jobs, packages)
-    if isinstance(names, Fault):
-        raise ValidationError(names.text)
-    typer.echo(f"packing {', '.join(names)}", err=True)
-    return packages
+    infos = check_jobs(jobs, packages)
+    if isinstance(infos, Fault):
+        raise ValidationError(infos.text)
+    typer.echo(f"packing {', '.join(info['name'] for info in infos)}", err=True)
+    return packages, infos
 
 
 def _tell(output: Path, planned: bundle.Plan, packages: Path) -> None:

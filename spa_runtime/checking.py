@@ -8,10 +8,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from durably_core.errors import DurablyError
 from durably_core.job_file import Place
 from spa_runtime.packages import PackagesError, modules_of, shown, wheels_in
+
+JobInfo = dict[str, Any]
+"""``{"name", "keys", "description", "inputSchema", "outputSchema"}``"""
 
 LINES_AROUND = 2
 MISSING = re.compile(r"ModuleNotFoundError: No module named '([^'.]+)[^']*'$")
@@ -34,8 +38,8 @@ class Fault:
         return f"{where}{self.message}" + ("" if self.frame is None else f"\n\n{self.frame}\n")
 
 
-def check_jobs(jobs: Path, wheels: Path) -> list[str] | Fault:
-    """The names of the jobs in a file, or what is wrong with it.
+def check_jobs(jobs: Path, wheels: Path) -> list[JobInfo] | Fault:
+    """What an engine would tell of the jobs in a file, or what is wrong with it.
 
     ``wheels``: the packages that are packed; what of them is not installed here is imported from there.
     Raises ``DurablyError`` for wheels that can't be unpacked.
@@ -56,7 +60,8 @@ def check_jobs(jobs: Path, wheels: Path) -> list[str] | Fault:
         error = described["error"]
         place = Place(file=Path(error["file"]), line=error["line"], column=error["column"])
         return fault_at(place, error["message"] + _advice(error["message"], wheels))
-    return [job["name"] for job in described["jobs"]]
+    infos: list[JobInfo] = described["infos"]
+    return infos
 
 
 def fault_of(error: DurablyError) -> Fault:

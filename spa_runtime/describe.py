@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from pydantic_core import core_schema
 
 from durably_core.errors import DurablyError, NotFoundError, ValidationError
-from durably_core.job import Job
+from durably_core.job import Job, job_infos
 from durably_core.job_file import JobFileError, Place, import_jobs
 from spa_runtime.packages import PackagesError
 
@@ -68,6 +68,8 @@ class WireSchema(GenerateJsonSchema):
 def describe(path: Path, modules: Path | None = None) -> dict[str, Any]:
     """The jobs of a file: ``{"file", "jobs": [{"key", "name", "description", "input", "output"}], "$defs"}``.
 
+    Beside that ``infos``: what an engine would tell clients of them.
+
     Imports the file, as ``python jobs.py`` would find its modules. ``modules``: a folder with more, which
     are taken when they are found nowhere else. Raises ``DurablyError`` when there are no jobs to be had; see
     ``describe_failure``.
@@ -95,7 +97,12 @@ def describe(path: Path, modules: Path | None = None) -> dict[str, Any]:
         }
         for key, job in jobs.items()
     ]
-    return {"file": path.name, "jobs": described, "$defs": schema.get("$defs", {})}
+    return {
+        "file": path.name,
+        "jobs": described,
+        "$defs": schema.get("$defs", {}),
+        "infos": job_infos(jobs),
+    }
 
 
 def describe_failure(error: DurablyError, path: Path) -> dict[str, Any]:

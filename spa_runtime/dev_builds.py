@@ -90,11 +90,13 @@ class Builds:
         try:
             wheels = wheels_for(self.project.jobs, self._packages, tell_person)
             self._packages = replace(self._packages, upgrade=False)
-            names = check_jobs(self.project.jobs, wheels)
-            if isinstance(names, Fault):
-                return self._failed(names)
+            infos = check_jobs(self.project.jobs, wheels)
+            if isinstance(infos, Fault):
+                return self._failed(infos)
             planned = bundle.plan_runtime(
-                bundle.RuntimeSources(jobs=self.project.jobs, pyodide=self.project.pyodide, wheels=wheels)
+                bundle.RuntimeSources(
+                    jobs=self.project.jobs, pyodide=self.project.pyodide, wheels=wheels, infos=infos
+                )
             )
             if planned.build != self.newest.build:
                 bundle.write(planned, self.folder)
@@ -104,7 +106,8 @@ class Builds:
             # A file that was there a moment ago: its end is a change that is heard, too.
             return self._failed(Fault(message=f"The jobs could not be packed: {error}."))
         took = duration((time.monotonic() - began) * 1000)
-        typer.echo(f"built {', '.join(names) or 'no jobs'} in {took}", err=True)
+        names = ", ".join(info["name"] for info in infos)
+        typer.echo(f"built {names or 'no jobs'} in {took}", err=True)
         return Built(build=planned.build)
 
     def _failed(self, fault: Fault) -> Built:

@@ -4,7 +4,7 @@ The manifest names all other files; each of those has a hash of its content in i
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +41,9 @@ class RuntimeSources:
     """Folder of the wheels that engine and jobs need inside Pyodide."""
     options: Mapping[str, Any] = field(default_factory=lambda: SPA_OPTIONS)
     """Options of ``create_durably``."""
+    infos: Sequence[Mapping[str, Any]] | None = None
+    """What an engine would tell of its jobs: a page shows them, and takes triggers, before Python is up. None:
+    it learns of them from the engine."""
     library: Library = Library.split
     """``split``: the part of the standard library that no start needs comes when it is imported first."""
 
@@ -89,6 +92,7 @@ def runtime_of(sources: RuntimeSources) -> Runtime:
         "library": {"path": f"{pyodide_folder}/{MORE}", "modules": more} if more else None,
         "archives": list(archives),
         "jobsModule": sources.jobs.stem,
+        "jobs": sources.infos,
         "options": dict(sources.options),
         "licenses": for_programs(*licenses),
     }

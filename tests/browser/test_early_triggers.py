@@ -1,12 +1,17 @@
 """What is triggered before Python is up is on disk from then on, and runs once, whatever becomes of the tab."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.browser.browser import Chromium, Site, wait_for, wait_until_ended, wait_until_ready
+from spa_runtime import bundle
+from spa_runtime.checking import Fault, check_jobs
+from tests.browser.browser import Chromium, Site, served, wait_for, wait_until_ended, wait_until_ready
+from tests.browser.conftest import sources
 
 A_DAY_MS = 86_400_000
 PYTHON = "**/pyodide.asm.wasm"
@@ -42,12 +47,46 @@ PUT = """
 """
 
 
+JOBS = """
+from pydantic import BaseModel
+
+from durably_core import StepContext, job
+
+
+class Order(BaseModel):
+    loaves: int
+
+
+@job("bake")
+async def bake(step: StepContext, order: Order) -> None:
+    await step.run("bake", lambda: order.loaves)
+"""
+
+
 @pytest.fixture
 def held(chromium: Chromium, test_site: Site) -> Page:
     """A page whose Python does not come."""
+    return held_at(chromium, test_site.url)
+
+
+@pytest.fixture(scope="module")
+def described_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """As ``durably build`` makes them: the page knows its jobs."""
+    folder = tmp_path_factory.mktemp("described")
+    (folder / "jobs.py").write_text(JOBS, "utf-8")
+    planned = sources(folder / "jobs.py", dict(bundle.SPA_OPTIONS))
+    infos = check_jobs(planned.jobs, planned.wheels)
+    assert not isinstance(infos, Fault)
+    planned = replace(planned, infos=infos, offline=bundle.Offline(enabled=False))
+    bundle.write(bundle.plan(planned), folder / "site")
+    with served(folder / "site") as site:
+        yield site
+
+
+def held_at(chromium: Chromium, url: str) -> Page:
     # A route can't be taken back from a browser whose pages were killed.
     chromium.context.route(PYTHON, lambda route: route.continue_() if chromium.bodies else None)
-    page = chromium.open(test_site.url)
+    page = chromium.open(url)
     page.wait_for_function("window.durably?.status.role === 'leader'")
     return page
 
@@ -81,6 +120,24 @@ def killed_and_visited_again(chromium: Chromium, site: Site) -> Page:
 
 def let_python_come(chromium: Chromium) -> None:
     chromium.bodies.append("python may come")
+
+
+def test_page_shows_its_jobs_and_takes_a_trigger_before_python_is_up(
+    chromium: Chromium, described_site: Site
+) -> None:
+    held = held_at(chromium, f"{described_site.url}#/trigger/bake")
+    form = held.get_by_role("region", name="bake", exact=True)
+    form.get_by_label("Loaves").fill("2")
+    form.get_by_role("button", name="Start bake").click()
+    expect(form.get_by_role("status")).to_have_text("It is noted, and begins as soon as Python is up.")
+    wait_for(held, lambda: len(outbox(held)) == 1)
+    told = held.evaluate("durably.getJobs()")
+    page = killed_and_visited_again(chromium, described_site)
+    wait_for(
+        page, lambda: [(run["status"], run["input"]) for run in runs(page)] == [("completed", {"loaves": 2})]
+    )
+    # What the page knew is what the engine says.
+    assert page.evaluate("durably.getJobs()") == told
 
 
 def test_early_trigger_is_answered_when_the_engine_is_ready(chromium: Chromium, test_site: Site) -> None:

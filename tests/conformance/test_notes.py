@@ -187,6 +187,7 @@ async def test_progress_is_read_as_it_was_told(make_engine: MakeEngine, probe: S
     assert [run and run.progress and run.progress.current for run in found] == [1, 1, 1]
     writing.open()
     waiting.open()
+    await heard.until("run:complete")
     run = await ended(engine, run_id)
     assert run.progress is not None
     assert run.progress.current == 2
@@ -221,7 +222,7 @@ async def test_transaction_that_is_undone_sets_no_progress_back(
     assert [event.progress.current for event in told if isinstance(event, RunProgress)] == [2]
     assert [event.progress.current for event in heard.of("run:progress")] == [1, 2]
     waiting.open()
-    await ended(engine, run_id)
+    await heard.until("run:complete")
 
 
 @pytest.mark.parametrize("broken", ["save_notes", "save_step"])

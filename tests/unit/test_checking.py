@@ -33,7 +33,8 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check(tmp_path: Path, wheels: Path, module: str) -> list[str] | Fault:
     (tmp_path / "jobs.py").write_text(JOBS.format(module=module))
-    return check_jobs(tmp_path / "jobs.py", wheels)
+    infos = check_jobs(tmp_path / "jobs.py", wheels)
+    return infos if isinstance(infos, Fault) else [info["name"] for info in infos]
 
 
 def test_package_that_is_packed_need_not_be_installed(tmp_path: Path, wheels: Path) -> None:

@@ -52,7 +52,9 @@ def wheels(folder: Path) -> Path:
 def test_site_has_page_and_runtime(run: Command, folder: Path) -> None:
     answer = run.ok("build", "jobs.py", "--wheels", "wheels")
     assert (folder / "dist/index.html").read_text() == "<h1>Console</h1>"
-    assert json.loads((folder / "dist/durably/manifest.json").read_text())["jobsModule"] == "jobs"
+    manifest = json.loads((folder / "dist/durably/manifest.json").read_text())
+    assert manifest["jobsModule"] == "jobs"
+    assert [(job["name"], job["keys"]) for job in manifest["jobs"]] == [("bake", ["bake"]), ("burn", ["burn"])]
     assert answer.err == "checking jobs.py\npacking bake, burn\n"
     assert "dist: 19 files, " in answer.out
     # A second time in the place of the first.

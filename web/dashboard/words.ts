@@ -217,6 +217,7 @@ export const WORDS = {
     kinds: { start: 'Simple', form: 'Form', json: 'JSON' },
     start: (job: string) => `Start ${job}`,
     starting: 'Starting…',
+    kept: 'It is noted, and begins as soon as Python is up.',
     started: (id: string) => `Run ${id} was started.`,
     asJson: (job: string) => `Input of ${job}, as JSON`,
     notStarted: (why: string) => `The job was not started. ${why}`,

@@ -409,6 +409,8 @@ export interface Manifest {
   archives: string[]
   /** Name of the Python module that defines the jobs. */
   jobsModule: string
+  /** As the engine will tell of them. Null: who built this could not say. */
+  jobs: JobInfo[] | null
   /** Options of `create_durably`. */
   options: Record<string, unknown>
   /** Of all that is packed. The texts are in `licenses.txt`. */

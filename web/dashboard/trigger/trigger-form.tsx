@@ -15,7 +15,7 @@ const SAID = WORDS.trigger
 
 type Kind = 'start' | 'form' | 'json'
 
-/** The form library is large, and no form can be shown before the engine is ready. */
+/** The form library is large. */
 const LazyForm = lazily<SchemaFormProps>('form', async () => (await import('./schema-form')).SchemaForm)
 
 /** In the job's own way, by a form made from its input model, or as JSON: one draft for the latter two. */
@@ -56,9 +56,9 @@ export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
           {kind === 'json' && <JsonForm job={job} trigger={trigger} options={options()} />}
         </Suspense>
       </Boundary>
-      {kind !== 'start' && (
-        <p className="outcome" data-kind={trigger.outcome.kind} role="status">
-          {trigger.outcome.sentence}
+      {(kind !== 'start' || trigger.isKept) && (
+        <p className="outcome" data-kind={trigger.isKept ? 'none' : trigger.outcome.kind} role="status">
+          {trigger.isKept ? SAID.kept : trigger.outcome.sentence}
         </p>
       )}
     </section>

@@ -23,6 +23,8 @@ export interface Trigger {
   options: OptionDraft
   outcome: Outcome
   isBusy: boolean
+  /** What was started waits for an engine that is still on its way. */
+  isKept: boolean
   setOptions: (options: OptionDraft) => void
   /** `fieldId`: the field that was changed, if it is known. */
   change: (draft: Draft, fieldId: string | undefined) => void
@@ -41,6 +43,7 @@ export function useTrigger(job: JobInfo): Trigger {
   const [options, setOptions] = useState(NO_OPTIONS)
   const [outcome, setOutcome] = useState(NO_OUTCOME)
   const [isBusy, setIsBusy] = useState(false)
+  const [isKept, setIsKept] = useState(false)
 
   const attempt = async (work: () => Promise<Outcome>): Promise<void> => {
     if (isBusy) return
@@ -54,9 +57,14 @@ export function useTrigger(job: JobInfo): Trigger {
     }
   }
   const trigger = async (input: unknown, chosen: TriggerOptions, stay = false): Promise<string> => {
-    const triggering = durably.trigger(job.name, input, chosen)
-    const { runId } = await (stay ? triggering : leadOn(triggering, ({ runId }) => runAddress(runId)))
-    return runId
+    setIsKept(durably.status.state === 'starting')
+    try {
+      const triggering = durably.trigger(job.name, input, chosen)
+      const { runId } = await (stay ? triggering : leadOn(triggering, ({ runId }) => runAddress(runId)))
+      return runId
+    } finally {
+      setIsKept(false)
+    }
   }
 
   return {
@@ -64,6 +72,7 @@ export function useTrigger(job: JobInfo): Trigger {
     options,
     outcome,
     isBusy,
+    isKept,
     setOptions,
     change: (changed, fieldId) => {
       setDraft(changed)

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { BOOTING, type FromWorker, type ToWorker } from '../protocol'
+import { BOOTING, type FromWorker, type Manifest, type ToWorker } from '../protocol'
 import { BrowserTransport, type BrowserOptions } from './browser'
 
 // What the port does by itself. With the real worker: tests/browser/test_faults.py.
@@ -58,6 +58,24 @@ test('a folder is one also without a slash at its end', () => {
 
 test('a storage that is neither is refused, and not taken for memory', () => {
   expect(() => setup({ storage: 'disk' as 'opfs' })).toThrow('The storage "disk" must be "opfs" or "memory".')
+})
+
+test('jobs are told of before the engine is up, where the runtime knows them, and asked for once it is', async () => {
+  const { port, worker, say } = setup()
+  say({ type: 'status', status: { ...BOOTING, epoch: 2 } })
+  const early = port.request('jobs', {})
+  const other = port.request('getRuns', {})
+  const jobs = [{ name: 'bake', keys: ['bake'], description: null, inputSchema: {}, outputSchema: null }]
+  say({ type: 'manifest', manifest: { jobs } as unknown as Manifest })
+  expect(await early).toEqual(jobs)
+  expect(await port.request('jobs', {})).toEqual(jobs)
+  expect(worker.posted.filter(({ type }) => type === 'request')).toEqual([])
+  say({ type: 'status', status: { ...BOOTING, state: 'ready', phase: 'ready', epoch: 2 } })
+  void port.request('jobs', {}).catch(() => undefined)
+  const asked = worker.posted.flatMap((message) => (message.type === 'request' ? [message.operation] : []))
+  expect(asked).toEqual(['getRuns', 'jobs'])
+  other.catch(() => undefined)
+  port.close()
 })
 
 test('an abort rejects with its reason, and nothing stays with a signal that lives on', async () => {

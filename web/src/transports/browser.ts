@@ -7,6 +7,7 @@ import {
   type EngineEvent,
   type EngineStatus,
   type EventFilter,
+  type JobInfo,
   type Limit,
   type OperationName,
   type Operations,
@@ -91,6 +92,8 @@ export class BrowserTransport implements Transport {
   readonly #requests = new Requests()
   readonly #subscribers = new Subscribers()
   readonly #outbox: Outbox
+  /** What the runtime says of its jobs before the engine can. */
+  #jobs: readonly JobInfo[] | null = null
   #tabs: Tabs | null = null
   #onStatus: ((status: EngineStatus) => void) | null = null
   #status: EngineStatus = BOOTING
@@ -130,6 +133,10 @@ export class BrowserTransport implements Transport {
     this.#worker = new EngineWorker(this.#options, {
       started: (start, isRecycled) => this.#onStart(start, isRecycled),
       recycling: () => this.#tabs?.desk.reserve(),
+      found: ({ jobs }) => {
+        this.#jobs = jobs ?? null
+        this.#send()
+      },
       received: (message) => this.#receive(message),
       failed: (error) => this.#fail(error),
     })
@@ -426,6 +433,10 @@ export class BrowserTransport implements Transport {
   }
 
   #send(): void {
+    // A page shows its jobs, and takes triggers, while Python is still on its way.
+    if (this.#jobs !== null && this.#status.state === 'starting') {
+      this.#requests.answer('jobs', JSON.stringify(this.#jobs))
+    }
     this.#requests.send(
       (request) => {
         if (this.#leader === null) this.#ask(request)

@@ -42,6 +42,8 @@ export interface EngineWorkerHooks {
   started: (epoch: number, isRecycled: boolean) => void
   /** The worker is about to be replaced: its database must not go to another tab. */
   recycling: () => void
+  /** The runtime that this page's engines are made of. */
+  found: (manifest: Manifest) => void
   received: (message: EngineMessage) => void
   /** There is none, and there will be none. */
   failed: (error: WireError) => void
@@ -234,6 +236,7 @@ export class EngineWorker {
     if (message.type === 'snapshot') return
     if (message.type === 'manifest') {
       this.#manifest = message.manifest
+      this.#hooks.found(message.manifest)
       return
     }
     if (message.type === 'kept') {

@@ -123,6 +123,13 @@ export class Requests {
     return response.ok ? waiting.message.operation : null
   }
 
+  /** Answers what needs no engine. */
+  answer(operation: OperationName, body: string): void {
+    for (const [id, { message, isSent }] of this.#waiting) {
+      if (!isSent && message.operation === operation) this.settle({ type: 'response', id, ok: true, body })
+    }
+  }
+
   /** The engine that was asked is gone: what it did not answer, it may have carried out all the same. */
   engineLost({ isLeading }: { isLeading: boolean }): void {
     for (const [id, waiting] of this.#waiting) {
