@@ -8,9 +8,12 @@ from typing import Annotated
 import typer
 from pydantic_core import to_json
 
-from durably_core.store.base import RunFilter
+from durably_core.store.base import Page, RunFilter
 from durably_core.store.opening import open_store
 from spa_runtime.deploys import Change, compare, read_version, worst
+
+MOST_SHOWN = 20
+"""Runs of one job, for people."""
 
 Old = Annotated[Path, typer.Argument(help="What is deployed: a folder that was built, or a job file.")]
 New = Annotated[Path, typer.Argument(help="What is to be deployed.")]
@@ -32,7 +35,7 @@ def check_deploy(
     changes = compare(before, after)
     in_flight = None if database is None else asyncio.run(_in_flight(database, [*before.jobs]))
     if in_flight is not None:
-        changes = [change for change in changes if in_flight.get(change.job)]
+        changes = [change for change in changes if change.job in in_flight]
     verdict = worst(changes)
     if json:
         told = {"verdict": verdict, "inFlight": in_flight, "changes": [asdict(change) for change in changes]}
@@ -43,20 +46,22 @@ def check_deploy(
         raise typer.Exit(1)
 
 
-async def _in_flight(database: str, names: list[str]) -> dict[str, int]:
-    """Runs that wait or execute, by the name of their job."""
+async def _in_flight(database: str, names: list[str]) -> dict[str, list[str]]:
+    """The ids of runs that wait or execute, newest first, by the name of their job, if it has any."""
     store = open_store(database)
     try:
         found = {}
         for name in names:
-            counts = await store.count_runs(RunFilter(job_names=(name,), statuses=("pending", "leased")))
-            found[name] = sum(counts.values())
+            wanted = RunFilter(job_names=(name,), statuses=("pending", "leased"))
+            runs = await store.get_runs(wanted, Page(limit=None, summary=True))
+            if runs:
+                found[name] = [run.id for run in runs]
         return found
     finally:
         await store.close()
 
 
-def _tell(changes: list[Change], in_flight: dict[str, int] | None) -> None:
+def _tell(changes: list[Change], in_flight: dict[str, list[str]] | None) -> None:
     if not changes:
         typer.echo(
             "safe: no run in flight is affected" if in_flight is not None else "safe: nothing has changed"
@@ -64,8 +69,12 @@ def _tell(changes: list[Change], in_flight: dict[str, int] | None) -> None:
         return
     for job in dict.fromkeys(change.job for change in changes):
         own = [change for change in changes if change.job == job]
-        runs = "" if in_flight is None else f", {in_flight[job]} in flight"
-        typer.echo(f"{job}: {worst(own)}{runs}")
+        runs = [] if in_flight is None else in_flight[job]
+        typer.echo(f"{job}: {worst(own)}" + (f", {len(runs)} in flight" if runs else ""))
+        for run_id in runs[:MOST_SHOWN]:
+            typer.echo(f"  run       {run_id}")
+        if len(runs) > MOST_SHOWN:
+            typer.echo(f"            and {len(runs) - MOST_SHOWN:,} more: --json names all of them")
         for change in sorted(own, key=lambda change: change.verdict != worst(own)):
             typer.echo(f"  {change.verdict:8}  {change.what}")
             typer.echo(f"            {change.means}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spa_runtime import check_deploy
 from spa_runtime.bundle.archive import zipped
 from tests.unit.conftest import Command
 
@@ -140,11 +141,26 @@ def test_jobs_without_runs_in_flight_are_left_out(run: Command, folder: Path) ->
     (folder / "old.py").write_text(OLD)
     (folder / "new.py").write_text(OLD[: OLD.index('@job("bake")')] + OLD[OLD.index('@job("clean")') :])
     check = ["check-deploy", "old.py", "new.py", "--database", "runs.db", "--json"]
-    run.ok("trigger", "old.py", "clean", "--database", "runs.db")
-    assert run.ok(*check).json == {"verdict": "safe", "inFlight": {"bake": 0, "clean": 1}, "changes": []}
-    run.ok("trigger", "old.py", "bake", "--database", "runs.db")
+    clean = run.ok("trigger", "old.py", "clean", "--database", "runs.db", "--json").json["runId"]
+    assert run.ok(*check).json == {"verdict": "safe", "inFlight": {"clean": [clean]}, "changes": []}
+    bake = run.ok("trigger", "old.py", "bake", "--database", "runs.db", "--json").json["runId"]
     answer = run(*check)
-    assert (answer.code, answer.json["inFlight"]["bake"]) == (1, 1)
+    assert (answer.code, answer.json["inFlight"]["bake"]) == (1, [bake])
+
+
+def test_runs_that_a_change_concerns_are_named(
+    run: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "old.py").write_text(OLD)
+    (folder / "new.py").write_text(OLD.replace('"knead", knead', '"mix", knead'))
+    trigger = ["trigger", "old.py", "bake", "--database", "runs.db", "--json"]
+    ids = [run.ok(*trigger).json["runId"] for _ in range(3)]
+    check = ["check-deploy", "old.py", "new.py", "--database", "runs.db"]
+    lines = run.ok(*check).out.splitlines()
+    assert lines[0] == "bake: risky, 3 in flight"
+    assert lines[1:4] == [f"  run       {run_id}" for run_id in reversed(ids)]
+    monkeypatch.setattr(check_deploy, "MOST_SHOWN", 2)
+    assert "            and 1 more: --json names all of them" in run.ok(*check).out.splitlines()
 
 
 def test_built_folders_are_compared(run: Command, folder: Path) -> None:
