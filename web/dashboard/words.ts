@@ -184,6 +184,7 @@ export const WORDS = {
     removed: (steps: string) => `This run finished ${steps}; their records were removed when it ended.`,
     earlier: (count: number) => `Show ${count} earlier`,
     pause: (duration: string) => `${duration} without a step`,
+    cut: (duration: string) => `${duration} without a step, cut short here`,
     newBuild: (build: string) => `from here on build ${build}`,
     replayed: 'replayed',
     replayedHint: 'Done in an earlier attempt: its saved result was taken.',

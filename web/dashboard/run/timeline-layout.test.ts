@@ -63,9 +63,33 @@ test('shows a run that still waits as one that waits', () => {
 })
 
 test('cuts a long pause out of the axis and tells its length', () => {
-  const { rows, ticks } = layout({ steps: [step(0, 0, 500), step(1, 3_600_500, 3_601_000)] }, 3_601_000)
+  const { rows, breaks } = layout({ steps: [step(0, 0, 500), step(1, 3_600_500, 3_601_000)] }, 3_601_000)
   expect(rows[1]).toMatchObject({ pauseMs: 3_600_000, offset: 80, width: 20 })
-  expect(ticks).toEqual([])
+  expect(breaks).toEqual([{ offset: 50, pauseMs: 3_600_000 }])
+})
+
+test.each([
+  // So late the time is told to the minute: one tick is enough.
+  ['before and after a pause', 3_601_000, [0, 500, 3_600_500, 3_601_000], '0 at 0, 500 at 20, 3600500 at 80'],
+  [
+    'after the run waited long',
+    68_500,
+    [60_000, 68_500],
+    '0 at 0, 60000 at 15, 62000 at 35, 64000 at 55, 66000 at 75, 68000 at 95',
+  ],
+  ['at the beginning alone where nothing has happened', 3_600_000, [], '0 at 0'],
+  // At its other end the labels would be on each other.
+  [
+    'once around a short pause',
+    90_000,
+    [0, 60_000, 80_000, 90_000],
+    '0 at 0, 20000 at 26, 40000 at 52, 80000 at 87',
+  ],
+])('tells the real time %s', (_, nowMs, [from = 0, to = 0, again, end], expected) => {
+  const steps = from === to ? [] : [step(0, from, to)]
+  if (again !== undefined && end !== undefined) steps.push(step(1, again, end))
+  const { ticks } = layout({ steps }, nowMs)
+  expect(ticks.map(({ ms, offset }) => `${ms} at ${Math.round(offset)}`).join(', ')).toBe(expected)
 })
 
 test('keeps a pause that is short beside the whole', () => {

@@ -53,7 +53,7 @@ function wordsWithoutSteps({ isTerminal, completedStepCount: count }: ClientRun)
 }
 
 /** The run as a whole: hatched where it waited. */
-function RunLane({ timeline: { runBars, ticks, totalMs } }: { timeline: Layout }): ReactNode {
+function RunLane({ timeline: { runBars, ticks, breaks, totalMs } }: { timeline: Layout }): ReactNode {
   return (
     <div className="run-lane step">
       <span className="step-name">{SAID.run}</span>
@@ -75,6 +75,15 @@ function RunLane({ timeline: { runBars, ticks, totalMs } }: { timeline: Layout }
               {SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
             </span>
           </li>
+        ))}
+        {breaks.map(({ offset, pauseMs }) => (
+          <li
+            key={offset}
+            className="axis-break"
+            style={{ insetInlineStart: `${offset}%` }}
+            title={SAID.cut(formatDuration(pauseMs))}
+            aria-hidden="true"
+          />
         ))}
       </ol>
       <span className="step-time number">{formatDuration(totalMs)}</span>
