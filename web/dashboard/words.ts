@@ -179,6 +179,14 @@ export const WORDS = {
     waiting: (attempt: number, duration: string) =>
       attempt === 1 ? `Waited ${duration}` : `Waited ${duration} before attempt ${attempt}`,
     attempt: (attempt: number, duration: string) => `Attempt ${attempt}: ${duration}`,
+    attemptOnly: (attempt: number) => `Attempt ${attempt}`,
+    inAll: (duration: string) => `${duration} in all`,
+    legend: {
+      waiting: 'waited',
+      cut: 'a long pause, cut short',
+      replayed: 'replayed: done in an earlier attempt',
+      failed: 'failed',
+    },
     noneYet: 'No step has begun yet.',
     none: 'No step was finished.',
     removed: (steps: string) => `This run finished ${steps}; their records were removed when it ended.`,

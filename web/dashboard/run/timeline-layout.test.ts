@@ -1,7 +1,7 @@
 import type { Step } from 'durably'
 import { expect, test } from 'vitest'
 import type { Attempt } from './attempts'
-import { layoutTimeline, type Timeline, type TimelineFacts } from './timeline-layout'
+import { layoutTimeline, marksOf, type Timeline, type TimelineFacts } from './timeline-layout'
 
 const START = Date.parse('2026-01-01T00:00:00.000Z')
 
@@ -107,6 +107,14 @@ test('marks steps whose results a later attempt took', () => {
   const steps = [step(0, 0, 100), step(1, 100, 200, { status: 'failed' }), step(2, 400, 500)]
   const { rows } = layout({ steps, attempts: [attempt(1, 0, 250), attempt(2, 300, null)] }, 500)
   expect(rows.map(({ isReplayed }) => isReplayed)).toEqual([true, false, false])
+})
+
+test('has a legend for what is there', () => {
+  const steps = [step(0, 0, 100), step(1, 100, 200, { status: 'failed' })]
+  const attempts = [attempt(1, 0, 250), attempt(2, 300, null)]
+  expect(marksOf(layout({ steps: steps.slice(0, 1), attempts: attempts.slice(0, 1) }, 100))).toEqual([])
+  expect(marksOf(layout({ steps, attempts }, 500))).toEqual(['waiting', 'replayed', 'failed'])
+  expect(marksOf(layout({}, 3_600_000))).toEqual(['waiting', 'cut'])
 })
 
 test('tells where another build went on, once', () => {

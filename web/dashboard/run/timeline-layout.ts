@@ -42,6 +42,9 @@ export interface Break {
   pauseMs: number
 }
 
+/** What cannot be told from its look alone. */
+export type Mark = 'waiting' | 'cut' | 'replayed' | 'failed'
+
 export interface Timeline {
   /** When the run waited, and when which attempt executed it. */
   runBars: RunBar[]
@@ -177,6 +180,17 @@ class Axis {
     }
     return shortened
   }
+}
+
+/** Which marks are there, in the order in which a legend tells them. */
+export function marksOf({ runBars, breaks, rows }: Timeline): Mark[] {
+  const marks: [Mark, boolean][] = [
+    ['waiting', runBars.some(({ kind }) => kind === 'waiting')],
+    ['cut', breaks.length > 0],
+    ['replayed', rows.some(({ isReplayed }) => isReplayed)],
+    ['failed', rows.some(({ status }) => status === 'failed')],
+  ]
+  return marks.flatMap(([mark, isThere]) => (isThere ? [mark] : []))
 }
 
 function pausesBetween(begin: number, end: number, busy: readonly Span[]): Span[] {

@@ -5,7 +5,7 @@ import { formatDuration, formatNumber } from '../format'
 import { useNow } from '../parts/use-now'
 import { useStickToEnd } from '../parts/use-stick-to-end'
 import { WORDS } from '../words'
-import { layoutTimeline, type Bar, type StepRow, type Timeline as Layout } from './timeline-layout'
+import { layoutTimeline, marksOf, type Bar, type StepRow, type Timeline as Layout } from './timeline-layout'
 import { useAttempts } from './use-attempts'
 
 const SAID = WORDS.timeline
@@ -43,7 +43,23 @@ export function Timeline({ state, run }: { state: RunFacts; run: ClientRun }): R
           ))}
         </ol>
       )}
+      <Legend timeline={timeline} />
     </section>
+  )
+}
+
+/** For the eyes: what the marks mean is said in words where they are. */
+function Legend({ timeline }: { timeline: Layout }): ReactNode {
+  const marks = marksOf(timeline)
+  if (marks.length === 0) return null
+  return (
+    <p className="marks" aria-hidden="true">
+      {marks.map((mark) => (
+        <span key={mark} data-mark={mark}>
+          {SAID.legend[mark]}
+        </span>
+      ))}
+    </p>
   )
 }
 
@@ -71,6 +87,11 @@ function RunLane({ timeline: { runBars, ticks, breaks, totalMs } }: { timeline: 
             style={placed(bar)}
             title={SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
           >
+            {bar.kind === 'attempt' && (
+              <span className="run-bar-words" aria-hidden="true">
+                {SAID.attemptOnly(bar.number)}
+              </span>
+            )}
             <span className="visually-hidden">
               {SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
             </span>
@@ -86,7 +107,7 @@ function RunLane({ timeline: { runBars, ticks, breaks, totalMs } }: { timeline: 
           />
         ))}
       </ol>
-      <span className="step-time number">{formatDuration(totalMs)}</span>
+      <span className="step-time number">{SAID.inAll(formatDuration(totalMs))}</span>
     </div>
   )
 }
