@@ -193,6 +193,7 @@ export const WORDS = {
     earlier: (count: number) => `Show ${count} earlier`,
     pause: (duration: string) => `${duration} without a step`,
     cut: (duration: string) => `${duration} without a step, cut short here`,
+    build: (build: string) => `, build ${build}`,
     newBuild: (build: string) => `from here on build ${build}`,
     replayed: 'replayed',
     replayedHint: 'Done in an earlier attempt: its saved result was taken.',

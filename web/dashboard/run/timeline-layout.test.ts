@@ -121,6 +121,7 @@ test('tells where another build went on, once', () => {
   const by = (index: number, build: string | null): Step => step(index, index, index + 1, { build })
   const { rows } = layout({ steps: [by(0, 'v1'), by(1, 'v1'), by(2, 'v2'), by(3, 'v2'), by(4, null)] }, 5)
   expect(rows.map(({ newBuild }) => newBuild)).toEqual([null, null, 'v2', null, null])
+  expect(rows.map(({ build }) => build)).toEqual(['v1', 'v1', 'v2', 'v2', null])
 })
 
 test.each([

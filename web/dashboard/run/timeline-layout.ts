@@ -16,6 +16,8 @@ export interface StepRow extends Bar {
   durationMs: number
   /** How long no step ran before this one, where that is worth telling. */
   pauseMs: number | null
+  /** Which executed it. Null: it runs still, or what executed it has no name. */
+  build: string | null
   /** The build that executed this one and not the one before: a deploy came in between. */
   newBuild: string | null
   /** A later attempt took its saved result instead of executing it again. */
@@ -254,6 +256,7 @@ function stepRows(steps: readonly TimedStep[], attempts: readonly Attempt[], axi
       error: step.error,
       durationMs: step.end - step.start,
       pauseMs: pauseMs > LONGEST_PAUSE_MS ? pauseMs : null,
+      build: step.build,
       newBuild: isDeploy(steps[row - 1]?.build, step.build) ? step.build : null,
       isReplayed: step.status === 'completed' && step.end < lastClaim,
       ...axis.bar(step.start, step.end),

@@ -113,15 +113,15 @@ function RunLane({ timeline: { runBars, ticks, breaks, totalMs } }: { timeline: 
 }
 
 function StepItem({ row }: { row: StepRow }): ReactNode {
+  const build = row.build === null ? '' : SAID.build(row.build)
   const words = row.isReplayed ? SAID.replayed : SAID.status[row.status]
   return (
     <>
       {row.pauseMs !== null && <li className="step-pause">{SAID.pause(formatDuration(row.pauseMs))}</li>}
       {row.newBuild !== null && <li className="step-pause">{SAID.newBuild(row.newBuild)}</li>}
-      <li className="step" data-status={row.status} data-replayed={row.isReplayed}>
-        <span className="step-name" title={row.name}>
-          {row.name}
-        </span>
+      <li className="step" data-status={row.status} data-replayed={row.isReplayed} title={row.name + build}>
+        <span className="step-name">{row.name}</span>
+        {build !== '' && <span className="visually-hidden">{build}</span>}
         <span className="step-axis" aria-hidden="true">
           <span className="step-bar" style={placed(row)} />
         </span>
