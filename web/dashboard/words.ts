@@ -151,7 +151,7 @@ export const WORDS = {
     failedStep: 'In the step',
     traceback: 'Traceback',
     orphan: (job: string) =>
-      `Nothing executes this run: there is no job ${job} any more. Cancel it, or bring a job of that name back.`,
+      `Nothing executes this run: there is no job ${job} any more. The button Cancel above ends it; a job of that name would execute it.`,
     progress: 'Progress',
     stepCount: (count: number, formatted: string) => counted(count, formatted, 'step'),
     progressOf: (current: string, total: string) => `${current} of ${total}`,
