@@ -89,17 +89,12 @@ async def sync_notes(step: StepContext, input: SyncInput) -> SyncOutput:
 
 async def push(step: StepContext, name: str, change: Change, input: SyncInput) -> Pushed | Refused:
     """Each try is a step, and what came of it is kept: who resumes the run neither repeats nor forgets one."""
-    reason = ""
-    for number in range(1, input.tries + 1):
+    number = 0
+    while True:  # the last try raises
+        number += 1
         outcome = await step.run(f"{name}-try-{number}", attempt, step, change, input, number)
         if not isinstance(outcome, Failed):
             return outcome
-        reason = outcome.reason
-    tries = "one try" if input.tries == 1 else f"{input.tries} tries"
-    raise NotSentError(
-        f"The note {change.words} did not reach the server in {tries}: {reason}. "
-        "It is still where it was written."
-    )
 
 
 async def attempt(step: StepContext, change: Change, input: SyncInput, number: int) -> Outcome:
@@ -108,6 +103,9 @@ async def attempt(step: StepContext, change: Change, input: SyncInput, number: i
     answer = await send(input.server, change, number)
     if isinstance(answer, Lost):
         step.log.warn(f"{change.words}, try {number}: {answer.reason}")
+        if number >= input.tries:
+            # Here and not after the step: so the run tells which step it failed in.
+            raise not_sent(change, number, answer.reason)
         return Failed(reason=answer.reason)
     if isinstance(answer, Refusal):
         step.log.error(f"{change.words} was refused: {answer.reason}")
@@ -120,6 +118,14 @@ async def attempt(step: StepContext, change: Change, input: SyncInput, number: i
         deleted=change.deleted,
         revision=answer.revision,
         tries=number,
+    )
+
+
+def not_sent(change: Change, number: int, reason: str) -> NotSentError:
+    tries = "one try" if number == 1 else f"{number} tries"
+    return NotSentError(
+        f"The note {change.words} did not reach the server in {tries}: {reason}. "
+        "It is still where it was written."
     )
 
 

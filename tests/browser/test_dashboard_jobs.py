@@ -146,6 +146,7 @@ def test_note_that_a_server_never_took_is_named_and_can_be_sent_again(page: Page
     error = detail(page).get_by_role("group", name="Error")
     expect(error).to_contain_text("Call home")
     expect(error).to_contain_text("did not reach the server in 5 tries")
+    expect(error).to_contain_text("In the step note-1-try-5")
     notes(page)
     choose_mood(page, "Steady")
     page.get_by_role("button", name="Send 1 change to the server").click()

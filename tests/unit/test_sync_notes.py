@@ -86,8 +86,9 @@ async def test_server_that_is_down_is_given_up(make_engine: MakeEngine) -> None:
         "The note “Milk” did not reach the server in 3 tries: the server can't be reached. "
         "It is still where it was written."
     )
-    steps = [step.name for step in await engine.get_steps(run.id)]
-    assert steps == [f"note-1-try-{number}" for number in (1, 2, 3)]
+    steps = [(step.name, step.status) for step in await engine.get_steps(run.id)]
+    assert steps == [("note-1-try-1", "completed"), ("note-1-try-2", "completed"), ("note-1-try-3", "failed")]
+    assert run.failed_step_name == "note-1-try-3"
 
 
 async def test_notes_before_the_one_that_was_given_up_are_told(make_engine: MakeEngine) -> None:
@@ -95,8 +96,8 @@ async def test_notes_before_the_one_that_was_given_up_are_told(make_engine: Make
     sent = value(change(FLAKY[0]), change(FLAKY[3]), mood="flaky", tries=2)
     run = await run_to_end(engine, jobs.sync_notes, sent)
     assert run.status == "failed"
-    kinds = [json.loads(step.output or "")["kind"] for step in await engine.get_steps(run.id)]
-    assert kinds == ["pushed", "failed", "failed"]
+    outputs = [step.output for step in await engine.get_steps(run.id)]
+    assert [text and json.loads(text)["kind"] for text in outputs] == ["pushed", "failed", None]
 
 
 async def test_refused_note_stops_no_other(make_engine: MakeEngine) -> None:

@@ -34,14 +34,15 @@ export function RunActions({ run, filters, compact = false }: RunActionsProps): 
     <button
       type="button"
       className={compact ? 'icon-button' : 'button'}
+      data-action={icon}
       // Not `disabled`: that would take the keyboard's focus away.
       aria-disabled={!isReady}
       aria-label={SAID.doToRun(words, shortId(run.id))}
-      title={compact ? words : undefined}
+      title={compact || icon === 'delete' ? words : undefined}
       onClick={isReady ? onClick : undefined}
     >
       <Icon name={icon} />
-      {!compact && words}
+      {!compact && <span>{words}</span>}
     </button>
   )
   const retrigger = async (): Promise<void> => {

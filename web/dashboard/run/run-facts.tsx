@@ -21,8 +21,9 @@ export function RunFacts({ run, steps }: { run: ClientRun; steps: readonly Step[
       {run.startedAt !== null && <Fact name={SAID.started}>{formatDateTime(run.startedAt)}</Fact>}
       {run.completedAt !== null && <Fact name={SAID.ended}>{formatDateTime(run.completedAt)}</Fact>}
       {duration !== null && <Fact name={SAID.duration}>{duration}</Fact>}
-      <Fact name={SAID.attempt}>{formatNumber(run.attempt)}</Fact>
-      <Fact name={SAID.steps}>{formatNumber(run.completedStepCount)}</Fact>
+      {/* Of a run that never began they would be noughts. */}
+      {run.attempt > 0 && <Fact name={SAID.attempt}>{formatNumber(run.attempt)}</Fact>}
+      {run.attempt > 0 && <Fact name={SAID.steps}>{formatNumber(run.completedStepCount)}</Fact>}
       {builds.length > 0 && <Fact name={SAID.builds(builds.length)}>{builds.join(', ')}</Fact>}
       {run.retriggeredFrom !== null && (
         <Fact name={SAID.repeats}>

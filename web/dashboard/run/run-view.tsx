@@ -33,10 +33,10 @@ export function RunView({ state, run, filters }: RunViewProps): ReactNode {
   return (
     <>
       <header className="detail-header">
-        <div className="detail-title">
-          <h2>
-            {run.jobName} <code>{shortId(run.id)}</code>
-          </h2>
+        <h2>
+          {run.jobName} <code>{shortId(run.id)}</code>
+        </h2>
+        <div className="detail-badges">
           <StatusChip status={run.status} />
           <ResumedBadge attempt={run.attempt} />
         </div>
@@ -45,7 +45,7 @@ export function RunView({ state, run, filters }: RunViewProps): ReactNode {
       <p className="visually-hidden" role="status">
         {SAID.told(shortId(run.id), WORDS.status[run.status])}
       </p>
-      <ProgressBar run={run} />
+      {!hasFailedAtOnce(run) && <ProgressBar run={run} />}
       {run.status === 'leased' && isHere && <PullThePlug />}
       {run.status === 'pending' && <OrphanNote jobName={run.jobName} />}
       <RunFault run={run} />
@@ -59,6 +59,11 @@ export function RunView({ state, run, filters }: RunViewProps): ReactNode {
       )}
     </>
   )
+}
+
+/** Its bar is empty for good: the error says more. */
+function hasFailedAtOnce({ status, progress }: ClientRun): boolean {
+  return status === 'failed' && progress?.current === 0
 }
 
 function RunResult({ run }: { run: ClientRun }): ReactNode {

@@ -16,6 +16,8 @@ export interface StepRow extends Bar {
   durationMs: number
   /** How long no step ran before this one, where that is worth telling. */
   pauseMs: number | null
+  /** Which executed it. Null: it runs still, or what executed it has no name. */
+  build: string | null
   /** The build that executed this one and not the one before: a deploy came in between. */
   newBuild: string | null
   /** A later attempt took its saved result instead of executing it again. */
@@ -35,12 +37,22 @@ export interface Tick {
   ms: number
 }
 
+/** Where a pause is shortened on the axis. */
+export interface Break {
+  offset: number
+  /** How long the pause is. */
+  pauseMs: number
+}
+
+/** What cannot be told from its look alone. */
+export type Mark = 'waiting' | 'cut' | 'replayed' | 'failed'
+
 export interface Timeline {
   /** When the run waited, and when which attempt executed it. */
   runBars: RunBar[]
   rows: StepRow[]
-  /** None where a pause is cut out of the axis. */
   ticks: Tick[]
+  breaks: Break[]
   totalMs: number
 }
 
@@ -48,6 +60,8 @@ export interface Timeline {
 const LONGEST_PAUSE_MS = 1500
 const LONGEST_SHARE = 0.1
 const MOST_TICKS = 5
+/** Ticks of two spans that are nearer than this, in percent, would have their labels on each other. */
+const CLOSEST_TICKS = 18
 
 interface Span {
   start: number
@@ -84,6 +98,7 @@ export function layoutTimeline({ run, attempts, steps, runningSteps }: TimelineF
     runBars: runBars(created, attempts, end, axis),
     rows: stepRows(timed, attempts, axis),
     ticks: axis.ticks(),
+    breaks: axis.breaks(),
     totalMs: end - created,
   }
 }
@@ -108,19 +123,54 @@ class Axis {
   }
 
   bar(start: number, end: number): Bar {
-    const offset = (100 * (this.#shortened(start) - this.#begin)) / this.#length
-    return { offset, width: (100 * (this.#shortened(end) - this.#begin)) / this.#length - offset }
+    const offset = this.#offset(start)
+    return { offset, width: this.#offset(end) - offset }
   }
 
+  /** Where the time is told; within a pause that is cut it would be hard to read. */
   ticks(): Tick[] {
-    const totalMs = this.#end - this.#begin
-    if (this.#cuts.length > 0 || totalMs === 0) return []
-    const step = roundStep(totalMs / MOST_TICKS)
-    const count = Math.floor(totalMs / step)
-    return Array.from({ length: count + 1 }, (_, index) => ({
-      ms: index * step,
-      offset: (100 * index * step) / totalMs,
+    if (this.#end === this.#begin) return []
+    const spans = this.#uncut().map(({ start, end }) => this.#ticksWithin(start, end))
+    // How far each span is from the beginning comes first: its further ticks can be guessed from that.
+    const wanted = [
+      ...spans.flatMap((ticks) => ticks.slice(0, 1)),
+      ...spans.flatMap((ticks) => ticks.slice(1)),
+    ]
+    const kept: Tick[] = []
+    for (const tick of wanted) {
+      if (kept.every((other) => Math.abs(other.offset - tick.offset) >= roomFor(other))) kept.push(tick)
+    }
+    return kept.sort((a, b) => a.offset - b.offset)
+  }
+
+  breaks(): Break[] {
+    return this.#cuts.map(({ start, end }) => ({
+      offset: (this.#offset(start) + this.#offset(end)) / 2,
+      pauseMs: end - start,
     }))
+  }
+
+  /** The beginning, and what lies between the cuts. */
+  #uncut(): Span[] {
+    const starts = [this.#begin, ...this.#cuts.map(({ end }) => end)]
+    const ends = [...this.#cuts.map(({ start }) => start), this.#end]
+    return starts
+      .map((start, index) => ({ start, end: ends[index] ?? this.#end }))
+      .filter(({ start, end }) => end > start || start === this.#begin)
+  }
+
+  /** At round times, or at the start of a span that has none. */
+  #ticksWithin(start: number, end: number): Tick[] {
+    const step = Math.max(roundStep(this.#length / MOST_TICKS), finestStep(end - this.#begin))
+    const ticks: Tick[] = []
+    for (let ms = step * Math.ceil((start - this.#begin) / step); this.#begin + ms <= end; ms += step) {
+      ticks.push({ ms, offset: this.#offset(this.#begin + ms) })
+    }
+    return ticks.length > 0 ? ticks : [{ ms: start - this.#begin, offset: this.#offset(start) }]
+  }
+
+  #offset(at: number): number {
+    return (100 * (this.#shortened(at) - this.#begin)) / this.#length
   }
 
   /** Within a pause that is cut, time passes faster. */
@@ -132,6 +182,17 @@ class Axis {
     }
     return shortened
   }
+}
+
+/** Which marks are there, in the order in which a legend tells them. */
+export function marksOf({ runBars, breaks, rows }: Timeline): Mark[] {
+  const marks: [Mark, boolean][] = [
+    ['waiting', runBars.some(({ kind }) => kind === 'waiting')],
+    ['cut', breaks.length > 0],
+    ['replayed', rows.some(({ isReplayed }) => isReplayed)],
+    ['failed', rows.some(({ status }) => status === 'failed')],
+  ]
+  return marks.flatMap(([mark, isThere]) => (isThere ? [mark] : []))
 }
 
 function pausesBetween(begin: number, end: number, busy: readonly Span[]): Span[] {
@@ -151,6 +212,18 @@ function roundStep(ms: number): number {
   if (ms > 30_000) return known.find((step) => step >= ms) ?? 86_400_000 * Math.ceil(ms / 86_400_000)
   const power = 10 ** Math.floor(Math.log10(Math.max(ms, 1)))
   return power * ([1, 2, 5].find((factor) => factor * power >= ms) ?? 10)
+}
+
+/** The label of the beginning is one figure. */
+function roomFor({ ms }: Tick): number {
+  return ms === 0 ? CLOSEST_TICKS / 2 : CLOSEST_TICKS
+}
+
+/** What durations of that length are told to: nearer ticks would have the same label. */
+function finestStep(ms: number): number {
+  if (ms >= 3_600_000) return 60_000
+  if (ms >= 10_000) return 1000
+  return ms >= 1000 ? 100 : 1
 }
 
 function runBars(created: number, attempts: readonly Attempt[], end: number, axis: Axis): RunBar[] {
@@ -183,6 +256,7 @@ function stepRows(steps: readonly TimedStep[], attempts: readonly Attempt[], axi
       error: step.error,
       durationMs: step.end - step.start,
       pauseMs: pauseMs > LONGEST_PAUSE_MS ? pauseMs : null,
+      build: step.build,
       newBuild: isDeploy(steps[row - 1]?.build, step.build) ? step.build : null,
       isReplayed: step.status === 'completed' && step.end < lastClaim,
       ...axis.bar(step.start, step.end),

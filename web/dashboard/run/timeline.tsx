@@ -5,7 +5,7 @@ import { formatDuration, formatNumber } from '../format'
 import { useNow } from '../parts/use-now'
 import { useStickToEnd } from '../parts/use-stick-to-end'
 import { WORDS } from '../words'
-import { layoutTimeline, type Bar, type StepRow, type Timeline as Layout } from './timeline-layout'
+import { layoutTimeline, marksOf, type Bar, type StepRow, type Timeline as Layout } from './timeline-layout'
 import { useAttempts } from './use-attempts'
 
 const SAID = WORDS.timeline
@@ -43,7 +43,23 @@ export function Timeline({ state, run }: { state: RunFacts; run: ClientRun }): R
           ))}
         </ol>
       )}
+      <Legend timeline={timeline} />
     </section>
+  )
+}
+
+/** For the eyes: what the marks mean is said in words where they are. */
+function Legend({ timeline }: { timeline: Layout }): ReactNode {
+  const marks = marksOf(timeline)
+  if (marks.length === 0) return null
+  return (
+    <p className="marks" aria-hidden="true">
+      {marks.map((mark) => (
+        <span key={mark} data-mark={mark}>
+          {SAID.legend[mark]}
+        </span>
+      ))}
+    </p>
   )
 }
 
@@ -53,7 +69,7 @@ function wordsWithoutSteps({ isTerminal, completedStepCount: count }: ClientRun)
 }
 
 /** The run as a whole: hatched where it waited. */
-function RunLane({ timeline: { runBars, ticks, totalMs } }: { timeline: Layout }): ReactNode {
+function RunLane({ timeline: { runBars, ticks, breaks, totalMs } }: { timeline: Layout }): ReactNode {
   return (
     <div className="run-lane step">
       <span className="step-name">{SAID.run}</span>
@@ -71,27 +87,41 @@ function RunLane({ timeline: { runBars, ticks, totalMs } }: { timeline: Layout }
             style={placed(bar)}
             title={SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
           >
+            {bar.kind === 'attempt' && (
+              <span className="run-bar-words" aria-hidden="true">
+                {SAID.attemptOnly(bar.number)}
+              </span>
+            )}
             <span className="visually-hidden">
               {SAID[bar.kind](bar.number, formatDuration(bar.durationMs))}
             </span>
           </li>
         ))}
+        {breaks.map(({ offset, pauseMs }) => (
+          <li
+            key={offset}
+            className="axis-break"
+            style={{ insetInlineStart: `${offset}%` }}
+            title={SAID.cut(formatDuration(pauseMs))}
+            aria-hidden="true"
+          />
+        ))}
       </ol>
-      <span className="step-time number">{formatDuration(totalMs)}</span>
+      <span className="step-time number">{SAID.inAll(formatDuration(totalMs))}</span>
     </div>
   )
 }
 
 function StepItem({ row }: { row: StepRow }): ReactNode {
+  const build = row.build === null ? '' : SAID.build(row.build)
   const words = row.isReplayed ? SAID.replayed : SAID.status[row.status]
   return (
     <>
       {row.pauseMs !== null && <li className="step-pause">{SAID.pause(formatDuration(row.pauseMs))}</li>}
       {row.newBuild !== null && <li className="step-pause">{SAID.newBuild(row.newBuild)}</li>}
-      <li className="step" data-status={row.status} data-replayed={row.isReplayed}>
-        <span className="step-name" title={row.name}>
-          {row.name}
-        </span>
+      <li className="step" data-status={row.status} data-replayed={row.isReplayed} title={row.name + build}>
+        <span className="step-name">{row.name}</span>
+        {build !== '' && <span className="visually-hidden">{build}</span>}
         <span className="step-axis" aria-hidden="true">
           <span className="step-bar" style={placed(row)} />
         </span>
