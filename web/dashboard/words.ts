@@ -150,6 +150,7 @@ export const WORDS = {
     noMessage: 'The run failed without a message.',
     failedStep: 'In the step',
     traceback: 'Traceback',
+    noSuchJob: 'No such job',
     orphan: (job: string) =>
       `Nothing executes this run: there is no job ${job} any more. Cancel it, or bring a job of that name back.`,
     progress: 'Progress',

@@ -4,6 +4,7 @@ import { useEffect, type KeyboardEvent, type ReactNode } from 'react'
 import type { RunFilters } from '../addresses'
 import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
+import { isOrphan, type KnownJobs } from './orphans'
 import { RunRow } from './run-row'
 import { useHeldRow } from './use-held-row'
 import { useKeptPlace } from './use-kept-place'
@@ -17,12 +18,13 @@ interface RunListProps {
   list: UseInfiniteRunsResult
   runId: string | null
   filters: RunFilters
+  jobs: KnownJobs
   selection: ReadonlySet<string>
   onSelect: (ids: ReadonlySet<string>) => void
 }
 
 /** Only the rows in sight are in the page, however many there are. */
-export function RunList({ list, runId, filters, selection, onSelect }: RunListProps): ReactNode {
+export function RunList({ list, runId, filters, jobs, selection, onSelect }: RunListProps): ReactNode {
   const { runs, hasMore, isLoadingMore, loadMore } = list
   const now = useNow(runs.some(({ isActive }) => isActive) ? 1000 : 10_000)
   const { ref: frame, onScroll } = useKeptPlace<HTMLDivElement>(runs, ROW_PX)
@@ -74,6 +76,7 @@ export function RunList({ list, runId, filters, selection, onSelect }: RunListPr
                 count={hasMore ? -1 : runs.length}
                 isShown={run.id === runId}
                 isSelected={selection.has(run.id)}
+                isOrphan={isOrphan(run, jobs)}
                 filters={filters}
                 now={now}
                 onToggle={toggle}
