@@ -40,6 +40,14 @@ WATCH = """
   }).observe(document, { childList: true, subtree: true })
 }
 """
+AT_THE_TOP = """
+() => {
+  const top = document.querySelector('.run-list').getBoundingClientRect().top
+  const rows = [...document.querySelectorAll('.run-row')]
+  const first = rows.find((row) => Math.abs(row.getBoundingClientRect().top - top) < 2)
+  return Number(first?.dataset.index ?? -1)
+}
+"""
 PUSHED = 60
 """More than are in the page at once."""
 
@@ -150,6 +158,21 @@ def test_rows_stay_where_they_are_while_runs_come_in_above(many: Page) -> None:
         triggered(many, "sync-notes", NOTE)
     expect(row_of(many, run_id)).to_have_attribute("data-index", str(index + 3))
     assert row_of(many, run_id).bounding_box() == above
+
+
+def test_rows_stay_where_they_are_when_the_window_becomes_a_phones(many: Page) -> None:
+    size = many.viewport_size
+    assert size is not None
+    many.locator(".run-list").evaluate("(list) => { list.scrollTop = 40 * 72 }")
+    wait_for(many, lambda: many.evaluate(AT_THE_TOP) == 40)
+    try:
+        # There, rows are higher.
+        many.set_viewport_size({"width": 390, "height": 844})
+        wait_for(many, lambda: many.evaluate(AT_THE_TOP) == 40)
+        many.set_viewport_size(size)
+        wait_for(many, lambda: many.evaluate(AT_THE_TOP) == 40)
+    finally:
+        many.set_viewport_size(size)
 
 
 def test_row_that_asks_stays_while_it_is_pushed_out_of_sight(many: Page) -> None:
