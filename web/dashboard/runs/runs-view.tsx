@@ -69,14 +69,14 @@ export function RunsView({ runId, filters, isShown }: RunsViewProps): ReactNode 
             {SAID.trigger}
           </Link>
         </header>
+        {list.error !== null && (
+          <LoadFailure what="runs" error={list.error} hasOlder={list.runs.length > 0} isNotice />
+        )}
         {(!hasNone || isFiltered) && (
           <FilterBar filters={filters} known={known} counts={counts} runId={runId} />
         )}
         <BulkBar key={query} runs={list.runs} selection={selection} onSelect={select} />
         {list.isLoading && list.runs.length === 0 && <Skeleton rows={4} />}
-        {list.error !== null && (
-          <LoadFailure what="runs" error={list.error} hasOlder={list.runs.length > 0} />
-        )}
         {hasNone && (isFiltered ? <NoMatch /> : <NoRuns jobs={jobs} extras={extras} />)}
         {list.runs.length > 0 && (
           <RunList
