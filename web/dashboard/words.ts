@@ -376,6 +376,7 @@ export const WORDS = {
   },
   format: {
     justNow: 'just now',
+    secondsAgo: (seconds: number) => `${seconds} s ago`,
     bytes: (count: number, formatted: string) => counted(count, formatted, 'byte'),
   },
 } as const
