@@ -96,7 +96,15 @@ def test_row_of_a_run_that_executes_shows_how_far_it_is(seeded: Page, runs: dict
 
 
 def test_row_of_a_failed_run_tells_the_error(seeded: Page, runs: dict[str, str]) -> None:
-    expect(row_of(seeded, runs["failed"])).to_contain_text("the test wants it so")
+    row = row_of(seeded, runs["failed"])
+    error, labels, line = (row.locator(name) for name in (".run-error", ".run-labels", ".run-meta"))
+    expect(error).to_contain_text("the test wants it so")
+    # On a line of its own, within the row.
+    row_box, error_box, *above = (each.bounding_box() for each in (row, error, labels, line))
+    assert row_box
+    assert error_box
+    assert error_box["y"] + error_box["height"] <= row_box["y"] + row_box["height"]
+    assert all(box and box["y"] + box["height"] <= error_box["y"] for box in above)
 
 
 def test_newest_run_is_at_the_top(seeded: Page, runs: dict[str, str]) -> None:

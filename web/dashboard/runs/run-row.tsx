@@ -72,9 +72,9 @@ export function RunRow({ run, index, top, count, isShown, isSelected, ...props }
           )}
           {duration !== null && <span className="number">{duration}</span>}
           {isStepCountTold && <span>{WORDS.run.stepCount(steps, formatNumber(steps))}</span>}
-          {run.status === 'failed' && run.error !== null && <span className="run-error">{run.error}</span>}
           {run.isActive && run.progress !== null && <span>{progressWords(run.progress)}</span>}
         </span>
+        {run.status === 'failed' && run.error !== null && <span className="run-error">{run.error}</span>}
       </Link>
       <span className="run-labels">
         <LabelChips labels={run.labels} />
