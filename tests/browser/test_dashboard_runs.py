@@ -1,6 +1,7 @@
 """The list of runs: what its rows tell, and how it is filtered and searched."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -95,12 +96,39 @@ def test_row_of_a_run_that_executes_shows_how_far_it_is(seeded: Page, runs: dict
 
 
 def test_row_of_a_failed_run_tells_the_error(seeded: Page, runs: dict[str, str]) -> None:
-    expect(row_of(seeded, runs["failed"])).to_contain_text("the test wants it so")
+    row = row_of(seeded, runs["failed"])
+    error, labels, line = (row.locator(name) for name in (".run-error", ".run-labels", ".run-meta"))
+    expect(error).to_contain_text("the test wants it so")
+    # On a line of its own, within the row.
+    row_box, error_box, *above = (each.bounding_box() for each in (row, error, labels, line))
+    assert row_box
+    assert error_box
+    assert error_box["y"] + error_box["height"] <= row_box["y"] + row_box["height"]
+    assert all(box and box["y"] + box["height"] <= error_box["y"] for box in above)
 
 
 def test_newest_run_is_at_the_top(seeded: Page, runs: dict[str, str]) -> None:
     ids = [text[-6:] for text in reversed(runs.values())]
     expect(rows(seeded).locator(".run-id")).to_have_text(ids)
+
+
+def test_row_on_a_phone_has_two_labels_and_all_that_can_be_done(seeded: Page, runs: dict[str, str]) -> None:
+    size = seeded.viewport_size
+    assert size is not None
+    seeded.set_viewport_size({"width": 390, "height": 844})
+    try:
+        row = row_of(seeded, runs["completed"])
+        expect(row.locator(".label-chip:visible")).to_have_count(2)
+        row.get_by_role("button", name="Run again").click(trial=True)
+        row_of(seeded, runs["pending"]).get_by_role("button", name="Cancel").click(trial=True)
+        # No row lies on another.
+        boxes = [box for row in rows(seeded).all() if (box := row.bounding_box())]
+        assert all(one["y"] + one["height"] <= next["y"] for one, next in pairwise(boxes))
+        row.get_by_role("button", name="Delete").click()
+        seeded.get_by_role("dialog").get_by_role("button", name="Keep it").click()
+        expect(row).to_be_visible()
+    finally:
+        seeded.set_viewport_size(size)
 
 
 # ---------------------------------------------------------------------- filters

@@ -1,5 +1,6 @@
 """New builds meet runs that old ones began: each row of ``docs/deploys.md``, in a page that is reloaded."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.browser.browser import (
     wait_until_ready,
 )
 from tests.browser.conftest import sources
+from tests.browser.dashboard import link_of, row_of
 
 JOBS = """
 import asyncio
@@ -180,6 +182,11 @@ def test_run_of_a_renamed_job_waits_where_people_see_it(chromium: Chromium, tmp_
         wait_for(page, lambda: get_run(page, run_id)["status"] == "pending")
         page.evaluate("(id) => { location.hash = `/runs/${id}` }", run_id)
         expect(page.get_by_role("note")).to_contain_text("there is no job bakery any more")
+        # Its row says so, too, to everyone, and no other does.
+        new_id = trigger(page, "bread", {})
+        expect(link_of(row_of(page, run_id))).to_have_accessible_name(re.compile("Pending.*No such job"))
+        expect(row_of(page, new_id)).to_be_visible()
+        expect(row_of(page, new_id).get_by_text("No such job")).to_have_count(0)
         # And there is a way out.
         page.get_by_role("region", name="Selected run").get_by_role("button", name="Cancel").click()
         assert wait_until_ended(page, run_id)["status"] == "cancelled"

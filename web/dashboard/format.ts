@@ -28,12 +28,16 @@ const UNITS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['minute', 60_000],
 ]
 
+/** Until then it is just now. */
+const SECONDS_FROM = 5
+
 export function formatRelative(iso: string, now: number): string {
   const elapsed = Date.parse(iso) - now
   for (const [unit, ms] of UNITS) {
     if (Math.abs(elapsed) >= ms) return RELATIVE.format(Math.round(elapsed / ms), unit)
   }
-  return WORDS.format.justNow
+  const seconds = Math.floor(-elapsed / 1000)
+  return seconds < SECONDS_FROM ? WORDS.format.justNow : WORDS.format.secondsAgo(seconds)
 }
 
 export function formatDuration(ms: number): string {

@@ -150,6 +150,7 @@ export const WORDS = {
     noMessage: 'The run failed without a message.',
     failedStep: 'In the step',
     traceback: 'Traceback',
+    noSuchJob: 'No such job',
     orphan: (job: string) =>
       `Nothing executes this run: there is no job ${job} any more. The button Cancel above ends it; a job of that name would execute it.`,
     progress: 'Progress',
@@ -386,6 +387,7 @@ export const WORDS = {
   },
   format: {
     justNow: 'just now',
+    secondsAgo: (seconds: number) => `${seconds} s ago`,
     bytes: (count: number, formatted: string) => counted(count, formatted, 'byte'),
   },
 } as const

@@ -2,6 +2,7 @@ import type { EngineStatus } from 'durably'
 import type { ReactNode } from 'react'
 import { useEngineStatus } from 'durably/react'
 import { WORDS, type Failing } from '../words'
+import { Icon } from './icons'
 
 const SAID = WORDS.failure
 
@@ -10,15 +11,25 @@ interface LoadFailureProps {
   error: string
   /** What was loaded before is still shown. */
   hasOlder?: boolean
+  /** What it says stands above what it is about, and must not be missed. */
+  isNotice?: boolean
 }
 
 /** The reason is told once: a stopped engine has its own notice, and the header says that a server is away. */
-export function LoadFailure({ what, error, hasOlder = false }: LoadFailureProps): ReactNode {
+export function LoadFailure({
+  what,
+  error,
+  hasOlder = false,
+  isNotice = false,
+}: LoadFailureProps): ReactNode {
   const { state } = useEngineStatus()
   const name = SAID.what[what]
   return (
-    <p className="hint">
-      {hasOlder && state === 'offline' ? SAID.older(name) : SAID.notLoaded(name, reasonFor(state, error))}
+    <p className={isNotice ? 'load-notice' : 'hint'}>
+      {isNotice && <Icon name="bang" />}
+      <span>
+        {hasOlder && state === 'offline' ? SAID.older(name) : SAID.notLoaded(name, reasonFor(state, error))}
+      </span>
     </p>
   )
 }

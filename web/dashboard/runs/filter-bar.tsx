@@ -30,18 +30,20 @@ export function FilterBar({ filters, known, counts, runId }: FilterBarProps): Re
     <div className="filters">
       <SearchField filters={filters} known={known} onFilters={apply} />
       <JobChoice filters={filters} known={known} onFilters={apply} />
-      <div className="status-filters" role="group" aria-label={SAID.byStatus}>
-        {STATUSES.map((status) => (
-          <StatusFilter
-            key={status}
-            status={status}
-            count={counts?.[status] ?? null}
-            isChosen={filters.statuses.includes(status)}
-            onToggle={() => apply({ statuses: toggled(filters.statuses, status) })}
-          />
-        ))}
+      <div className="filter-chips">
+        <div className="status-filters" role="group" aria-label={SAID.byStatus}>
+          {STATUSES.map((status) => (
+            <StatusFilter
+              key={status}
+              status={status}
+              count={counts?.[status] ?? null}
+              isChosen={filters.statuses.includes(status)}
+              onToggle={() => apply({ statuses: toggled(filters.statuses, status) })}
+            />
+          ))}
+        </div>
+        <ActiveFilters filters={filters} onFilters={apply} />
       </div>
-      <ActiveLabels filters={filters} onFilters={apply} />
     </div>
   )
 }
@@ -141,7 +143,7 @@ function StatusFilter({ status, count, isChosen, onToggle }: StatusFilterProps):
   )
 }
 
-function ActiveLabels({ filters, onFilters }: PartProps): ReactNode {
+function ActiveFilters({ filters, onFilters }: PartProps): ReactNode {
   const { labels, jobNames, statuses } = filters
   const without = (key: string): Record<string, string> =>
     Object.fromEntries(Object.entries(labels).filter(([other]) => other !== key))
@@ -162,7 +164,8 @@ function ActiveLabels({ filters, onFilters }: PartProps): ReactNode {
           <Icon name="cancel" />
         </button>
       ))}
-      <button type="button" className="button button-quiet" onClick={() => onFilters(NO_FILTERS)}>
+      <button type="button" className="button clear-filters" onClick={() => onFilters(NO_FILTERS)}>
+        <Icon name="cancel" />
         {SAID.clearFilters}
       </button>
     </div>

@@ -1,15 +1,16 @@
 import { defaultRangeExtractor, useVirtualizer } from '@tanstack/react-virtual'
 import type { UseInfiniteRunsResult } from 'durably/react'
-import { useEffect, type KeyboardEvent, type ReactNode } from 'react'
+import { useEffect, useRef, type KeyboardEvent, type ReactNode } from 'react'
 import type { RunFilters } from '../addresses'
 import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
+import { isOrphan, type KnownJobs } from './orphans'
 import { RunRow } from './run-row'
 import { useHeldRow } from './use-held-row'
 import { useKeptPlace } from './use-kept-place'
+import { useRowPx } from './use-row-px'
 
 const SAID = WORDS.runs
-const ROW_PX = 72
 /** So many rows before its end, what follows is asked for. */
 const AHEAD = 30
 
@@ -17,22 +18,25 @@ interface RunListProps {
   list: UseInfiniteRunsResult
   runId: string | null
   filters: RunFilters
+  jobs: KnownJobs
   selection: ReadonlySet<string>
   onSelect: (ids: ReadonlySet<string>) => void
 }
 
 /** Only the rows in sight are in the page, however many there are. */
-export function RunList({ list, runId, filters, selection, onSelect }: RunListProps): ReactNode {
+export function RunList({ list, runId, filters, jobs, selection, onSelect }: RunListProps): ReactNode {
   const { runs, hasMore, isLoadingMore, loadMore } = list
   const now = useNow(runs.some(({ isActive }) => isActive) ? 1000 : 10_000)
-  const { ref: frame, onScroll } = useKeptPlace<HTMLDivElement>(runs, ROW_PX)
+  const frame = useRef<HTMLDivElement>(null)
+  const rowPx = useRowPx(frame)
+  const onScroll = useKeptPlace(frame, runs, rowPx)
   const { held, ...holding } = useHeldRow(frame, runs)
   // What it returns changes without being another object; nothing here is memoized.
   // eslint-disable-next-line react-hooks/incompatible-library
   const rows = useVirtualizer({
     count: runs.length,
     getScrollElement: () => frame.current,
-    estimateSize: () => ROW_PX,
+    estimateSize: () => rowPx,
     getItemKey: (index) => runs[index]?.id ?? index,
     overscan: 8,
     rangeExtractor: (range) => withHeld(defaultRangeExtractor(range), held),
@@ -74,6 +78,7 @@ export function RunList({ list, runId, filters, selection, onSelect }: RunListPr
                 count={hasMore ? -1 : runs.length}
                 isShown={run.id === runId}
                 isSelected={selection.has(run.id)}
+                isOrphan={isOrphan(run, jobs)}
                 filters={filters}
                 now={now}
                 onToggle={toggle}

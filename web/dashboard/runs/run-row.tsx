@@ -21,13 +21,15 @@ interface RunRowProps {
   isShown: boolean
   /** It is chosen for what is done with several. */
   isSelected: boolean
+  /** There is no such job any more. */
+  isOrphan: boolean
   filters: RunFilters
   now: number
   onToggle: (runId: string) => void
 }
 
 export function RunRow({ run, index, top, count, isShown, isSelected, ...props }: RunRowProps): ReactNode {
-  const { filters, now, onToggle } = props
+  const { isOrphan, filters, now, onToggle } = props
   const duration = durationOf(run, now)
   const steps = run.completedStepCount
   // Why it failed, and how far it is, say more.
@@ -63,11 +65,16 @@ export function RunRow({ run, index, top, count, isShown, isSelected, ...props }
           <time dateTime={run.createdAt} title={formatDateTime(run.createdAt)}>
             {formatRelative(run.createdAt, now)}
           </time>
+          {isOrphan && (
+            <span className="badge" title={WORDS.run.orphan(run.jobName)}>
+              {WORDS.run.noSuchJob}
+            </span>
+          )}
           {duration !== null && <span className="number">{duration}</span>}
           {isStepCountTold && <span>{WORDS.run.stepCount(steps, formatNumber(steps))}</span>}
-          {run.status === 'failed' && run.error !== null && <span className="run-error">{run.error}</span>}
           {run.isActive && run.progress !== null && <span>{progressWords(run.progress)}</span>}
         </span>
+        {run.status === 'failed' && run.error !== null && <span className="run-error">{run.error}</span>}
       </Link>
       <span className="run-labels">
         <LabelChips labels={run.labels} />

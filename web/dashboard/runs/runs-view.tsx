@@ -12,6 +12,7 @@ import { WORDS } from '../words'
 import { BulkBar } from './bulk-bar'
 import { FilterBar } from './filter-bar'
 import { NoRuns } from './no-runs'
+import { knownJobs } from './orphans'
 import { RunList } from './run-list'
 import { useNewestRunAtFirst } from './use-newest-run-at-first'
 import { useRunCounts } from './use-run-counts'
@@ -28,7 +29,9 @@ interface RunsViewProps {
 /** The runs, and the one that is chosen beside them; on narrow screens in their place. */
 export function RunsView({ runId, filters, isShown }: RunsViewProps): ReactNode {
   const { jobName, jobs: extras } = useExtras()
-  const { jobs } = useJobs()
+  const jobsState = useJobs()
+  const { jobs } = jobsState
+  const jobsThere = useMemo(() => knownJobs(jobsState), [jobsState])
   const jobNames = jobName === null ? filters.jobNames : [jobName]
   const isFiltered =
     filters.jobNames.length + filters.statuses.length + Object.keys(filters.labels).length > 0
@@ -66,17 +69,24 @@ export function RunsView({ runId, filters, isShown }: RunsViewProps): ReactNode 
             {SAID.trigger}
           </Link>
         </header>
+        {list.error !== null && (
+          <LoadFailure what="runs" error={list.error} hasOlder={list.runs.length > 0} isNotice />
+        )}
         {(!hasNone || isFiltered) && (
           <FilterBar filters={filters} known={known} counts={counts} runId={runId} />
         )}
         <BulkBar key={query} runs={list.runs} selection={selection} onSelect={select} />
         {list.isLoading && list.runs.length === 0 && <Skeleton rows={4} />}
-        {list.error !== null && (
-          <LoadFailure what="runs" error={list.error} hasOlder={list.runs.length > 0} />
-        )}
         {hasNone && (isFiltered ? <NoMatch /> : <NoRuns jobs={jobs} extras={extras} />)}
         {list.runs.length > 0 && (
-          <RunList list={list} runId={runId} filters={filters} selection={selection} onSelect={select} />
+          <RunList
+            list={list}
+            runId={runId}
+            filters={filters}
+            jobs={jobsThere}
+            selection={selection}
+            onSelect={select}
+          />
         )}
       </section>
       <RunDetail key={runId} runId={runId} filters={filters} />
