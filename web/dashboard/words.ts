@@ -1,5 +1,8 @@
 import type { BootPhase, EngineStatus, RunStatus } from 'durably'
 
+/** What numbers and dates are written in: that of the words. */
+export const LOCALE = 'en'
+
 const FREE_SPACE = 'Delete runs that you no longer need, or free space on this device.'
 
 /** What the dashboard says, in one place: for whoever translates it. */

@@ -7,7 +7,7 @@ import { formatDateTime, formatDuration, formatNumber, shortId } from '../format
 import { LoadFailure } from '../parts/load-failure'
 import { Skeleton } from '../parts/skeleton'
 import { useNow } from '../parts/use-now'
-import { WORDS } from '../words'
+import { LOCALE, WORDS } from '../words'
 import { addressOf, runAddress, type OverviewQuery } from '../addresses'
 import { Chart, type Draw } from './chart'
 import {
@@ -24,7 +24,7 @@ import {
 } from './figures'
 
 const SAID = WORDS.overview
-const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 })
+const PERCENT = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 1 })
 const MOST_RUNNING = 8
 const PROGRESS_INTERVAL_MS = 2000
 const HOUR_MS = 3_600_000

@@ -12,7 +12,7 @@ import {
   type PlotOptions,
 } from '@observablehq/plot'
 import { formatDuration, formatNumber } from '../format'
-import { WORDS } from '../words'
+import { LOCALE, WORDS } from '../words'
 import { OUTCOMES, type Bar, type Mark } from './figures'
 
 interface Frame {
@@ -106,7 +106,7 @@ export function plotDurations(
   )
 }
 
-const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
+const MOMENT = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
 const TIP = { fill: 'var(--surface)', stroke: 'var(--line-strong)', pathFilter: 'none' }
 
 function common({ width, since, until }: Frame): PlotOptions {
