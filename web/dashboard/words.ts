@@ -68,6 +68,7 @@ export const WORDS = {
     serverAway: ', because the server is away. Loading goes on by itself once it is back.',
     older: (what: string) =>
       `The ${what} are as they were before the server went away. Loading goes on by itself once it is back.`,
+    serverGone: 'The server is away. What is shown here is from before.',
     because: (error: string) => `. ${error}`,
     notShown: (what: string) => `The ${what} could not be shown. Runs go on meanwhile.`,
     reload: 'Reload',
@@ -227,6 +228,7 @@ export const WORDS = {
       `The job was not started: ${counted(count, formatted, 'value')} cannot be used.`,
     notJson: (why: string) => `This is no JSON: ${why}`,
     schema: 'Schema of the input',
+    serverAway: 'The server is away. A job can be started once it is back; what is filled in here stays.',
   },
   fields: {
     optional: 'optional',

@@ -7,6 +7,7 @@ import { formatDateTime, formatDuration, formatNumber, shortId } from '../format
 import { LoadFailure } from '../parts/load-failure'
 import { Skeleton } from '../parts/skeleton'
 import { useNow } from '../parts/use-now'
+import { ViewNotice } from '../parts/view-notice'
 import { LOCALE, WORDS } from '../words'
 import { addressOf, runAddress, type OverviewQuery } from '../addresses'
 import { Chart, type Draw } from './chart'
@@ -64,10 +65,10 @@ export function Overview({ window, jobName }: OverviewQuery): ReactNode {
         </nav>
       </header>
       {error !== null && (
-        <div className="card" role="alert">
+        <ViewNotice>
           <LoadFailure what="figures" error={error} />
           {stats !== null && <p className="hint">{SAID.stale(formatDateTime(stats.until))}</p>}
-        </div>
+        </ViewNotice>
       )}
       {stats === null && error === null && (
         <div className="card">

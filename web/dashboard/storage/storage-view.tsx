@@ -3,6 +3,7 @@ import { useDurably } from 'durably/react'
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { formatBytes, formatDuration, formatNumber } from '../format'
 import { useAction } from '../parts/use-action'
+import { ViewNotice } from '../parts/view-notice'
 import { WORDS } from '../words'
 import { BootPhases } from './boot-phases'
 import { ClearDialog } from './clear-dialog'
@@ -22,6 +23,11 @@ export function StorageView({ status }: { status: EngineStatus }): ReactNode {
   return (
     <div className="storage-view">
       <h2 className="view-title">{SAID.title}</h2>
+      {status.state === 'offline' && (
+        <ViewNotice>
+          <p>{WORDS.failure.serverGone}</p>
+        </ViewNotice>
+      )}
       <div className="storage-cards">
         {status.role !== 'remote' && <StorageCard status={status} />}
         <EngineCard status={status} />
