@@ -309,9 +309,9 @@ export const WORDS = {
     noRole: 'The engine is not known yet.',
     takeOver: 'Move it into this tab',
     tabs: 'Tabs',
-    tabCount: (count: number, followers: string) =>
-      count < 2 ? 'one, which leads' : `one leads, ${followers} follow${count === 2 ? 's' : ''}`,
-    memory: 'Memory of Python',
+    tabCount: (formatted: string, isLeader: boolean) =>
+      `${formatted} (${isLeader ? 'this tab' : 'another tab'} leads)`,
+    memory: 'Python memory',
     starts: 'Starts of the engine',
     clientVersion: 'Client',
     engineVersion: 'Engine',
