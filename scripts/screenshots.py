@@ -121,7 +121,7 @@ def take_empty(camera: Camera, url: str) -> None:
     for view, words in (
         ("runs", "Run import-csv with the sample"),
         ("trigger", "Start import-csv"),
-        ("overview", "No run ended in this time"),
+        ("overview", "Nothing has run yet"),
         ("storage", "Export"),
     ):
         go(page, url, view)

@@ -89,7 +89,7 @@ export function plotDurations(
         // The scale itself would name powers of ten only.
         ...(isOfOne ? [] : [axisY(ticks, { text: duration, label: null })]),
         gridY({ ticks: isOfOne ? 4 : ticks }),
-        lineY(marks, { ...channels, stroke, strokeWidth: 1.75, curve: 'monotone-x' }),
+        lineY(marks, { ...channels, stroke, strokeWidth: 1.75 }),
         dot(marks, { ...channels, fill: stroke, r: 2.5 }),
         ...(isOfOne ? [ruleY([0])] : []),
         tip(
