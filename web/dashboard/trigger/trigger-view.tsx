@@ -50,16 +50,16 @@ export function TriggerView({ jobName }: { jobName: string | null }): ReactNode 
   )
 }
 
+/** Names alone: what the chosen one is for stands above its form. */
 function JobList({ jobs, chosen }: { jobs: readonly JobInfo[]; chosen: string | null }): ReactNode {
   if (jobs.length < 2) return null
   return (
     <nav aria-label={SAID.jobs}>
       <ul className="job-list">
-        {jobs.map(({ name, description }) => (
+        {jobs.map(({ name }) => (
           <li key={name}>
             <Link href={triggerAddress(name)} aria-current={name === chosen ? 'true' : undefined}>
               <b>{name}</b>
-              {description !== null && <span>{description}</span>}
             </Link>
           </li>
         ))}
