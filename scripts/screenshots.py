@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Literal
 
 from PIL import Image
-from playwright.sync_api import Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Locator, Page, Playwright, expect, sync_playwright
 
 from tests.browser import history
 from tests.browser.browser import FLAGS, served, wait_until_ended, wait_until_ready
@@ -121,7 +121,7 @@ def take_empty(camera: Camera, url: str) -> None:
     for view, words in (
         ("runs", "Run import-csv with the sample"),
         ("trigger", "Start import-csv"),
-        ("overview", "No run ended in this time"),
+        ("overview", "Nothing has run yet"),
         ("storage", "Export"),
     ):
         go(page, url, view)
@@ -147,10 +147,13 @@ def take_busy(camera: Camera, url: str, folder: Path) -> None:
         camera.take_for_readme("run", 1440, "light")
         camera.take_for_readme("phone", 390, "light")
         go(page, url, "runs")
-        page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem").nth(8).wait_for()
+        runs_of(page).nth(8).wait_for()
         camera.take("runs", "busy")
         take_overview(camera, url)
-    go(page, url, "trigger")
+    go(page, url, "trigger/import-csv")
+    page.get_by_role("button", name="Start import-csv").click()
+    page.locator(".outcome[data-kind='rejected']").wait_for()
+    camera.take("trigger", "failed")
     page.get_by_role("button", name="Use airports.csv").click()
     page.get_by_text("airports.csv").last.wait_for()
     camera.take("trigger", "busy")
@@ -217,7 +220,10 @@ def take_without_network(camera: Camera, url: str) -> None:
     wait_until_ready(page)
     go(page, url, "storage")
     page.get_by_text("Export").first.wait_for()
-    camera.take("storage", "offline")
+    camera.take("storage", "no-network")
+    go(page, url, "runs")
+    runs_of(page).first.wait_for()
+    camera.take("runs", "no-network")
     page.context.set_offline(False)
 
 
@@ -228,14 +234,24 @@ def take_remote(camera: Camera, folder: Path) -> None:
     with serving(folder, DURABLY, "serve", JOBS, "--database", database, "--port", "0") as server:
         url = server.wait_for(r"(http://\S+:\d+)") + "/"
         page.goto(f"{url}#/runs")
-        page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem").nth(8).wait_for()
+        runs_of(page).nth(8).wait_for()
         camera.take("runs", "remote")
+        runs_of(page).first.get_by_role("link").first.click()
+        page.locator(".detail").get_by_role("heading", level=2).wait_for()
+        run = page.url.partition("#/")[2]
+        # What is loaded at the first look can't be without the server.
+        go(page, url, "trigger/import-csv")
+        page.get_by_role("button", name="Start import-csv").wait_for()
+        go(page, url, "overview?window=7d")
+        expect(page.get_by_role("img").nth(1).locator("svg")).to_be_visible()
         go(page, url, "storage")
         page.get_by_text("Ready, on the server").wait_for()
         camera.take("storage", "remote")
         go(page, url, "runs")
     page.locator(".boot-status[data-state='offline']").wait_for()
     camera.take("runs", "offline")
+    go(page, url, run)
+    camera.take("run", "offline")
     for view in ("trigger", "overview", "storage"):
         go(page, url, view)
         page.get_by_role("heading", level=2).first.wait_for()
@@ -297,6 +313,10 @@ def go(page: Page, url: str, place: str) -> None:
     page.evaluate("(place) => { location.hash = '#/' + place }", place)
     page.wait_for_url(f"{url}*#/{place.partition('?')[0]}*")
     settle(page)
+
+
+def runs_of(page: Page) -> Locator:
+    return page.get_by_role("list", name="Runs", exact=True).get_by_role("listitem")
 
 
 def settle(page: Page) -> None:

@@ -15,6 +15,8 @@ from tests.browser.dashboard import Dashboard, output_of, row_of, triggered
 from tests.browser.test_page import tab_to
 
 JOBS = Path(__file__).parent / "console" / "jobs.py"
+FORM = "**/schema-form*.js"
+"""What the page loads when it is idle, or shows a form."""
 
 
 @pytest.fixture(scope="module", params=["browser", "server"])
@@ -153,6 +155,8 @@ def test_server_that_leaves_is_told_and_what_it_took_comes_back_with_it(
     with launched(playwright, tmp_path / "profile") as browser:
         with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
             url = server.wait_for(r"(http://\S+:\d+)")
+            # As where the server leaves before the page was idle.
+            browser.context.route(FORM, lambda route: route.abort())
             page = browser.open(f"{url}/#/runs")
             expect(page.get_by_text("Ready, on the server")).to_be_attached()
             run_id = triggered(page, "burn", {})
@@ -162,8 +166,33 @@ def test_server_that_leaves_is_told_and_what_it_took_comes_back_with_it(
         Dashboard(page).open_view("Trigger")
         told = page.get_by_text("The form could not be loaded, because the server is away.")
         expect(told).to_be_visible()
+        browser.context.unroute(FORM)
         port = url.rpartition(":")[2]
         with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", port) as server:
             server.wait_for(r"(http://\S+:\d+)")
             expect(page.get_by_role("button", name="Start bake")).to_be_visible()
         browser.faults.clear()  # the browser reports the failed import, too
+
+
+def test_what_was_never_looked_at_is_there_when_the_server_leaves(
+    playwright: Playwright, tmp_path: Path
+) -> None:
+    shutil.copy(JOBS, tmp_path)
+    with launched(playwright, tmp_path / "profile") as browser:
+        with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
+            url = server.wait_for(r"(http://\S+:\d+)")
+            page = browser.open(f"{url}/#/trigger")
+            expect(page.get_by_role("button", name="Start bake")).to_be_visible()
+            page.evaluate("location.hash = '/runs'")
+            loaded = (
+                "(name) => performance.getEntriesByType('resource').some((each) => each.name.includes(name))"
+            )
+            page.wait_for_function(loaded, arg="drawn-chart")
+        expect(page.get_by_text(re.compile("^The server can.t be reached"))).to_be_visible()
+        Dashboard(page).open_view("Trigger")
+        expect(page.get_by_text("A job can be started once it is back")).to_be_visible()
+        expect(page.get_by_role("button", name="Start bake")).to_be_visible()
+        Dashboard(page).open_view("Engine")
+        expect(page.get_by_text("What is shown here is from before.")).to_be_visible()
+        page.get_by_role("button", name="Try again").click()
+        browser.faults.clear()  # the browser reports what it could not fetch

@@ -28,12 +28,12 @@ def fact(page: Page, name: str) -> Locator:
 def test_two_tabs_tell_who_leads_and_the_engine_can_be_moved(chromium: Chromium, demo_site: Site) -> None:
     first = storage_of(chromium, demo_site)
     expect(engine(first)).to_contain_text(LEADS)
-    expect(fact(first, "Tabs")).to_have_text("one, which leads")
+    expect(fact(first, "Tabs")).to_have_text("1 (this tab leads)")
     second = storage_of(chromium, demo_site)
     expect(engine(second)).to_contain_text(FOLLOWS)
-    expect(fact(second, "Tabs")).to_have_text("one leads, 1 follows")
+    expect(fact(second, "Tabs")).to_have_text("2 (another tab leads)")
     first.bring_to_front()
-    expect(fact(first, "Tabs")).to_have_text("one leads, 1 follows")
+    expect(fact(first, "Tabs")).to_have_text("2 (this tab leads)")
     second.bring_to_front()
     move = second.get_by_role("button", name="Move it into this tab")
     move.focus()
@@ -41,9 +41,9 @@ def test_two_tabs_tell_who_leads_and_the_engine_can_be_moved(chromium: Chromium,
     expect(engine(second)).to_contain_text(LEADS)
     expect(move).to_have_count(0)
     expect(engine(first)).to_contain_text(FOLLOWS)
-    expect(fact(second, "Tabs")).to_have_text("one leads, 1 follows")
+    expect(fact(second, "Tabs")).to_have_text("2 (this tab leads)")
     first.close()
-    expect(fact(second, "Tabs")).to_have_text("one, which leads")
+    expect(fact(second, "Tabs")).to_have_text("1 (this tab leads)")
 
 
 def test_phases_of_the_last_start_are_told(chromium: Chromium, demo_site: Site) -> None:

@@ -81,12 +81,12 @@ def counted(page: Page, hours: float, job: str | None = None) -> tuple[int, int]
 
 
 def test_nothing_yet_is_told_and_the_way_back_is_found_by_keyboard(page: Page) -> None:
-    expect(page.get_by_role("heading", name="No run ended in this time")).to_be_visible()
+    expect(page.get_by_role("heading", name="Nothing has run yet")).to_be_visible()
     expect(page.get_by_role("link", name="Overview")).to_have_attribute("aria-current", "page")
     page.get_by_role("link", name="Runs").focus()
     page.keyboard.press("Enter")
     sample = page.get_by_role("button", name="Run import-csv with the sample")
-    expect(page.get_by_role("heading", name="No run ended in this time")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Nothing has run yet")).to_have_count(0)
     sample.click()
     expect(detail(page).get_by_role("heading", level=2)).to_contain_text("import-csv")
 
@@ -181,7 +181,7 @@ def test_nobody_is_taken_away_and_the_way_back_leads_to_what_there_is(week: Page
     expect(runs).to_have_attribute("href", re.compile("#/runs/"))
     open_view(week, "Overview")
     week.evaluate("durably.storage.clear()")
-    expect(week.get_by_role("heading", name="No run ended in this time")).to_be_visible()
+    expect(week.get_by_role("heading", name="Nothing has run yet")).to_be_visible()
     open_view(week, "Storage")
     week.get_by_role("button", name=re.compile("Delete everything")).click()
     week.get_by_role("dialog").get_by_role("button", name=re.compile("Delete")).click()

@@ -6,11 +6,14 @@ import { memoryLocation } from 'wouter/memory-location'
 import { addressOf, NO_FILTERS, placeOf, runsAddress, type Place } from './addresses'
 import { ExtrasContext, useExtras, type JobExtras } from './extras'
 import { useHashLocation } from './hash-location'
+import { Chart } from './overview/chart'
 import { Overview } from './overview/overview'
+import { whenIdle } from './parts/when-idle'
 import { RunsView } from './runs/runs-view'
 import { Header } from './shell/header'
 import { Notices } from './shell/notices'
 import { StorageView } from './storage/storage-view'
+import { LazyForm } from './trigger/lazy-form'
 import { TriggerView } from './trigger/trigger-view'
 
 export interface DurablyDashboardProps {
@@ -109,6 +112,7 @@ function Shell({ isPart, footer, onPlace, ...slots }: ShellProps): ReactNode {
   // As they are written: wouter's own hooks decode them, and what they hold is decoded once more here.
   const place = placeOf(router.hook(router)[0], router.searchHook(router))
   useEffect(() => onPlace(place))
+  useParts(status.state === 'ready')
   const [runs, setRuns] = useLast(place.view === 'runs' ? place : null, ALL_RUNS)
   const main = useRef<HTMLDivElement & HTMLElement>(null)
   useFocusKept(main, addressOf(place))
@@ -141,6 +145,17 @@ function Shell({ isPart, footer, onPlace, ...slots }: ShellProps): ReactNode {
       </div>
     </ExtrasContext.Provider>
   )
+}
+
+/** What views load when they are first shown must be there when the network or the server is gone by then. */
+function useParts(isReady: boolean): void {
+  useEffect(() => {
+    if (!isReady) return
+    return whenIdle(() => {
+      Chart.preload()
+      LazyForm.preload()
+    })
+  }, [isReady])
 }
 
 /** What had the focus may be hidden by going elsewhere: then the keyboard goes on where one came to. */

@@ -1,9 +1,9 @@
 import type { ClientRun } from 'durably'
-import { counted, WORDS } from './words'
+import { counted, LOCALE, WORDS } from './words'
 
-const NUMBER = new Intl.NumberFormat('en')
-const RELATIVE = new Intl.RelativeTimeFormat('en', { numeric: 'auto' })
-const DATE_TIME = new Intl.DateTimeFormat('en', {
+const NUMBER = new Intl.NumberFormat(LOCALE)
+const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, { numeric: 'auto' })
+const DATE_TIME = new Intl.DateTimeFormat(LOCALE, {
   dateStyle: 'medium',
   timeStyle: 'medium',
   hourCycle: 'h23',

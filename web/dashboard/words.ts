@@ -1,5 +1,8 @@
 import type { BootPhase, EngineStatus, RunStatus } from 'durably'
 
+/** What numbers and dates are written in: that of the words. */
+export const LOCALE = 'en'
+
 const FREE_SPACE = 'Delete runs that you no longer need, or free space on this device.'
 
 /** What the dashboard says, in one place: for whoever translates it. */
@@ -65,6 +68,7 @@ export const WORDS = {
     serverAway: ', because the server is away. Loading goes on by itself once it is back.',
     older: (what: string) =>
       `The ${what} are as they were before the server went away. Loading goes on by itself once it is back.`,
+    serverGone: 'The server is away. What is shown here is from before.',
     because: (error: string) => `. ${error}`,
     notShown: (what: string) => `The ${what} could not be shown. Runs go on meanwhile.`,
     reload: 'Reload',
@@ -236,6 +240,7 @@ export const WORDS = {
       `The job was not started: ${counted(count, formatted, 'value')} cannot be used.`,
     notJson: (why: string) => `This is no JSON: ${why}`,
     schema: 'Schema of the input',
+    serverAway: 'The server is away. A job can be started once it is back; what is filled in here stays.',
   },
   fields: {
     optional: 'optional',
@@ -316,9 +321,9 @@ export const WORDS = {
     noRole: 'The engine is not known yet.',
     takeOver: 'Move it into this tab',
     tabs: 'Tabs',
-    tabCount: (count: number, followers: string) =>
-      count < 2 ? 'one, which leads' : `one leads, ${followers} follow${count === 2 ? 's' : ''}`,
-    memory: 'Memory of Python',
+    tabCount: (formatted: string, isLeader: boolean) =>
+      `${formatted} (${isLeader ? 'this tab' : 'another tab'} leads)`,
+    memory: 'Python memory',
     starts: 'Starts of the engine',
     clientVersion: 'Client',
     engineVersion: 'Engine',
@@ -353,12 +358,14 @@ export const WORDS = {
     oldest: (age: string) => `the oldest for ${age}`,
     nothingWaits: 'nothing waits',
     running: 'Running',
+    longest: (duration: string) => `longest ${duration}`,
+    noneRuns: 'nothing runs',
     completed: 'Completed',
     perHour: (count: number, formatted: string) =>
       count < 0.1 ? 'less than one in ten hours' : `${formatted} an hour`,
     failed: 'Failed',
-    ofEnded: (share: number, percent: string) =>
-      share < 0.001 ? 'less than 0.1% of those not cancelled' : `${percent} of those not cancelled`,
+    failureRate: (share: number, percent: string) =>
+      `${share < 0.001 ? '< 0.1' : percent}\u00a0% failure rate`,
     nothingFailed: 'none',
     cancelled: 'Cancelled',
     outcomes: 'How runs ended',
@@ -366,12 +373,16 @@ export const WORDS = {
     half: 'Median',
     most: '95 % within',
     jobs: 'By job',
+    jobsHint: 'Press a job’s name for its figures alone.',
     job: 'Job',
     runningNow: 'Running now',
     loading: 'Loading …',
     nothingRuns: 'Nothing runs at this moment.',
     empty: 'No run ended in this time, and none waits or runs.',
-    emptyHint: 'Start one, or look further back.',
+    emptyHint: 'Trigger a job, or look further back.',
+    emptyWeek: 'Trigger a job, and its figures appear here.',
+    nothingYet: 'Nothing has run yet',
+    nothingYetHint: 'Trigger a job: how its runs ended and how long they took is then drawn here.',
     noEnds: 'No run ended in this time.',
     noneCompleted: 'No run completed in this time.',
     chartOutcomes: (completed: string, failed: string, cancelled: string) =>

@@ -1,5 +1,5 @@
-import type { JobStats, Stats } from 'durably'
-import { useRuns, useStats } from 'durably/react'
+import type { ClientRun, JobStats, Stats } from 'durably'
+import { useRuns, useStats, type UseRunsResult } from 'durably/react'
 import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { useExtras } from '../extras'
@@ -7,8 +7,9 @@ import { formatDateTime, formatDuration, formatNumber, shortId } from '../format
 import { LoadFailure } from '../parts/load-failure'
 import { Skeleton } from '../parts/skeleton'
 import { useNow } from '../parts/use-now'
+import { ViewNotice } from '../parts/view-notice'
 import { WORDS } from '../words'
-import { addressOf, runAddress, type OverviewQuery } from '../addresses'
+import { addressOf, runAddress, triggerAddress, type OverviewQuery } from '../addresses'
 import { Chart, type Draw } from './chart'
 import {
   barsOf,
@@ -24,7 +25,6 @@ import {
 } from './figures'
 
 const SAID = WORDS.overview
-const PERCENT = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 1 })
 const MOST_RUNNING = 8
 const PROGRESS_INTERVAL_MS = 2000
 const HOUR_MS = 3_600_000
@@ -64,10 +64,10 @@ export function Overview({ window, jobName }: OverviewQuery): ReactNode {
         </nav>
       </header>
       {error !== null && (
-        <div className="card" role="alert">
+        <ViewNotice>
           <LoadFailure what="figures" error={error} />
           {stats !== null && <p className="hint">{SAID.stale(formatDateTime(stats.until))}</p>}
-        </div>
+        </ViewNotice>
       )}
       {stats === null && error === null && (
         <div className="card">
@@ -83,25 +83,52 @@ function Figures({ stats, query }: { stats: Stats; query: OverviewQuery }): Reac
   const { jobName } = query
   // Pictures stay as they are, with what is pointed at, while only other figures change.
   const history = useSame(historyOf(stats, jobName))
-  if (stats.jobs.length === 0) {
-    return (
-      <div className="card overview-empty">
-        <h3>{SAID.empty}</h3>
-        <p className="hint">{SAID.emptyHint}</p>
-      </div>
-    )
-  }
+  const running = useRunning(jobName, stats)
+  if (stats.jobs.length === 0) return <Empty query={query} />
   const chosen = stats.jobs.filter((job) => jobName === null || job.jobName === jobName)
   return (
     <>
-      <Tiles totals={totalsOf(chosen)} windowMs={WINDOWS[query.window].windowMs} />
+      <Tiles
+        totals={totalsOf(chosen)}
+        windowMs={WINDOWS[query.window].windowMs}
+        // Of a part of them nobody knows which runs longest.
+        runningSince={running.hasMore ? null : earliestOf(running.runs)}
+      />
       <div className="overview-charts">
         <OutcomesChart history={history} />
         <DurationsChart history={history} />
       </div>
       <JobsTable jobs={stats.jobs} query={query} />
-      <RunningNow jobName={jobName} stats={stats} />
+      <RunningNow running={running} />
     </>
+  )
+}
+
+/** A database in which nothing has ever run has no time to look back on. */
+function Empty({ query: { window, jobName } }: { query: OverviewQuery }): ReactNode {
+  const { runs, isLoading, error } = useRuns({
+    ...(jobName !== null && { jobName }),
+    pageSize: 1,
+    view: 'summary',
+    realtime: false,
+  })
+  if (runs.length === 0 && isLoading) {
+    return (
+      <div className="card">
+        <Skeleton rows={4} />
+      </div>
+    )
+  }
+  const isNew = runs.length === 0 && error === null
+  const hint = window === '7d' ? SAID.emptyWeek : SAID.emptyHint
+  return (
+    <div className="card overview-empty">
+      <h3>{isNew ? SAID.nothingYet : SAID.empty}</h3>
+      <p className="hint">{isNew ? SAID.nothingYetHint : hint}</p>
+      <Link className="button button-primary" href={triggerAddress(jobName)}>
+        {WORDS.runs.trigger}
+      </Link>
+    </div>
   )
 }
 
@@ -113,8 +140,15 @@ function useSame<Value>(value: Value): Value {
 
 // ---------------------------------------------------------------- figures
 
-function Tiles({ totals, windowMs }: { totals: Totals; windowMs: number }): ReactNode {
-  const now = useNow(totals.oldestPendingAt === null ? null : 1000)
+interface TilesProps {
+  totals: Totals
+  windowMs: number
+  runningSince: string | null
+}
+
+function Tiles({ totals, windowMs, runningSince }: TilesProps): ReactNode {
+  const now = useNow(totals.oldestPendingAt === null && runningSince === null ? null : 1000)
+  const since = (at: string): string => formatDuration(Math.max(0, now - Date.parse(at)))
   const { oldestPendingAt, pending, leased, completed, failed } = totals
   const share = failureShare(totals)
   const perHour = (completed * HOUR_MS) / windowMs
@@ -123,13 +157,16 @@ function Tiles({ totals, windowMs }: { totals: Totals; windowMs: number }): Reac
       <Tile
         name={SAID.waiting}
         value={pending}
+        note={oldestPendingAt === null ? SAID.nothingWaits : SAID.oldest(since(oldestPendingAt))}
+      />
+      <Tile
+        name={SAID.running}
+        value={leased}
+        kind={leased > 0 ? 'running' : undefined}
         note={
-          oldestPendingAt === null
-            ? SAID.nothingWaits
-            : SAID.oldest(formatDuration(Math.max(0, now - Date.parse(oldestPendingAt))))
+          leased === 0 ? SAID.noneRuns : runningSince === null ? undefined : SAID.longest(since(runningSince))
         }
       />
-      <Tile name={SAID.running} value={leased} kind={leased > 0 ? 'running' : undefined} />
       <Tile
         name={SAID.completed}
         value={completed}
@@ -142,7 +179,9 @@ function Tiles({ totals, windowMs }: { totals: Totals; windowMs: number }): Reac
         value={failed}
         kind={failed > 0 ? 'bad' : undefined}
         note={
-          failed === 0 || share === null ? SAID.nothingFailed : SAID.ofEnded(share, PERCENT.format(share))
+          failed === 0 || share === null
+            ? SAID.nothingFailed
+            : SAID.failureRate(share, formatNumber(Math.round(1000 * share) / 10))
         }
       />
     </dl>
@@ -304,11 +343,13 @@ interface JobsTableProps {
 }
 
 function JobsTable({ jobs, query }: JobsTableProps): ReactNode {
+  const { jobName: only } = useExtras()
   return (
     <section className="card" aria-labelledby="overview-jobs">
       <h3 className="card-title" id="overview-jobs">
         {SAID.jobs}
       </h3>
+      {query.jobName === null && only === null && <p className="hint overview-hint">{SAID.jobsHint}</p>}
       <div className="overview-table" tabIndex={0} role="group" aria-labelledby="overview-jobs">
         <table>
           <thead>
@@ -367,23 +408,30 @@ function JobRow({ job, query }: Omit<JobsTableProps, 'jobs'> & { job: JobStats }
 
 // ---------------------------------------------------------------- now
 
-interface RunningNowProps {
-  jobName: string | null
-  /** When these are others, other runs may run. */
-  stats: Stats
-}
-
-function RunningNow({ jobName, stats }: RunningNowProps): ReactNode {
+/** When the figures are others, other runs may run. */
+function useRunning(jobName: string | null, stats: Stats): UseRunsResult {
   // Not at each claim, of which there may be hundreds in a second.
-  const { runs, hasMore, isLoading, error, refresh } = useRuns({
+  const running = useRuns({
     status: 'leased',
     ...(jobName !== null && { jobName }),
     pageSize: MOST_RUNNING,
     view: 'summary',
     realtime: false,
   })
+  const { runs, refresh } = running
   const tick = useNow(runs.length > 0 ? PROGRESS_INTERVAL_MS : null)
   useEffect(() => refresh(), [stats, tick, refresh])
+  return running
+}
+
+/** When the one that runs longest was begun. */
+function earliestOf(runs: readonly ClientRun[]): string | null {
+  // All in one form and zone: they sort as texts.
+  return runs.flatMap(({ startedAt }) => (startedAt === null ? [] : [startedAt])).sort()[0] ?? null
+}
+
+function RunningNow({ running }: { running: UseRunsResult }): ReactNode {
+  const { runs, hasMore, isLoading, error } = running
   const now = useNow(runs.length > 0 ? 1000 : null)
   return (
     <section className="card" aria-labelledby="overview-now">

@@ -12,7 +12,7 @@ import {
   type PlotOptions,
 } from '@observablehq/plot'
 import { formatDuration, formatNumber } from '../format'
-import { WORDS } from '../words'
+import { LOCALE, WORDS } from '../words'
 import { OUTCOMES, type Bar, type Mark } from './figures'
 
 interface Frame {
@@ -89,7 +89,7 @@ export function plotDurations(
         // The scale itself would name powers of ten only.
         ...(isOfOne ? [] : [axisY(ticks, { text: duration, label: null })]),
         gridY({ ticks: isOfOne ? 4 : ticks }),
-        lineY(marks, { ...channels, stroke, strokeWidth: 1.75, curve: 'monotone-x' }),
+        lineY(marks, { ...channels, stroke, strokeWidth: 1.75 }),
         dot(marks, { ...channels, fill: stroke, r: 2.5 }),
         ...(isOfOne ? [ruleY([0])] : []),
         tip(
@@ -106,7 +106,7 @@ export function plotDurations(
   )
 }
 
-const MOMENT = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
+const MOMENT = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' })
 const TIP = { fill: 'var(--surface)', stroke: 'var(--line-strong)', pathFilter: 'none' }
 
 function common({ width, since, until }: Frame): PlotOptions {

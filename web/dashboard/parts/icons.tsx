@@ -17,6 +17,7 @@ const PATHS = {
   play: 'M5 3.5l7 4.5-7 4.5z',
   back: 'M9.5 4L5.5 8l4 4',
   clock: 'M8 2.5a5.5 5.5 0 1 1 0 11a5.5 5.5 0 1 1 0-11M8 5v3.2l2 1.3',
+  offline: 'M2.5 6.5a8 8 0 0 1 11 0M4.8 9a4.6 4.6 0 0 1 6.4 0M8 12v.1M3 13L13 3',
 } as const
 
 export type IconName = keyof typeof PATHS

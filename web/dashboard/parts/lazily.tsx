@@ -11,6 +11,10 @@ import type { Failing } from '../words'
 import { LoadFailure } from './load-failure'
 import { ShowFailure } from './show-failure'
 import { Skeleton } from './skeleton'
+import { ViewNotice } from './view-notice'
+
+/** A component, and what loads its code before it is needed. */
+export type Lazy<Props> = ComponentType<Props> & { preload: () => void }
 
 /**
  * A component whose code is loaded when it is first shown. Where it could not be, the rest of the page stays, and it
@@ -20,15 +24,16 @@ export function lazily<Props extends object>(
   what: Failing,
   load: () => Promise<ComponentType<Props>>,
   waiting: ReactNode = <Skeleton rows={3} />,
-): ComponentType<Props> {
+): Lazy<Props> {
   const code = new Code(load)
-  return function Lazily(props: Props): ReactNode {
+  function Lazily(props: Props): ReactNode {
     const loaded = useSyncExternalStore(code.subscribe, code.get, code.get)
     useEffect(() => code.begin(), [])
     if (loaded === null) return waiting
     if (loaded === 'failed') return <Failure what={what} onRetry={() => void code.load()} />
     return <loaded.Component {...props} />
   }
+  return Object.assign(Lazily, { preload: () => void code.preload() })
 }
 
 type Loaded<Props> = { Component: ComponentType<Props> } | 'failed' | null
@@ -53,6 +58,15 @@ class Code<Props> {
   /** Beginning twice is beginning once. */
   readonly begin = (): void => {
     if (!this.#isBegun) void this.load()
+  }
+
+  /** Where it fails before anybody looks, the first look begins anew. */
+  async preload(): Promise<void> {
+    if (this.#isBegun) return
+    await this.load()
+    if (this.#loaded !== 'failed' || this.#listeners.size > 0) return
+    this.#loaded = null
+    this.#isBegun = false
   }
 
   /** What could not be loaded counts as that until it is there: who tries again keeps the button and the focus. */
@@ -86,9 +100,9 @@ function Failure({ what, onRetry }: { what: Failing; onRetry: () => void }): Rea
   return (
     <div ref={frame}>
       {isAway ? (
-        <div role="alert">
+        <ViewNotice onRetry={onRetry}>
           <LoadFailure what={what} error="" />
-        </div>
+        </ViewNotice>
       ) : (
         <ShowFailure what={what} onRetry={onRetry} />
       )}

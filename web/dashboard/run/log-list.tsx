@@ -1,13 +1,13 @@
 import type { LogEntry } from 'durably'
 import { useState, type ReactNode } from 'react'
 import { useStickToEnd } from '../parts/use-stick-to-end'
-import { WORDS } from '../words'
+import { LOCALE, WORDS } from '../words'
 import { ALL_LOGS, filterLogs, LEVELS, type LogFilter } from './log-filter'
 
 const SAID = WORDS.logs
 /** More than a person reads at once; the newest. */
 const MOST_LINES = 500
-const TIME = new Intl.DateTimeFormat('en', {
+const TIME = new Intl.DateTimeFormat(LOCALE, {
   hour: '2-digit',
   minute: '2-digit',
   second: '2-digit',

@@ -3,6 +3,7 @@ import { useDurably } from 'durably/react'
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { formatBytes, formatDuration, formatNumber } from '../format'
 import { useAction } from '../parts/use-action'
+import { ViewNotice } from '../parts/view-notice'
 import { WORDS } from '../words'
 import { BootPhases } from './boot-phases'
 import { ClearDialog } from './clear-dialog'
@@ -19,13 +20,22 @@ const INTERVAL_MS = 5000
 
 /** The engine in this browser: what it stores, in which tab it is, and how it started. */
 export function StorageView({ status }: { status: EngineStatus }): ReactNode {
+  const isRemote = status.role === 'remote'
   return (
     <div className="storage-view">
-      <h2 className="view-title">{SAID.title}</h2>
+      {/* Of a server there is nothing but the engine. */}
+      <h2 className="view-title" id={isRemote ? 'engine-title' : undefined}>
+        {isRemote ? SAID.engine : SAID.title}
+      </h2>
+      {status.state === 'offline' && (
+        <ViewNotice>
+          <p>{WORDS.failure.serverGone}</p>
+        </ViewNotice>
+      )}
       <div className="storage-cards">
-        {status.role !== 'remote' && <StorageCard status={status} />}
+        {!isRemote && <StorageCard status={status} />}
         <EngineCard status={status} />
-        {status.role !== 'remote' && <StartCard status={status} />}
+        {!isRemote && <StartCard status={status} />}
       </div>
     </div>
   )
@@ -69,7 +79,7 @@ function EngineCard({ status }: { status: EngineStatus }): ReactNode {
   const info = useStorageInfo(status)
   const facts: [string, ReactNode][] = []
   if (info !== null && info.tabs !== null) {
-    facts.push([SAID.tabs, SAID.tabCount(info.tabs, formatNumber(info.tabs - 1))])
+    facts.push([SAID.tabs, SAID.tabCount(formatNumber(info.tabs), role === 'leader')])
   }
   if (memory !== null) facts.push([SAID.memory, formatBytes(memory)])
   if (epoch > 1) facts.push([SAID.starts, formatNumber(epoch)])
@@ -80,9 +90,11 @@ function EngineCard({ status }: { status: EngineStatus }): ReactNode {
     facts.push([SAID.build, <code key="build">{versions.build.slice(0, 12)}</code>])
   return (
     <section className="card" aria-labelledby="engine-title">
-      <h3 className="card-title" id="engine-title">
-        {SAID.engine}
-      </h3>
+      {role !== 'remote' && (
+        <h3 className="card-title" id="engine-title">
+          {SAID.engine}
+        </h3>
+      )}
       <p className="engine-role">{role === null ? SAID.noRole : SAID.roles[role]}</p>
       {role === 'follower' && <TakeOverButton />}
       <dl className="engine-facts">

@@ -2,21 +2,17 @@ import type { JobInfo } from 'durably'
 import { Suspense, useState, type ReactNode } from 'react'
 import { useJobExtras } from '../extras'
 import { Boundary } from '../parts/boundary'
-import { lazily } from '../parts/lazily'
 import { ShowFailure } from '../parts/show-failure'
 import { Skeleton } from '../parts/skeleton'
 import { WORDS } from '../words'
 import { JsonForm } from './json-form'
+import { LazyForm } from './lazy-form'
 import { OptionFields } from './option-fields'
-import type { SchemaFormProps } from './schema-form'
 import { useTrigger } from './use-trigger'
 
 const SAID = WORDS.trigger
 
 type Kind = 'start' | 'form' | 'json'
-
-/** The form library is large. */
-const LazyForm = lazily<SchemaFormProps>('form', async () => (await import('./schema-form')).SchemaForm)
 
 /** In the job's own way, by a form made from its input model, or as JSON: one draft for the latter two. */
 export function TriggerForm({ job }: { job: JobInfo }): ReactNode {
