@@ -191,8 +191,8 @@ def test_part_that_cannot_be_loaded_leaves_the_page_and_is_tried_again(
 DYING_WORKER = """
 onmessage = ({ data: { aliveLock, epoch } }) =>
   navigator.locks.request(aliveLock, () => {
-    const status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, error: null, pause: null,
-      storage: null, epoch }
+    const status = { state: 'starting', phase: 'lock', percent: 0, timings: {}, began: {}, error: null,
+      pause: null, storage: null, epoch }
     postMessage({ type: 'status', status })
     setTimeout(() => self.close(), 20)
     return new Promise(() => {})

@@ -61,7 +61,15 @@ def test_page_says_which_phase_the_boot_is_in(page: Page) -> None:
     said = " ".join(page.evaluate("[...window.said]"))
     assert "Python" in said
     expect(page.get_by_text("Ready")).to_be_visible()
-    assert list(page.evaluate("window.durably.status.timings")) == ["lock", "storage", "python", "engine"]
+    phases = ["lock", "storage", "python", "engine"]
+    assert list(page.evaluate("window.durably.status.timings")) == phases
+    began = page.evaluate("window.durably.status.began")
+    assert list(began) == phases
+    # Python is loaded while the storage is opened.
+    assert 0 <= began["lock"] <= began["storage"] <= began["python"] < began["engine"]
+    took = page.evaluate("window.durably.status.timings")
+    assert took["python"] > 0
+    assert began["python"] + took["python"] <= began["engine"] + 1
 
 
 def test_keyboard_alone_starts_and_opens_a_run(page: Page) -> None:

@@ -225,7 +225,7 @@ DYING_WORKER = """
 onmessage = ({ data: { aliveLock, epoch, snapshot } }) =>
   navigator.locks.request(aliveLock, () => {
     new BroadcastChannel('durably-test').postMessage(snapshot)
-    const status = { state: 'starting', phase: 'python', percent: 0, timings: {},
+    const status = { state: 'starting', phase: 'python', percent: 0, timings: {}, began: {},
       startedFrom: snapshot === 'use' ? 'snapshot' : 'files',
       error: null, pause: null, storage: null, epoch }
     postMessage({ type: 'status', status })

@@ -330,6 +330,7 @@ export const WORDS = {
     pyodide: 'Pyodide',
     build: 'Build',
     start: 'Last start',
+    overlap: 'Python is loaded meanwhile: phases overlap.',
     noStart: 'The engine was started elsewhere.',
     startedFrom: {
       snapshot: 'Python started from its memory, as it was kept on this device.',

@@ -181,8 +181,10 @@ export interface EngineStatus {
   phase: BootPhase
   /** 0 to 100. */
   percent: number
-  /** Milliseconds that each finished phase took. */
+  /** Milliseconds that each finished phase took, from its own beginning: Python is loaded while the storage is opened. */
   timings: Partial<Record<BootPhase, number>>
+  /** How many milliseconds after the first one each phase began. */
+  began: Partial<Record<BootPhase, number>>
   /** From what Python started: its memory as it was kept on this device, or its files, as at a first visit. Null: it has not. */
   startedFrom: StartedFrom | null
   error: WireError | null
@@ -217,6 +219,7 @@ export const BOOTING: EngineStatus = {
   phase: 'lock',
   percent: 0,
   timings: {},
+  began: {},
   startedFrom: null,
   error: null,
   pause: null,

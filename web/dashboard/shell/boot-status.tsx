@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
-import { BOOT_PHASES, type EngineStatus } from 'durably'
+import type { EngineStatus } from 'durably'
 import { formatDuration } from '../format'
+import { bootTimesOf } from '../parts/boot-times'
 import { useDismissable } from '../parts/use-dismissable'
 import { WORDS } from '../words'
 
@@ -14,7 +15,7 @@ export function BootStatus({ status }: { status: EngineStatus }): ReactNode {
         <span className="dot" aria-hidden="true" />
         {wordsFor(status)}
       </span>
-      {status.state === 'ready' && <BootTimings timings={status.timings} />}
+      {status.state === 'ready' && <BootTimings status={status} />}
     </div>
   )
 }
@@ -36,14 +37,10 @@ function wordsFor(status: EngineStatus): string {
   }
 }
 
-function BootTimings({ timings }: Pick<EngineStatus, 'timings'>): ReactNode {
-  const phases = BOOT_PHASES.flatMap((phase) => {
-    const ms = timings[phase]
-    return ms === undefined ? [] : [{ phase, ms }]
-  })
+function BootTimings({ status }: { status: EngineStatus }): ReactNode {
+  const { phases, total } = bootTimesOf(status)
   const details = useDismissable()
   if (phases.length === 0) return null
-  const total = phases.reduce((sum, { ms }) => sum + ms, 0)
   return (
     <details className="header-details" ref={details}>
       <summary>

@@ -2,6 +2,7 @@ import type { EngineStatus, StorageInfo } from 'durably'
 import { useDurably } from 'durably/react'
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { formatBytes, formatDuration, formatNumber } from '../format'
+import { bootTimesOf } from '../parts/boot-times'
 import { useAction } from '../parts/use-action'
 import { ViewNotice } from '../parts/view-notice'
 import { WORDS } from '../words'
@@ -131,15 +132,18 @@ function TakeOverButton(): ReactNode {
   )
 }
 
-function StartCard({ status: { timings, startedFrom } }: { status: EngineStatus }): ReactNode {
-  const total = Object.values(timings).reduce((sum, ms) => sum + ms, 0)
+function StartCard({ status }: { status: EngineStatus }): ReactNode {
+  const { startedFrom } = status
+  const times = bootTimesOf(status)
+  const { total, overlap } = times
   return (
     <section className="card" aria-labelledby="start-title">
       <h3 className="card-title" id="start-title">
         {SAID.start}
         {total > 0 && <span className="count">{formatDuration(total)}</span>}
       </h3>
-      {total === 0 ? <p className="hint">{SAID.noStart}</p> : <BootPhases timings={timings} />}
+      {total === 0 ? <p className="hint">{SAID.noStart}</p> : <BootPhases times={times} />}
+      {overlap && <p className="hint">{SAID.overlap}</p>}
       {startedFrom !== null && <p className="hint">{SAID.startedFrom[startedFrom]}</p>}
     </section>
   )

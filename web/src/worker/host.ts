@@ -95,6 +95,10 @@ export class EngineHost {
   #loading: Promise<Loaded> | null = null
   #status: EngineStatus = BOOTING
   #phaseBegan = performance.now()
+  #bootBegan = this.#phaseBegan
+  /** When Python was first wanted, and when it was there: other phases go on meanwhile. */
+  #loadBegan = 0
+  #loadEnded = 0
   #parts: Parts | null = null
   #engine: Engine | null = null
   /** Requests that came while the engine was being started anew. */
@@ -131,6 +135,7 @@ export class EngineHost {
   async #start(message: StartMessage): Promise<void> {
     this.#status = { ...this.#status, epoch: message.epoch }
     this.#asked = message
+    this.#bootBegan = performance.now()
     this.#cancels = new Cancels(message.cancels)
     this.#overdue = message.overdue
     try {
@@ -232,6 +237,7 @@ export class EngineHost {
   }
 
   async #loadAnew({ runtimeUrl, manifest: known, snapshot }: StartMessage): Promise<Loaded> {
+    this.#loadBegan = performance.now()
     const manifest = known ?? (await fetchManifest(runtimeUrl))
     this.#post({ type: 'manifest', manifest } satisfies ManifestMessage)
     const watcher = {
@@ -240,6 +246,7 @@ export class EngineHost {
     }
     const python = await loadPython(runtimeUrl, manifest, watcher, snapshot)
     interruptRegularly(python, this.#cancels)
+    this.#loadEnded = performance.now()
     return { manifest, python }
   }
 
@@ -413,13 +420,16 @@ export class EngineHost {
   #enter(phase: BootPhase): void {
     const now = performance.now()
     const done = BOOT_PHASES[BOOT_PHASES.indexOf(phase) - 1]
-    const timings = done === undefined ? {} : { ...this.#status.timings, [done]: now - this.#phaseBegan }
+    const { timings, began } = this.#status
+    const tookMs = done === 'python' ? this.#loadEnded - this.#loadBegan : now - this.#phaseBegan
+    const at = phase === 'python' ? this.#loadBegan : now
     this.#phaseBegan = now
     this.#report({
       state: phase === 'ready' ? 'ready' : 'starting',
       phase,
       percent: BEGINS_AT[phase],
-      timings,
+      timings: done === undefined ? {} : { ...timings, [done]: tookMs },
+      began: phase === 'ready' ? began : { ...began, [phase]: at - this.#bootBegan },
     })
   }
 
