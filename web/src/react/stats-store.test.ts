@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { StatsQuery, SubscribeOptions } from '../client'
 import { DurablyError } from '../errors'
-import type { EngineEvent, Stats } from '../protocol'
+import { BOOTING, type EngineEvent, type EngineStatus, type Stats } from '../protocol'
 import { StatsStore } from './stats-store'
 
 const MINUTE_MS = 60_000
@@ -20,6 +20,8 @@ class Client {
   answer: () => Promise<Stats> = () => Promise.resolve(EMPTY)
   #hear: (events: readonly EngineEvent[]) => void = () => undefined
   options: SubscribeOptions | undefined
+  status: EngineStatus = { ...BOOTING, state: 'ready' }
+  readonly #followers = new Set<(status: EngineStatus) => void>()
 
   getStats(query: StatsQuery): Promise<Stats> {
     this.asked.push(query)
@@ -31,6 +33,16 @@ class Client {
     this.options = options
     queueMicrotask(() => options?.onOpen?.())
     return () => undefined
+  }
+
+  onStatus(listener: (status: EngineStatus) => void): () => void {
+    this.#followers.add(listener)
+    return () => this.#followers.delete(listener)
+  }
+
+  become(state: EngineStatus['state']): void {
+    this.status = { ...this.status, state }
+    for (const follower of this.#followers) follower(this.status)
   }
 
   tell(type: string): void {
@@ -119,6 +131,19 @@ test('asks again soon after a failure that may pass', async () => {
   client.answer = () => Promise.resolve(EMPTY)
   await vi.advanceTimersByTimeAsync(500)
   expect(store.getSnapshot()).toEqual({ stats: EMPTY, isLoading: false, error: null })
+})
+
+test('asks at once when a server that was away is back', async () => {
+  const { client, stop } = connected()
+  client.become('offline')
+  client.answer = () => Promise.reject(new DurablyError({ code: 'network', status: 503, message: 'away' }))
+  await vi.advanceTimersByTimeAsync(MINUTE_MS)
+  const before = client.asked.length
+  client.answer = () => Promise.resolve(EMPTY)
+  client.become('ready')
+  await vi.advanceTimersByTimeAsync(0)
+  expect(client.asked.length).toBe(before + 1)
+  stop()
 })
 
 test('keeps what it had when a later look fails', async () => {

@@ -20,7 +20,7 @@ export interface StatsSpan {
   bucketMs: number
 }
 
-type Client = Pick<Durably, 'subscribe' | 'getStats'>
+type Client = Pick<Durably, 'subscribe' | 'getStats' | 'status' | 'onStatus'>
 
 /** Many runs may end within a second. */
 const LEAST_PAUSE_MS = 1000
@@ -82,13 +82,25 @@ export class StatsStore extends Store<StatsState> {
       const began = performance.now()
       failures = (await this.#load(signal)) ? 0 : failures + 1
       const restMs = Math.min(LONGEST_PAUSE_MS, Math.max(LEAST_PAUSE_MS, REST * (performance.now() - began)))
-      if (failures > 0) await pause(failures, signal)
+      if (failures > 0) await this.#pause(failures, signal)
       else {
         await news.over(restMs)
         await news.come(usualMs - restMs)
       }
       await seen(signal)
     }
+  }
+
+  /** Over at once when the engine is to be had again. */
+  async #pause(failures: number, signal: AbortSignal): Promise<void> {
+    const back = new AbortController()
+    let wasReady = this.#client.status.state === 'ready'
+    const stop = this.#client.onStatus(({ state }) => {
+      if (state === 'ready' && !wasReady) back.abort()
+      wasReady = state === 'ready'
+    })
+    await pause(failures, AbortSignal.any([signal, back.signal]))
+    stop()
   }
 
   /** False: it is worth trying again soon. */
