@@ -145,7 +145,6 @@ def take_busy(camera: Camera, url: str, folder: Path) -> None:
         page.get_by_text("batch-16", exact=True).wait_for()
         camera.take("run", "busy")
         camera.take_for_readme("run", 1440, "light")
-        camera.take_for_readme("phone", 390, "light")
         go(page, url, "runs")
         runs_of(page).nth(8).wait_for()
         camera.take("runs", "busy")
@@ -191,6 +190,7 @@ def resize_images(camera: Camera, url: str) -> None:
     page.get_by_role("button", name="Start resize-images").click()
     page.locator(".detail").get_by_role("img").last.wait_for()
     camera.take("resize-images", "result")
+    camera.take_for_readme("phone", 390, "dark")
 
 
 def sync_notes(camera: Camera, url: str) -> None:
