@@ -203,7 +203,7 @@ FAULTS = (
 RARE = (
     _fault(
         "what a full storage ended waits for the next poll",
-        _code(worker.Worker, "_execute", "if not asked:", "if False:"),
+        _code(worker.Worker, "_execute", "if not asked and", "if False and"),
     ),
     _fault(
         "a command that was carried out is in its own way",
