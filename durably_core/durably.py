@@ -406,7 +406,7 @@ class Durably:
         if found is None:
             raise NotFoundError(f"There is no run {run_id}.")
         run, newest = found
-        return self._executor.with_progress([run])[0], newest
+        return self._executor.as_told(run), newest
 
     async def write_notes(self, run_id: str) -> None:
         """Returns when all that the run's code has told is on disk, if it executes in this process.
@@ -418,7 +418,7 @@ class Durably:
 
     async def get_run(self, run_id: str) -> Run | None:
         run = await self.store.get_run(run_id)
-        return None if run is None else self._executor.with_progress([run])[0]
+        return None if run is None else self._executor.as_told(run)
 
     async def get_runs(
         self,
@@ -443,9 +443,8 @@ class Durably:
         if cursor is not None and (not isinstance(cursor, str) or not cursor):
             raise ValidationError(f"cursor must be the id of a run, not {cursor!r}.")
         page = Page(limit=limit, offset=offset, cursor=cursor, summary=summary)
-        return self._executor.with_progress(
-            await self.store.get_runs(run_filter(status, job_name, labels), page)
-        )
+        runs = await self.store.get_runs(run_filter(status, job_name, labels), page)
+        return [self._executor.as_told(run) for run in runs]
 
     async def count_runs(
         self,

@@ -1,6 +1,6 @@
 """Runs the code of claimed runs, and knows which of them execute in this process."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -193,19 +193,14 @@ class Executor:
             if execution.run.id == run_id:
                 await execution.notebook.flush()
 
-    def with_progress(self, runs: Sequence[Run]) -> list[Run]:
-        """The runs, those that execute here with the progress that listeners know and the disk may not yet."""
-        told = {
-            (each.run.id, each.run.lease_generation): each.notebook.progress
-            for each in self.executing
-            if each.notebook.progress is not None
-        }
-
-        def as_told(run: Run) -> Run:
-            progress = told.get((run.id, run.lease_generation))
-            return replace(run, progress=progress) if progress is not None and run.status == "leased" else run
-
-        return [as_told(run) for run in runs]
+    def as_told(self, run: Run) -> Run:
+        """The run; if it executes here, with the progress that listeners know and the disk may not yet."""
+        if run.status == "leased":
+            for each in self.executing:
+                is_same = (each.run.id, each.run.lease_generation) == (run.id, run.lease_generation)
+                if is_same and each.notebook.progress is not None:
+                    return replace(run, progress=each.notebook.progress)
+        return run
 
     @property
     def awaiting(self) -> list[Execution]:

@@ -192,8 +192,7 @@ class Waiting:
             if after is None:
                 assert found is not None
                 run, after = found
-                [run] = self._executor.with_progress([run])
-                for event in snapshot(run, after):
+                for event in snapshot(self._executor.as_told(run), after):
                     yield event
                 if run.is_terminal:
                     return
