@@ -1,7 +1,7 @@
 """The browser that benches measure in."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,13 +45,15 @@ def site_of(jobs: Path, folder: Path, options: Mapping[str, Any] = bundle.SPA_OP
 
 
 @contextmanager
-def measured(playwright: Playwright, profile: Path, *, timeout_ms: int) -> Iterator[BrowserContext]:
+def measured(
+    playwright: Playwright, profile: Path, *, timeout_ms: int, flags: Sequence[str] = ()
+) -> Iterator[BrowserContext]:
     """The Chromium that ``DURABLY_BROWSER`` names, with nothing that spares it work.
 
     Pages may be watched with ``wait_for_function``, which evaluates text, whatever their policies say.
     """
     context = playwright.chromium.launch_persistent_context(
-        profile, executable_path=os.environ["DURABLY_BROWSER"], args=FLAGS, bypass_csp=True
+        profile, executable_path=os.environ["DURABLY_BROWSER"], args=[*FLAGS, *flags], bypass_csp=True
     )
     context.set_default_timeout(timeout_ms)
     yield context

@@ -1,8 +1,9 @@
 """What the engine's process in the browser needs: while many runs execute, and for large inputs and results.
 
 ``make bench-memory`` builds what is needed and runs this in real Chromium, on OPFS. The figures, in MB: what
-the page's process has for itself, which is page, worker and Python; and Python's memory alone. Runs are deleted
-when they have ended, as the old ones are in a page. Nothing here is about time.
+the page's process has for itself, which is page, worker and Python; Python's memory alone; and what page and
+worker hold of JavaScript's objects once their garbage is gone, of which Python's memory is no part. Runs are
+deleted when they have ended, as the old ones are in a page. Nothing here is about time.
 """
 
 import argparse
@@ -65,6 +66,20 @@ async ([job, runs, megabytes, content]) => {
   }
 }"""
 
+EAGER = "--enable-blink-features=ForceEagerMeasureMemory"
+"""Garbage is collected when memory is to be measured, and not some time later."""
+HELD = """
+async () => {
+  const { breakdown } = await performance.measureUserAgentSpecificMemory()
+  const held = { page: 0, worker: 0 }
+  for (const { bytes, types, attribution } of breakdown) {
+    if (!types.includes('JavaScript')) continue
+    const isWorker = attribution.some(({ scope }) => scope === 'DedicatedWorkerGlobalScope')
+    held[isWorker ? 'worker' : 'page'] += bytes
+  }
+  return held
+}"""
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench-memory", description=__doc__)
@@ -77,7 +92,7 @@ def main() -> None:
         profile = Path(folder) / "profile"
         with (
             site_of(jobs, Path(folder)) as site,
-            measured(playwright, profile, timeout_ms=600_000) as context,
+            measured(playwright, profile, timeout_ms=600_000, flags=[EAGER]) as context,
         ):
             browser = Chromium(context, profile)
             page = browser.open(site.url + "?snapshot=false")
@@ -90,9 +105,13 @@ def report(page: Page, browser: Chromium, runs: int) -> None:
         page.wait_for_timeout(2000)
         memory = process_of(page, browser).memory_full_info()
         python = page.evaluate("durably.status.memory") / 1e6
-        print(f"{what:44} {memory.uss / 1e6:>7.0f} {python:>7.0f}", flush=True)
+        held = page.evaluate(HELD)
+        figures = (
+            f"{memory.uss / 1e6:>7.0f} {python:>7.0f} {held['page'] / 1e6:>7.2f} {held['worker'] / 1e6:>7.2f}"
+        )
+        print(f"{what:44} {figures}", flush=True)
 
-    print(f"{'':44} {'process':>7} {'Python':>7}", flush=True)
+    print(f"{'':44} {'process':>7} {'Python':>7} {'page':>7} {'worker':>7}", flush=True)
 
     tell("ready")
     for executed in range(BATCH, runs + 1, BATCH):

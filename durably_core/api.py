@@ -64,6 +64,10 @@ class OneRun(Body):
     run_id: str
 
 
+class OneRunView(OneRun):
+    view: Literal["full", "summary"] = "full"
+
+
 class TriggerItem(Body):
     input: Any
     idempotency_key: str | None = None
@@ -191,8 +195,8 @@ def _triggered(run_id: str, disposition: Disposition) -> dict[str, Any]:
     return {"runId": run_id, "disposition": disposition}
 
 
-async def _get_run(durably: Durably, body: OneRun) -> Any:
-    return (await _run(durably, body.run_id)).to_wire()
+async def _get_run(durably: Durably, body: OneRunView) -> Any:
+    return (await _run(durably, body.run_id)).to_wire(summary=body.view == "summary")
 
 
 async def _get_runs(durably: Durably, body: RunQuery) -> Any:
@@ -240,6 +244,11 @@ async def _get_logs(durably: Durably, body: OneRun) -> Any:
     await _run(durably, body.run_id)
     await durably.write_notes(body.run_id)
     return [log.to_wire() for log in await durably.get_logs(body.run_id)]
+
+
+async def _get_retriggers(durably: Durably, body: OneRun) -> Any:
+    await _run(durably, body.run_id)
+    return [run.to_wire(summary=True) for run in await durably.get_retriggers(body.run_id)]
 
 
 async def _cancel(durably: Durably, body: OneRun) -> Any:
@@ -334,13 +343,14 @@ OPERATIONS: dict[str, tuple[type[Body], Operation]] = {
     "jobs": (Empty, _jobs),
     "trigger": (Trigger, _trigger),
     "batchTrigger": (BatchTrigger, _batch_trigger),
-    "getRun": (OneRun, _get_run),
+    "getRun": (OneRunView, _get_run),
     "getRuns": (RunQuery, _get_runs),
     "countRuns": (RunFilter, _count_runs),
     "getStats": (StatsQuery, _get_stats),
     "getEvents": (EventQuery, _get_events),
     "getSteps": (OneRun, _get_steps),
     "getLogs": (OneRun, _get_logs),
+    "getRetriggers": (OneRun, _get_retriggers),
     "cancel": (OneRun, _cancel),
     "retrigger": (OneRun, _retrigger),
     "deleteRun": (OneRun, _delete_run),

@@ -446,6 +446,10 @@ class Durably:
         runs = await self.store.get_runs(run_filter(status, job_name, labels), page)
         return [self._executor.as_told(run) for run in runs]
 
+    async def get_retriggers(self, run_id: str) -> list[Run]:
+        """The newest hundred runs that repeat that one, newest first, without inputs and outputs."""
+        return [self._executor.as_told(run) for run in await self.store.get_retriggers(run_id)]
+
     async def count_runs(
         self,
         *,

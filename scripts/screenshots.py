@@ -35,6 +35,7 @@ FOLDER = ROOT / "build" / "screenshots"
 README_FOLDER = ROOT / "docs" / "screenshots"
 Scheme = Literal["light", "dark"]
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
+STATES = ("empty", "busy", "broken", "remote")
 SIZES = {390: 844, 1440: 900}
 README_SIZES = {390: 844, 1440: 900}
 COLOURS = 128
@@ -62,6 +63,9 @@ ADD_INPUT = """
 """
 TRIGGER = """
 async ([job, input, options]) => (await window.durably.jobs[job].trigger(input, options)).runId
+"""
+START = """
+([job, input, options]) => { window.durably.jobs[job].trigger(input, options).catch(() => undefined) }
 """
 AIRPORTS = """
 async () => {
@@ -159,6 +163,7 @@ def take_busy(camera: Camera, url: str, folder: Path) -> None:
     go(page, url, "storage")
     page.get_by_text("Export").first.wait_for()
     camera.take("storage", "busy")
+    take_full(camera, url)
     take_without_network(camera, url)
 
 
@@ -209,6 +214,32 @@ def sync_notes(camera: Camera, url: str) -> None:
     page.get_by_role("radio", name="Steady").check()
     for run in page.evaluate("durably.getRuns({ jobName: 'sync-notes', status: ['leased', 'pending'] })"):
         page.evaluate("(id) => durably.cancel(id)", run["id"])
+
+
+def take_full(camera: Camera, url: str) -> None:
+    """As where the device has no room left."""
+    page = camera.page
+    browser = page.context.new_cdp_session(page)
+    origin = {"origin": url.rstrip("/")}
+    usage = page.evaluate("async () => (await navigator.storage.estimate()).usage")
+    browser.send("Storage.overrideQuotaForOrigin", {**origin, "quotaSize": usage})
+    page.evaluate(START, ["import-csv", {"file": page.evaluate(AIRPORTS), "pause_ms": 0}, {}])
+    page.locator(".notice", has_text="There is no room left.").wait_for()
+    camera.take("storage", "full")
+    browser.send("Storage.overrideQuotaForOrigin", origin)
+    page.locator(".notice", has_text="There is no room left.").wait_for(state="detached")
+
+
+def take_broken(camera: Camera, url: str) -> None:
+    """An engine that does not start: its job file is not there."""
+    page = camera.page
+    page.route(
+        "**/manifest.json",
+        lambda route: route.fulfill(json={**route.fetch().json(), "jobsModule": "no_such_module"}),
+    )
+    page.goto(f"{url}#/storage")
+    page.locator(".notice", has_text="The engine could not go on.").wait_for()
+    camera.take("storage", "failed")
 
 
 def take_without_network(camera: Camera, url: str) -> None:
@@ -346,14 +377,14 @@ def browsing(playwright: Playwright, profile: Path) -> Iterator[Page]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Take pictures of the dashboard.")
     parser.add_argument("--full", action="store_true", help="whole pages instead of what fits in the window")
-    parser.add_argument("--only", choices=("empty", "busy", "remote"), help="one of the states")
+    parser.add_argument("--only", choices=STATES, help="one of the states")
     asked = parser.parse_args()
     if asked.only is None:
         shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True, exist_ok=True)
     README_FOLDER.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE_MS)
-    states = ("empty", "busy", "remote") if asked.only is None else (asked.only,)
+    states = STATES if asked.only is None else (asked.only,)
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright, served(DEMO) as site:
         for state in states:
             folder = Path(name, state)
@@ -362,6 +393,9 @@ def main() -> None:
                 camera = Camera(page, is_full=asked.full)
                 if state == "remote":
                     take_remote(camera, folder)
+                    continue
+                if state == "broken":
+                    take_broken(camera, site.url)
                     continue
                 page.goto(site.url)
                 wait_until_ready(page)

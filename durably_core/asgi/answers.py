@@ -184,9 +184,10 @@ ANSWERS: dict[tuple[str, str], Answer] = {
     ("GET", "/runs/stats"): Answer(
         summary="How runs ended within some time, how long they took, and what waits now.", type=Stats
     ),
-    ("GET", "/run"): Answer(summary="A run.", type=Run),
+    ("GET", "/run"): Answer(summary="A run.", type=Run | RunSummary),
     ("GET", "/steps"): Answer(summary="What is recorded of a run's steps.", type=list[Step]),
     ("GET", "/logs"): Answer(summary="The lines that a run's job wrote.", type=list[LogEntry]),
+    ("GET", "/retriggers"): Answer(summary="The runs that repeat a run, newest first.", type=list[RunSummary]),
     ("GET", "/jobs"): Answer(
         summary="The jobs, with the schemas of what they take and give.", type=list[JobInfo]
     ),

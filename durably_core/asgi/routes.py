@@ -94,11 +94,11 @@ async def _triggered(call: Call, job_name: str, items: list[Any]) -> list[dict[s
 # ---------------------------------------------------------------- one run
 
 
-def of_one_run(operation: str, wanted: Access) -> Endpoint:
+def of_one_run(operation: str, wanted: Access, model: type[api.OneRun] = api.OneRun) -> Endpoint:
     """An operation on the run that the query names."""
 
     async def endpoint(call: Call) -> ASGIApp:
-        body = call.query(api.OneRun)
+        body = call.query(model)
         await call.allowed_run(body.run_id, wanted)
         return answered(await api.perform(call.durably, operation, body))
 
@@ -315,9 +315,15 @@ ROUTES: tuple[Route, ...] = (
         endpoint=of_scoped_runs("getStats", api.StatsQuery),
         model=api.StatsQuery,
     ),
-    Route(method="GET", path="/run", endpoint=of_one_run("getRun", "read"), model=api.OneRun),
+    Route(
+        method="GET",
+        path="/run",
+        endpoint=of_one_run("getRun", "read", api.OneRunView),
+        model=api.OneRunView,
+    ),
     Route(method="GET", path="/steps", endpoint=of_one_run("getSteps", "steps"), model=api.OneRun),
     Route(method="GET", path="/logs", endpoint=of_one_run("getLogs", "logs"), model=api.OneRun),
+    Route(method="GET", path="/retriggers", endpoint=of_one_run("getRetriggers", "read"), model=api.OneRun),
     Route(method="GET", path="/jobs", endpoint=jobs, model=api.Empty),
     Route(method="GET", path="/events", endpoint=get_events, model=api.EventQuery),
     Route(method="POST", path="/cancel", endpoint=of_one_run("cancel", "cancel"), model=api.OneRun),

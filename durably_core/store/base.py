@@ -306,6 +306,9 @@ class Store(Protocol):
     async def get_runs(self, filter: RunFilter, page: Page) -> list[Run]:
         """Newest first."""
 
+    async def get_retriggers(self, run_id: str) -> list[Run]:
+        """The newest hundred runs that repeat that one, newest first, without inputs and outputs."""
+
     async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]: ...
 
     async def get_stats(self, filter: RunFilter, period: Period) -> list[JobStats]:

@@ -218,6 +218,10 @@ class SQLStore(ABC):
         rows = await self._read(lambda session: session.all(query, parameters))
         return [Run.from_row(row) for row in rows]
 
+    async def get_retriggers(self, run_id: str) -> list[Run]:
+        rows = await self._read(lambda session: session.all("get_retriggers", {"run_id": run_id}))
+        return [Run.from_row(row) for row in rows]
+
     async def count_runs(self, filter: RunFilter) -> dict[RunStatus, int]:
         rows = await self._read(lambda session: session.all("count_runs", _parameters(filter)))
         return {row["status"]: row["runs"] for row in rows}

@@ -13,6 +13,8 @@ AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 TRIGGER = """
 async ([job, input, labels, options]) => (await durably.trigger(job, input, { labels, ...options })).runId
 """
+NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
+"""An input of ``sync-notes``."""
 FOCUSED = "document.activeElement?.closest('[data-index]')?.dataset.index ?? null"
 
 

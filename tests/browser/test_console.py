@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,23 @@ FORM = "**/schema-form*.js"
 """What the page loads when it is idle, or shows a form."""
 
 
+@contextmanager
+def console_on_a_server(folder: Path, port: str = "0") -> Iterator[str]:
+    """Its address."""
+    shutil.copy(JOBS, folder)
+    with serving(folder, DURABLY, "serve", "jobs.py", "--port", port) as server:
+        yield server.wait_for(r"(http://\S+:\d+)")
+
+
 @pytest.fixture(scope="module", params=["browser", "server"])
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the console is served, over an engine in the browser or on the server."""
     folder = tmp_path_factory.mktemp("console")
     shutil.copy(JOBS, folder)
     if request.param == "server":
-        with serving(folder, DURABLY, "serve", "jobs.py", "--port", "0") as server:
-            yield server.wait_for(r"(http://\S+:\d+)") + "/"
-            return
+        with console_on_a_server(folder) as url:
+            yield f"{url}/"
+        return
     with serving(folder, DURABLY, "build", "jobs.py", "--wheels", ROOT / "build/wheels") as build:
         build.wait_for(r"(dist: \d+ files)")
     with served(folder / "dist") as site:
@@ -151,10 +160,8 @@ def test_run_that_is_gone_is_told(console: Dashboard, page: Page) -> None:
 def test_server_that_leaves_is_told_and_what_it_took_comes_back_with_it(
     playwright: Playwright, tmp_path: Path
 ) -> None:
-    shutil.copy(JOBS, tmp_path)
     with launched(playwright, tmp_path / "profile") as browser:
-        with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
-            url = server.wait_for(r"(http://\S+:\d+)")
+        with console_on_a_server(tmp_path) as url:
             # As where the server leaves before the page was idle.
             browser.context.route(FORM, lambda route: route.abort())
             page = browser.open(f"{url}/#/runs")
@@ -167,9 +174,7 @@ def test_server_that_leaves_is_told_and_what_it_took_comes_back_with_it(
         told = page.get_by_text("The form could not be loaded, because the server is away.")
         expect(told).to_be_visible()
         browser.context.unroute(FORM)
-        port = url.rpartition(":")[2]
-        with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", port) as server:
-            server.wait_for(r"(http://\S+:\d+)")
+        with console_on_a_server(tmp_path, url.rpartition(":")[2]):
             expect(page.get_by_role("button", name="Start bake")).to_be_visible()
         browser.faults.clear()  # the browser reports the failed import, too
 
@@ -177,10 +182,8 @@ def test_server_that_leaves_is_told_and_what_it_took_comes_back_with_it(
 def test_what_was_never_looked_at_is_there_when_the_server_leaves(
     playwright: Playwright, tmp_path: Path
 ) -> None:
-    shutil.copy(JOBS, tmp_path)
     with launched(playwright, tmp_path / "profile") as browser:
-        with serving(tmp_path, DURABLY, "serve", "jobs.py", "--port", "0") as server:
-            url = server.wait_for(r"(http://\S+:\d+)")
+        with console_on_a_server(tmp_path) as url:
             page = browser.open(f"{url}/#/trigger")
             expect(page.get_by_role("button", name="Start bake")).to_be_visible()
             page.evaluate("location.hash = '/runs'")

@@ -1,13 +1,15 @@
 """axe finds nothing in what the dashboard shows, in light and in dark, on a phone and on a screen."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Playwright, expect
 
-from tests.browser.browser import Chromium, Site, wait_until_ended, wait_until_ready
-from tests.browser.dashboard import detail, faults_of, go, triggered
+from tests.browser.browser import Chromium, Site, launched, wait_until_ended, wait_until_ready
+from tests.browser.dashboard import Dashboard, detail, faults_of, go, triggered
+from tests.browser.test_console import console_on_a_server
 from tests.browser.test_dashboard_jobs import HEADLINE, add, note, notes, resize
 from tests.browser.test_dashboard_run import LINES, shown
 
@@ -88,3 +90,42 @@ def test_sync_notes(demo: Page) -> None:
     go(demo, f"/runs/{run_id}")
     result = detail(demo).get_by_role("heading", name="1 change on the server, 0 refused")
     expect_no_faults(demo, result)
+
+
+def test_dialogs(tested: Page) -> None:
+    run_id = triggered(tested, "fail", {"count": 1})
+    wait_until_ended(tested, run_id)
+    shown(tested, run_id).get_by_role("button", name="Delete").click()
+    dialog = tested.get_by_role("dialog", name=f"Delete run {run_id[-6:]}?")
+    expect_no_faults(tested, dialog)
+    dialog.get_by_role("button", name="Keep it").click()
+    go(tested, "/storage")
+    tested.get_by_role("button", name="Delete everything…").click()
+    dialog = tested.get_by_role("dialog", name="Delete everything?")
+    expect_no_faults(tested, dialog)
+    dialog.get_by_role("button", name="Keep it").click()
+
+
+def test_page_whose_python_is_not_up_yet(chromium: Chromium, demo_site: Site) -> None:
+    chromium.context.route("**/pyodide.asm.wasm", lambda _route: None)
+    page = chromium.open(demo_site.url)
+    boot = page.locator(".boot-status[data-state='starting']")
+    for view in ("/runs", "/trigger/import-csv", "/overview", "/storage"):
+        go(page, view)
+        expect_no_faults(page, boot)
+
+
+def test_page_whose_server_is_away(playwright: Playwright, tmp_path: Path) -> None:
+    with launched(playwright, tmp_path / "profile") as browser:
+        with console_on_a_server(tmp_path) as url:
+            page = browser.open(f"{url}/#/runs")
+            expect(page.get_by_text("Ready, on the server")).to_be_attached()
+            run_id = triggered(page, "burn", {})
+            wait_until_ended(page, run_id)
+            Dashboard(page).open_view("Trigger")
+            expect(page.get_by_role("button", name="Start bake")).to_be_visible()
+        away = page.locator(".boot-status[data-state='offline']")
+        for view in (f"/runs/{run_id}", "/runs", "/trigger/bake", "/overview", "/storage"):
+            go(page, view)
+            expect_no_faults(page, away)
+        browser.faults.clear()  # the browser reports what it could not fetch

@@ -12,6 +12,7 @@ from tests.browser.browser import Chromium, Site, wait_for, wait_until_ready
 from tests.browser.conftest import ROOT
 from tests.browser.dashboard import (
     FOCUSED,
+    NOTE,
     box_of,
     count_of,
     go,
@@ -80,7 +81,6 @@ async ([count, input]) => {
 }
 """
 OLDEST = "select id from durably_runs order by id limit 1"
-NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
 
 
 @pytest.fixture(scope="module")

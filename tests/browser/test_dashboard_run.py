@@ -234,8 +234,13 @@ def test_run_that_repeats_another_leads_to_it(page: Page) -> None:
     link = run.get_by_text("Repeats run").locator("..").get_by_role("link")
     expect(link).to_have_text(run_id[-6:])
     expect(run.get_by_role("heading", level=2)).not_to_contain_text(run_id[-6:])
+    new_id = address(page).rpartition("/")[2]
     link.click()
     expect(run.get_by_role("heading", level=2)).to_contain_text(run_id[-6:])
+    back = run.get_by_text("Repeated by").locator("..").get_by_role("link")
+    expect(back).to_have_text(new_id[-6:])
+    back.click()
+    expect(run.get_by_role("heading", level=2)).to_contain_text(new_id[-6:])
 
 
 @pytest.mark.parametrize("place", ["detail", "row"])

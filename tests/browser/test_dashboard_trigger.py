@@ -176,7 +176,7 @@ def test_idempotency_key_leads_to_the_same_run(page: Page) -> None:
     assert count_of(page, "idempotency_key = 'once'") == 1
 
 
-@pytest.mark.parametrize(("choice", "count"), [("Be content with it", 1), ("Give it this input", 2)])
+@pytest.mark.parametrize(("choice", "count"), [("Join the one that waits", 1), ("Join it, with this input", 2)])
 def test_run_that_waits_is_joined(page: Page, choice: str, count: int) -> None:
     key = f"joined-{count}"
     holder = triggered(page, "gate", {"count": 1, "closed_at": 0}, {}, concurrencyKey=key)

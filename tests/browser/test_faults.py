@@ -21,7 +21,7 @@ from tests.browser.browser import (
     wait_until_ready,
 )
 from tests.browser.conftest import JOBS, sources
-from tests.browser.dashboard import go, open_view, triggered
+from tests.browser.dashboard import NOTE, go, open_view, triggered
 
 PAGE_HIDES = "window.dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))"
 PAGE_SHOWS = "window.dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
@@ -148,9 +148,6 @@ def test_missing_runtime_is_told_with_a_way_out(chromium: Chromium, demo_site: S
         expect(notice).to_contain_text("manifest.json could not be loaded: the server answered 404.")
         expect(page.get_by_role("button", name="Reload")).to_be_visible()
         close(page)
-
-
-NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
 
 
 @pytest.mark.parametrize(

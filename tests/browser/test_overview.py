@@ -153,7 +153,7 @@ def test_pictures_can_be_read(week: Page) -> None:
     week.get_by_role("rowheader", name="sync-notes").get_by_role("link").click()
     expect(week.get_by_role("heading", name="Overview of sync-notes")).to_be_visible()
     figure = week.get_by_role("figure").first
-    figure.get_by_text("Figures").click()
+    figure.get_by_text("As a table").click()
     expect(figure.get_by_role("row").nth(1)).to_be_visible()
     counts = [int(text) for text in figure.get_by_role("row").locator("td:nth-child(3)").all_inner_texts()]
     assert sum(counts) == int(tile(week, "Completed").inner_text())

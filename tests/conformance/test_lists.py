@@ -21,6 +21,7 @@ from tests.conftest import (
     nothing,
     request_for,
     run_to_end,
+    within,
 )
 
 PROD_A = {"env": "prod", "team": "a"}
@@ -319,6 +320,23 @@ async def test_retrigger_of_a_retriggered_run_names_it(engine: Durably) -> None:
     second = await engine.retrigger(first.id)
     await engine.process_one()
     assert (await engine.retrigger(second.id)).retriggered_from == second.id
+
+
+async def test_run_knows_those_that_repeat_it(engine: Durably) -> None:
+    old = await run_to_end(engine, engine.jobs.work.job)
+    assert await engine.get_retriggers(old.id) == []
+    first = await engine.retrigger(old.id)
+    second = await engine.retrigger(old.id)
+    await within(engine.process_until_idle())
+    third = await engine.retrigger(first.id)
+    found = await engine.get_retriggers(old.id)
+    assert [(run.id, run.input, run.output) for run in found] == [
+        (second.id, None, None),
+        (first.id, None, None),
+    ]
+    assert [run.id for run in await engine.get_retriggers(first.id)] == [third.id]
+    await engine.delete_run(second.id)
+    assert [run.id for run in await engine.get_retriggers(old.id)] == [first.id]
 
 
 async def test_origin_may_be_deleted(engine: Durably) -> None:

@@ -28,7 +28,7 @@ async def test_runs_and_leases_are_told(store: PostgresStore) -> None:
     await store.enqueue([new_run(f"run-{number}") for number in range(3)])
     assert await claim(store, request_for(lease_ms=1)) is not None
     found = checks(store.url)
-    assert found["schema"] == ("ok", "version 2", None)
+    assert found["schema"] == ("ok", "version 3", None)
     assert found["runs"] == ("ok", "1 leased, 2 pending", None)
     assert found["leases"][:2] == ("warn", "1 lease run out")
     assert found["events"][1].startswith("4 events kept")

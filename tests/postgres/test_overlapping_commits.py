@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from durably_core import Durably, StepContext, create_durably
+from durably_core import Durably, StepContext, TriggeredRun, create_durably
 from durably_core.store.postgres import PostgresStore
 from tests.conftest import PATIENCE_S, Gate, Heard, Numbers, StoreProbe, make_job, turns, within
 
@@ -138,6 +138,20 @@ async def test_look_that_began_before_that_commit_and_is_answered_after_it(scene
     assert (await within(scene.engine.wait_for_run(run.id))).status == "completed"
 
 
+async def ended_beside(scene: Scene, waiting: Callable[[], int]) -> None:
+    """A run has ended, and the worker looked around, while the commit of another is held back."""
+    await scene.heard.until("run:complete")
+    await scene.until_sleeping()
+    assert waiting() == 1
+
+
+async def both_go_on(scene: Scene, run: TriggeredRun, next_one: Gate) -> None:
+    """The run that waited for the key, and the one that its holder went on with."""
+    await next_one.until_reached()
+    assert (await within(scene.engine.wait_for_run(run.id))).status == "completed"
+    next_one.open()
+
+
 async def test_end_that_goes_on_with_another_run(scene: Scene) -> None:
     _, other, next_one = scene.gates
     await scene.engine.jobs.held.trigger({"count": 1})
@@ -148,12 +162,8 @@ async def test_end_that_goes_on_with_another_run(scene: Scene) -> None:
         await until_one(waiting)  # it has claimed the next one
         run = await scene.engine.jobs.short.trigger({}, concurrency_key="k")
         other.open()
-        await scene.heard.until("run:complete")
-        await scene.until_sleeping()
-        assert waiting() == 1
-    await next_one.until_reached()
-    assert (await within(scene.engine.wait_for_run(run.id))).status == "completed"
-    next_one.open()
+        await ended_beside(scene, waiting)
+    await both_go_on(scene, run, next_one)
 
 
 async def test_end_that_looks_in_vain_beside_another_end(scene: Scene) -> None:
@@ -167,12 +177,8 @@ async def test_end_that_looks_in_vain_beside_another_end(scene: Scene) -> None:
         scene.gate.open()
         await until_one(waiting)  # it has claimed the next one, and frees the key
         other.open()
-        await scene.heard.until("run:complete")
-        await scene.until_sleeping()
-        assert waiting() == 1
-    await next_one.until_reached()
-    assert (await within(scene.engine.wait_for_run(run.id))).status == "completed"
-    next_one.open()
+        await ended_beside(scene, waiting)
+    await both_go_on(scene, run, next_one)
 
 
 async def test_run_whose_trigger_is_replaced_while_the_one_before_it_ends(scene: Scene) -> None:
@@ -184,8 +190,6 @@ async def test_run_whose_trigger_is_replaced_while_the_one_before_it_ends(scene:
         replacing = asyncio.ensure_future(trigger)
         await until_one(waiting)
         scene.gate.open()
-        await scene.heard.until("run:complete")
-        await scene.until_sleeping()
-        assert waiting() == 1
+        await ended_beside(scene, waiting)
     assert (await within(replacing)).id == run.id
     assert (await within(scene.engine.wait_for_run(run.id))).status == "completed"

@@ -124,6 +124,7 @@ HOT = [
     ("find_changed", {}, ["durably_events_pkey"]),
     ("find_waiting", {}, ["durably_runs_waiting_key"]),
     ("purge_runs", {}, ["durably_runs_by_end"]),
+    ("get_retriggers", {}, ["durably_runs_retriggers"]),
     ("delete_steps", {}, ["durably_steps_pkey"]),
 ]
 

@@ -58,6 +58,7 @@ EVERYTHING = [
     ("GET", "/run?runId=x"),
     ("GET", "/steps?runId=x"),
     ("GET", "/logs?runId=x"),
+    ("GET", "/retriggers?runId=x"),
     ("GET", "/jobs"),
     ("GET", "/events"),
     ("GET", "/subscribe?runId=x"),
@@ -78,6 +79,7 @@ OF_ONE_RUN = [
     ("GET", "/run"),
     ("GET", "/steps"),
     ("GET", "/logs"),
+    ("GET", "/retriggers"),
     ("GET", "/subscribe"),
     ("POST", "/cancel"),
     ("POST", "/retrigger"),
@@ -288,7 +290,7 @@ async def test_access_is_asked_with_what_is_wanted(make_api: Make) -> None:
     for method, path in OF_ONE_RUN:
         if path != "/subscribe":
             await asked(api, method, f"{path}?runId={run_id}")
-    assert wanted == ["subscribe", "read", "steps", "logs", "cancel", "retrigger", "delete"]
+    assert wanted == ["subscribe", "read", "steps", "logs", "read", "cancel", "retrigger", "delete"]
 
 
 @pytest.mark.parametrize("action", ["cancel", "retrigger", "delete"])

@@ -79,6 +79,7 @@ BAD_QUERIES = [
     ("/run?id=a", 400, "no parameter 'id' here: runId"),
     ("/steps?runId=nobody", 404, "There is no run nobody."),
     ("/logs?runId=nobody", 404, "There is no run nobody."),
+    ("/retriggers?runId=nobody", 404, "There is no run nobody."),
     ("/subscribe", 400, "runId"),
     ("/subscribe?runId=nobody", 404, "There is no run nobody."),
     ("/runs?limit=1abc", 400, "limit must be a whole number"),

@@ -134,6 +134,16 @@ async def test_figures_of_a_time_that_cannot_be_are_refused(api: Api, query: str
     assert words in answer.text
 
 
+async def test_runs_that_repeat_another_are_told(api: Api) -> None:
+    run_id = await api.finish(input={"to": 2})
+    again = (await api.post(f"/retrigger?runId={run_id}")).json()["runId"]
+    [told] = (await api.get(f"/retriggers?runId={run_id}")).json()
+    assert (told["id"], told["retriggeredFrom"]) == (again, run_id)
+    assert "input" not in told
+    assert "input" not in (await api.get(f"/run?runId={run_id}&view=summary")).json()
+    assert (await api.get(f"/run?runId={run_id}")).json()["input"] == {"to": 2}
+
+
 async def test_steps_and_logs_are_told(api: Api) -> None:
     run_id = await api.finish(input={"to": 2})
     steps = (await api.get(f"/steps?runId={run_id}")).json()

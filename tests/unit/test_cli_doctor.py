@@ -29,7 +29,7 @@ def test_all_is_well(run: Command) -> None:
     assert [line.split()[0] for line in answer.out.splitlines()] == ["ok"] * len(answer.out.splitlines())
     found = checks(run, "--app", "jobs.py")
     assert found["runs"] == ("ok", "1 completed", None)
-    assert found["schema"] == ("ok", "version 4", None)
+    assert found["schema"] == ("ok", "version 5", None)
     assert found["journal"] == ("ok", "WAL", None)
     assert found["app"] == ("ok", "jobs.py: bake, burn", None)
     assert found["events"][1].endswith("events kept, 1 to 10")

@@ -345,10 +345,10 @@ def test_purge_asks_no_one_who_is_not_there(run: Command) -> None:
 
 
 def test_migrate_makes_a_database_and_brings_it_up_to_date(run: Command, folder: Path) -> None:
-    assert run.ok("migrate").out == "durably.db has schema version 4.\n"
-    assert run.ok("migrate", "--json").json == {"database": "durably.db", "schemaVersion": 4}
+    assert run.ok("migrate").out == "durably.db has schema version 5.\n"
+    assert run.ok("migrate", "--json").json == {"database": "durably.db", "schemaVersion": 5}
     with sqlite3.connect(folder / "durably.db") as connection:
-        connection.execute("UPDATE durably_schema_versions SET version = 99 WHERE version = 4")
+        connection.execute("UPDATE durably_schema_versions SET version = 99 WHERE version = 5")
     connection.close()
     assert "update Durably" in run("runs").err
 
@@ -356,9 +356,9 @@ def test_migrate_makes_a_database_and_brings_it_up_to_date(run: Command, folder:
 def test_old_schema_is_to_be_migrated_first(run: Command, folder: Path) -> None:
     run.ok("migrate")
     with sqlite3.connect(folder / "durably.db") as connection:
-        connection.execute("DELETE FROM durably_schema_versions WHERE version = 4")
+        connection.execute("DELETE FROM durably_schema_versions WHERE version = 5")
     connection.close()
-    assert run("runs").err.endswith("schema version 3, this code needs 4: run `durably migrate`.\n")
+    assert run("runs").err.endswith("schema version 4, this code needs 5: run `durably migrate`.\n")
 
 
 # ---------------------------------------------------------------- jobs

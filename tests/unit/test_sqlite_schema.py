@@ -40,7 +40,7 @@ async def test_migrating_twice_changes_nothing(path: Path) -> None:
 
 async def test_newer_database_is_refused(path: Path) -> None:
     change(path, "INSERT INTO durably_schema_versions VALUES (99, 'x', 0)")
-    with pytest.raises(StorageError, match="schema version 99, this code knows versions up to 4"):
+    with pytest.raises(StorageError, match="schema version 99, this code knows versions up to 5"):
         await migrate(path)
 
 
@@ -110,6 +110,7 @@ def test_migrations_count_up_from_one() -> None:
         ("find_waiting", ["durably_runs_waiting_key"]),
         ("requeue_expired", ["durably_runs_by_status (status=?)"]),
         ("purge_runs", ["durably_runs_by_end"]),
+        ("get_retriggers", ["durably_runs_retriggers (retriggered_from=?)"]),
         ("prune_events", ["INTEGER PRIMARY KEY"]),
         ("get_events", ["INTEGER PRIMARY KEY"]),
         ("delete_expired_keys", ["durably_idempotency_keys_by_expiry"]),

@@ -1,12 +1,9 @@
-import type { EngineStatus } from 'durably'
 import { useEngineStatus } from 'durably/react'
 import type { ReactNode } from 'react'
+import { Build } from '../dashboard/parts/build'
+import { WORDS } from '../dashboard/words'
 
-const PLACES: Record<NonNullable<EngineStatus['role']>, string> = {
-  leader: 'engine in this browser',
-  follower: 'engine in another tab',
-  remote: 'engine on a server',
-}
+const SAID = WORDS.about
 
 /** What this is and what it is made of, quietly at the foot. `site` is the folder that was built. */
 export function About({ site }: { site: string | URL }): ReactNode {
@@ -15,9 +12,13 @@ export function About({ site }: { site: string | URL }): ReactNode {
   return (
     <div className="about hint">
       <span>Durably {versions.engine}</span>
-      {role !== null && <span>{PLACES[role]}</span>}
-      {versions.build !== null && <span>build {versions.build.slice(0, 7)}</span>}
-      {role !== null && !isRemote && <a href={new URL('durably/licenses.txt', site).href}>Licences</a>}
+      {role !== null && <span>{SAID.places[role]}</span>}
+      {versions.build !== null && (
+        <span>
+          {SAID.build} <Build build={versions.build} />
+        </span>
+      )}
+      {role !== null && !isRemote && <a href={new URL('durably/licenses.txt', site).href}>{SAID.licences}</a>}
     </div>
   )
 }

@@ -18,8 +18,8 @@ test.each<Place>([
   { view: 'trigger', jobName: null },
   { view: 'trigger', jobName: '50%' },
   { view: 'trigger', jobName: 'über/job' },
-  { view: 'overview', window: '7d', jobName: null },
-  { view: 'overview', window: '1h', jobName: 'import-csv' },
+  { view: 'overview', window: '7d', jobName: null, percentile: 50 },
+  { view: 'overview', window: '1h', jobName: 'import-csv', percentile: 95 },
   { view: 'storage' },
 ])('an address leads to where it was made: %o', (place) => {
   expect(asked(addressOf(place))).toEqual(place)
@@ -35,5 +35,10 @@ test('takes a label that was written by hand', () => {
 })
 
 test('looks at a day where no window is named that there is', () => {
-  expect(asked('/overview?window=1y')).toEqual({ view: 'overview', window: '24h', jobName: null })
+  expect(asked('/overview?window=1y')).toEqual({
+    view: 'overview',
+    window: '24h',
+    jobName: null,
+    percentile: 95,
+  })
 })

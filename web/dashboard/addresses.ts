@@ -1,5 +1,5 @@
 import type { RunStatus } from 'durably'
-import { WINDOW_NAMES, type WindowName } from './overview/figures'
+import { PERCENTILES, WINDOW_NAMES, type Percentile, type WindowName } from './overview/figures'
 
 /** Which runs are listed. Nothing given: all. */
 export interface RunFilters {
@@ -15,6 +15,8 @@ export interface OverviewQuery {
   window: WindowName
   /** Null: all jobs. */
   jobName: string | null
+  /** How many of a hundred runs took at most what is drawn of several jobs. */
+  percentile: Percentile
 }
 
 /** What is looked at. All of it is in the address, so that a link leads there. */
@@ -36,7 +38,8 @@ export function placeOf(path: string, search: string): Place {
       return { view, jobName: name }
     case 'overview': {
       const window = WINDOW_NAMES.find((each) => each === asked.get('window')) ?? '24h'
-      return { view, window, jobName: asked.get('job') }
+      const percentile = PERCENTILES.find((each) => String(each) === asked.get('percentile')) ?? 95
+      return { view, window, jobName: asked.get('job'), percentile }
     }
     case 'storage':
       return { view }
@@ -54,6 +57,7 @@ export function addressOf(place: Place): string {
     case 'overview': {
       const query = new URLSearchParams({ window: place.window })
       if (place.jobName !== null) query.set('job', place.jobName)
+      if (place.percentile !== 95) query.set('percentile', String(place.percentile))
       return `/overview?${query}`
     }
     case 'storage':

@@ -1,4 +1,5 @@
 import type { BootPhase, EngineStatus, RunStatus } from 'durably'
+import type { Percentile } from './overview/figures'
 
 /** What numbers and dates are written in: that of the words. */
 export const LOCALE = 'en'
@@ -172,6 +173,8 @@ export const WORDS = {
     steps: 'Steps done',
     builds: (count: number) => (count === 1 ? 'Build' : 'Builds'),
     repeats: 'Repeats run',
+    repeatedBy: 'Repeated by',
+    andMore: (count: string) => ` and ${count} more`,
     labels: 'Labels',
     id: 'Id',
     copyId: 'Copy the id',
@@ -229,7 +232,7 @@ export const WORDS = {
     noJobs: 'This engine knows no jobs yet.',
     noSuchJob: (job: string) => `There is no job ${job}. It may have been renamed, or not deployed yet.`,
     how: 'How to give the input',
-    kinds: { start: 'Simple', form: 'Form', json: 'JSON' },
+    kinds: { start: 'Guided', form: 'Form', json: 'JSON' },
     start: (job: string) => `Start ${job}`,
     starting: 'Starting…',
     kept: 'It is noted, and begins as soon as Python is up.',
@@ -270,8 +273,8 @@ export const WORDS = {
     coalesce: 'If one with this key waits already',
     coalesceChoices: {
       '': 'Start another',
-      skip: 'Be content with it',
-      queue: 'Give it this input',
+      skip: 'Join the one that waits',
+      queue: 'Join it, with this input',
     },
   },
   storage: {
@@ -371,8 +374,8 @@ export const WORDS = {
     cancelled: 'Cancelled',
     outcomes: 'How runs ended',
     durations: 'How long they took',
-    half: 'Median',
-    most: '95 % within',
+    percentile: 'Which of the durations',
+    percentiles: { 50: 'Median', 95: '95 % within' } satisfies Record<Percentile, string>,
     jobs: 'By job',
     jobsHint: 'Press a job’s name for its figures alone.',
     job: 'Job',
@@ -389,13 +392,22 @@ export const WORDS = {
     chartOutcomes: (completed: string, failed: string, cancelled: string) =>
       `Runs over time: ${completed} completed, ${failed} failed, ${cancelled} cancelled.`,
     chartDurations: 'Durations over time.',
-    figures: 'Figures',
+    asTable: 'As a table',
     from: 'From',
     time: 'Time',
     onlyMost: (count: number) => `the ${count} jobs that completed most`,
     more: 'More run than are shown here.',
     stale: (when: string) => `These are the figures of ${when}.`,
     tipOutcome: { completed: 'completed', failed: 'failed', cancelled: 'cancelled' },
+  },
+  about: {
+    build: 'build',
+    licences: 'Licences',
+    places: {
+      leader: 'engine in this browser',
+      follower: 'engine in another tab',
+      remote: 'engine on a server',
+    } satisfies Record<NonNullable<EngineStatus['role']>, string>,
   },
   format: {
     justNow: 'just now',

@@ -34,6 +34,7 @@ export interface CallOptions {
   signal?: AbortSignal | undefined
 }
 
+export interface GetRunOptions extends CallOptions, Pick<RunFilter, 'view'> {}
 export interface TriggerCallOptions extends TriggerOptions, CallOptions {}
 export interface TriggerAndWaitOptions extends TriggerOptions, Omit<WaitOptions, 'jobName'> {}
 
@@ -65,7 +66,7 @@ export interface JobHandle<Input = unknown, Output = unknown> {
   /** Many runs in one transaction: all or none. */
   batchTrigger(items: readonly BatchItem<Input>[], options?: CallOptions): Promise<TriggerResult[]>
   /** The run, if it is one of this job. */
-  getRun(runId: string, options?: CallOptions): Promise<ClientRun<Input, Output> | null>
+  getRun(runId: string, options?: GetRunOptions): Promise<ClientRun<Input, Output> | null>
   /** Newest first. */
   getRuns(filter?: Omit<RunFilter, 'jobName'>, options?: CallOptions): Promise<ClientRun<Input, Output>[]>
 }
@@ -85,7 +86,7 @@ export interface Durably<Jobs extends object = RegisteredJobs> {
   /** The same as `jobs[jobName].trigger`, for names that are known only at run time. */
   trigger(jobName: string, input: unknown, options?: TriggerCallOptions): Promise<TriggerResult>
   getJobs(options?: CallOptions): Promise<JobInfo[]>
-  getRun(runId: string, options?: CallOptions): Promise<ClientRun | null>
+  getRun(runId: string, options?: GetRunOptions): Promise<ClientRun | null>
   /** Newest first. */
   getRuns(filter?: RunFilter, options?: CallOptions): Promise<ClientRun[]>
   countRuns(filter?: RunCountFilter, options?: CallOptions): Promise<Record<RunStatus, number>>
@@ -93,6 +94,8 @@ export interface Durably<Jobs extends object = RegisteredJobs> {
   getStats(query: StatsQuery, options?: CallOptions): Promise<Stats>
   getSteps(runId: string, options?: CallOptions): Promise<Step[]>
   getLogs(runId: string, options?: CallOptions): Promise<LogEntry[]>
+  /** The runs that repeat that one: the newest hundred, newest first. Without inputs and outputs. */
+  getRetriggers(runId: string, options?: CallOptions): Promise<ClientRun[]>
   /** What is in the log of events, oldest first. */
   getEvents(query?: EventQuery, options?: CallOptions): Promise<EngineEvent[]>
   /** The run, once it has completed; rejects as `triggerAndWait` does. */
@@ -213,8 +216,8 @@ class Client<Jobs extends object> implements Durably<Jobs> {
     return this.#transport.request('jobs', {}, options)
   }
 
-  getRun(runId: string, options?: CallOptions): Promise<ClientRun | null> {
-    return orNull(this.#transport.request('getRun', { runId }, options))
+  getRun(runId: string, { view, signal }: GetRunOptions = {}): Promise<ClientRun | null> {
+    return orNull(this.#transport.request('getRun', { runId, view }, { signal }))
   }
 
   getRuns(filter: RunFilter = {}, options?: CallOptions): Promise<ClientRun[]> {
@@ -236,6 +239,10 @@ class Client<Jobs extends object> implements Durably<Jobs> {
 
   getLogs(runId: string, options?: CallOptions): Promise<LogEntry[]> {
     return this.#transport.request('getLogs', { runId }, options)
+  }
+
+  getRetriggers(runId: string, options?: CallOptions): Promise<ClientRun[]> {
+    return this.#transport.request('getRetriggers', { runId }, options)
   }
 
   getEvents(query: EventQuery = {}, options?: CallOptions): Promise<EngineEvent[]> {

@@ -14,6 +14,7 @@ export type {
   StatsQuery,
   SubscribeOptions,
   TriggerAndWaitOptions,
+  GetRunOptions,
   TriggerCallOptions,
 } from './client'
 export { DurablyError, RunFailedError } from './errors'

@@ -345,7 +345,7 @@ export interface Operations {
     in: { jobName: string; items: ({ input: unknown } & TriggerOptions)[] }
     out: TriggerResult[]
   }
-  getRun: { in: { runId: string }; out: ClientRun }
+  getRun: { in: { runId: string } & Pick<RunFilter, 'view'>; out: ClientRun }
   getRuns: { in: RunFilter; out: ClientRun[] }
   countRuns: { in: Pick<RunFilter, 'jobName' | 'status' | 'labels'>; out: Record<RunStatus, number> }
   getStats: { in: StatsInput; out: Stats }
@@ -355,6 +355,7 @@ export interface Operations {
   }
   getSteps: { in: { runId: string }; out: Step[] }
   getLogs: { in: { runId: string }; out: LogEntry[] }
+  getRetriggers: { in: { runId: string }; out: ClientRun[] }
   query: { in: { sql: string; parameters?: QueryParameters; limit?: number }; out: QueryResult }
   cancel: { in: { runId: string }; out: { success: true } }
   retrigger: { in: { runId: string }; out: { success: true; runId: string } }

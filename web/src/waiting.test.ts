@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { GetRunOptions } from './client'
 import { DurablyError } from './errors'
 import type { ClientRun } from './protocol'
 import { completed, event, run } from './react/examples'
@@ -7,11 +8,11 @@ import { triggerAndWait, waitForRun, type WaitOptions } from './waiting'
 
 function setup(first: ClientRun | null | Error = run(), options: WaitOptions = {}) {
   const events = fakeEvents()
-  const engine = { answer: first, asked: 0 }
+  const engine = { answer: first, views: [] as (string | undefined)[] }
   const client = {
     ...events,
-    getRun: () => {
-      engine.asked += 1
+    getRun: (_runId: string, { view }: GetRunOptions = {}) => {
+      engine.views.push(view)
       return engine.answer instanceof Error ? Promise.reject(engine.answer) : Promise.resolve(engine.answer)
     },
   }
@@ -21,10 +22,11 @@ function setup(first: ClientRun | null | Error = run(), options: WaitOptions = {
 }
 
 test('settles at once for a run that has ended already', async () => {
-  const { open, waited, count } = setup({ ...completed, output: 0 })
+  const { open, waited, count, engine } = setup({ ...completed, output: 0 })
   open()
   expect((await waited).output).toBe(0)
   expect(count()).toBe(0)
+  expect(engine.views).toEqual(['summary', 'full'])
 })
 
 test('settles with the run as it is after the event that ends it', async () => {
@@ -34,6 +36,8 @@ test('settles with the run as it is after the event that ends it', async () => {
   engine.answer = { ...completed, output: null }
   hear([event('run:complete', { duration: 1 })])
   expect((await waited).status).toBe('completed')
+  // A large input comes once.
+  expect(engine.views).toEqual(['summary', 'full'])
 })
 
 test('finds out after a gap what happened in it', async () => {
@@ -99,7 +103,7 @@ test('looks again by itself when a look failed for a reason that passes', async 
   await turn()
   engine.answer = completed
   expect((await waited).id).toBe('a')
-  expect(engine.asked).toBe(2)
+  expect(engine.views).toEqual(['summary', 'summary', 'full'])
 })
 
 test('waits for ever when told so', async () => {

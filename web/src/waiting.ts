@@ -44,21 +44,27 @@ export async function waitForRun(
   limit.runId = runId
   const nextLook = newestOnly(over.signal)
   const ended = new Promise<ClientRun>((resolve, reject) => {
-    const look = (): void => {
+    const look = (view: 'full' | 'summary'): void => {
       // Only the newest look counts, and goes on looking.
       const newest = nextLook()
-      retrying(() => client.getRun(runId), newest).then(
-        (run) => newest.aborted || settle(run, runId, resolve, reject),
+      retrying(() => client.getRun(runId, { view }), newest).then(
+        (run) => {
+          if (newest.aborted) return
+          if (run !== null && run.isTerminal && view === 'summary') look('full')
+          else settle(run, runId, resolve, reject)
+        },
         (error: unknown) => newest.aborted || reject(error as Error),
       )
     }
+    // Most runs still wait then: their inputs may be large, and are not needed.
+    const lookOver = (): void => look('summary')
     const hear = (events: readonly EngineEvent[]): void => {
       for (const event of events) {
         tell(event, { onProgress, onLog })
-        if (endsRun(event)) look()
+        if (endsRun(event)) look('full')
       }
     }
-    client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: look, onError: look })
+    client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: lookOver, onError: lookOver })
   })
   try {
     return await abortable(ended, limit.signal)

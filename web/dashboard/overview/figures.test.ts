@@ -5,7 +5,7 @@ import { barsOf, failureShare, historyOf, linesOf, MOST_LINES, totalsOf } from '
 const NOON = '2030-01-01T12:00:00.000Z'
 const ONE = '2030-01-01T13:00:00.000Z'
 const STATS: Stats = { since: NOON, until: '2030-01-02T12:00:00.000Z', bucketMs: 3_600_000, jobs: [] }
-const NAMES = { half: 'half', most: 'most' }
+const NAMES = { 50: 'half', 95: 'most' }
 
 function job(jobName: string, fields: Partial<JobStats> = {}): JobStats {
   const none = { completed: 0, failed: 0, cancelled: 0, durationP50Ms: null, durationP95Ms: null }
@@ -57,7 +57,7 @@ test('one job has a line for half of its runs and one for most', () => {
     job('b'),
   ]
   const at = new Date('2030-01-01T12:30:00.000Z')
-  expect(linesOf({ ...STATS, jobs }, NAMES)).toEqual({
+  expect(linesOf({ ...STATS, jobs }, 95, NAMES)).toEqual({
     lines: [
       { name: 'half', line: 0 },
       { name: 'most', line: 1 },
@@ -73,16 +73,18 @@ test('of many jobs those have lines that ended most', () => {
   const jobs = Array.from({ length: 10 }, (_, number) =>
     job(`job-${number}`, { completed: number + 1, buckets: [bucket(NOON, number + 1)] }),
   )
-  const { lines, marks } = linesOf({ ...STATS, jobs }, NAMES)
+  const { lines, marks } = linesOf({ ...STATS, jobs }, 95, NAMES)
   expect(lines.map(({ name }) => name)).toEqual(['job-4', 'job-5', 'job-6', 'job-7', 'job-8', 'job-9'])
   expect(marks).toHaveLength(MOST_LINES)
+  expect(new Set(marks.map(({ ms }) => ms))).toEqual(new Set([20]))
+  expect(new Set(linesOf({ ...STATS, jobs }, 50, NAMES).marks.map(({ ms }) => ms))).toEqual(new Set([10]))
   // The order of what was given is left as it was.
   expect(jobs[0]?.jobName).toBe('job-0')
 })
 
 test('nothing that completed has no line', () => {
   const jobs = [job('a', { failed: 1, buckets: [bucket(NOON, 0, 1, null, null)] })]
-  expect(linesOf({ ...STATS, jobs }, NAMES)).toEqual({ lines: [], marks: [] })
+  expect(linesOf({ ...STATS, jobs }, 95, NAMES)).toEqual({ lines: [], marks: [] })
 })
 
 test('what waits is no part of what charts show', () => {

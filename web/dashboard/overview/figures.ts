@@ -10,6 +10,9 @@ export const WINDOWS = {
 export type WindowName = keyof typeof WINDOWS
 export const WINDOW_NAMES = Object.keys(WINDOWS) as WindowName[]
 
+export const PERCENTILES = [50, 95] as const
+export type Percentile = (typeof PERCENTILES)[number]
+
 export const OUTCOMES = ['completed', 'failed', 'cancelled'] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
@@ -92,10 +95,11 @@ export interface Line {
 /** More lines than this are no picture. */
 export const MOST_LINES = 6
 
-/** Of one job half and 95 % of its runs, of several 95 % of each: those that ended most. */
+/** Of one job both percentiles, of several the one that is asked for, of those that completed most. */
 export function linesOf(
   { bucketMs, jobs }: Stats,
-  names: { half: string; most: string },
+  percentile: Percentile,
+  names: Readonly<Record<Percentile, string>>,
 ): { lines: Line[]; marks: Mark[] } {
   const middle = (at: string): Date => new Date(Date.parse(at) + bucketMs / 2)
   const [only, ...others] = jobs.filter(({ completed }) => completed > 0)
@@ -104,7 +108,7 @@ export function linesOf(
       { at: middle(at), ms: durationP50Ms, line: 0 },
       { at: middle(at), ms: durationP95Ms, line: 1 },
     ])
-    const lines = [names.half, names.most].map((name, line) => ({ name, line }))
+    const lines = PERCENTILES.map((each, line) => ({ name: names[each], line }))
     return { lines, marks: marks.filter(isKnown) }
   }
   const shown = jobs
@@ -114,7 +118,11 @@ export function linesOf(
     // A job keeps its colour when another overtakes it.
     .sort((one, other) => one.jobName.localeCompare(other.jobName))
   const marks = shown.flatMap(({ buckets }, line) =>
-    buckets.map(({ at, durationP95Ms }) => ({ at: middle(at), ms: durationP95Ms, line })),
+    buckets.map(({ at, durationP50Ms, durationP95Ms }) => ({
+      at: middle(at),
+      ms: percentile === 50 ? durationP50Ms : durationP95Ms,
+      line,
+    })),
   )
   return { lines: shown.map(({ jobName }, line) => ({ name: jobName, line })), marks: marks.filter(isKnown) }
 }

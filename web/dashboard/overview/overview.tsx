@@ -18,6 +18,7 @@ import {
   linesOf,
   MOST_LINES,
   OUTCOMES,
+  PERCENTILES,
   totalsOf,
   WINDOW_NAMES,
   WINDOWS,
@@ -34,8 +35,8 @@ function hrefOf(query: OverviewQuery): string {
 }
 
 /** How the engine gets on: what waits and runs, how runs ended of late, and how long they took. */
-export function Overview({ window, jobName }: OverviewQuery): ReactNode {
-  const query = { window, jobName }
+export function Overview({ window, jobName, percentile }: OverviewQuery): ReactNode {
+  const query = { window, jobName, percentile }
   const { jobName: only } = useExtras()
   const { stats, error } = useStats({ ...WINDOWS[query.window], jobName: only ?? undefined })
   return (
@@ -96,7 +97,7 @@ function Figures({ stats, query }: { stats: Stats; query: OverviewQuery }): Reac
       />
       <div className="overview-charts">
         <OutcomesChart history={history} />
-        <DurationsChart history={history} />
+        <DurationsChart history={history} query={query} />
       </div>
       <JobsTable jobs={stats.jobs} query={query} />
       <RunningNow running={running} />
@@ -248,9 +249,13 @@ function OutcomesChart({ history }: { history: Stats }): ReactNode {
   )
 }
 
-function DurationsChart({ history }: { history: Stats }): ReactNode {
+function DurationsChart({ history, query }: { history: Stats; query: OverviewQuery }): ReactNode {
+  const { percentile } = query
   const count = history.jobs.filter(({ completed }) => completed > 0).length
-  const { lines, marks } = useMemo(() => linesOf(history, SAID), [history])
+  const { lines, marks } = useMemo(
+    () => linesOf(history, percentile, SAID.percentiles),
+    [history, percentile],
+  )
   const draw = useCallback<Draw>(
     ({ plotDurations }, width) => {
       const names = lines.map(({ name }) => name)
@@ -261,16 +266,30 @@ function DurationsChart({ history }: { history: Stats }): ReactNode {
   return (
     <figure className="card">
       <figcaption className="card-title">
-        {SAID.durations} {count > 1 && <span className="hint">{SAID.most}</span>}
-        {count > MOST_LINES && <span className="hint">{SAID.onlyMost(MOST_LINES)}</span>}
+        {SAID.durations} {count > MOST_LINES && <span className="hint">{SAID.onlyMost(MOST_LINES)}</span>}
       </figcaption>
-      <ul className="legend">
-        {lines.map(({ name, line }) => (
-          <li key={name} data-line={line}>
-            {name}
-          </li>
-        ))}
-      </ul>
+      <div className="chart-head">
+        <ul className="legend">
+          {lines.map(({ name, line }) => (
+            <li key={name} data-line={line}>
+              {name}
+            </li>
+          ))}
+        </ul>
+        {count > 1 && (
+          <nav className="segments" aria-label={SAID.percentile}>
+            {PERCENTILES.map((each) => (
+              <Link
+                key={each}
+                href={hrefOf({ ...query, percentile: each })}
+                aria-current={each === percentile ? 'true' : undefined}
+              >
+                {SAID.percentiles[each]}
+              </Link>
+            ))}
+          </nav>
+        )}
+      </div>
       {marks.length === 0 ? (
         <p className="hint chart-empty">{SAID.noneCompleted}</p>
       ) : (
@@ -300,9 +319,9 @@ function ChartTable({ columns, rows }: ChartTableProps): ReactNode {
   const [isOpen, setIsOpen] = useState(false)
   return (
     <details className="chart-table" onToggle={({ currentTarget }) => setIsOpen(currentTarget.open)}>
-      <summary>{SAID.figures}</summary>
+      <summary>{SAID.asTable}</summary>
       {isOpen && (
-        <div className="overview-table" tabIndex={0} role="group" aria-label={SAID.figures}>
+        <div className="overview-table" tabIndex={0} role="group" aria-label={SAID.asTable}>
           <table>
             <thead>
               <tr>
@@ -361,10 +380,10 @@ function JobsTable({ jobs, query }: JobsTableProps): ReactNode {
                 </th>
               ))}
               <th scope="col" className="number">
-                {SAID.half}
+                {SAID.percentiles[50]}
               </th>
               <th scope="col" className="number">
-                {SAID.most}
+                {SAID.percentiles[95]}
               </th>
             </tr>
           </thead>

@@ -1,19 +1,23 @@
 import type { ClientRun, Step } from 'durably'
-import type { ReactNode } from 'react'
+import { Fragment, type ReactNode } from 'react'
 import { Link } from 'wouter'
 import { runAddress } from '../addresses'
 import { durationOf, formatDateTime, formatNumber, shortId } from '../format'
+import { Build } from '../parts/build'
 import { Icon } from '../parts/icons'
 import { LabelChips } from '../parts/label-chips'
 import { useCopied } from '../parts/use-copied'
 import { useNow } from '../parts/use-now'
 import { WORDS } from '../words'
+import { useRetriggers } from './use-retriggers'
 
 const SAID = WORDS.facts
+const MOST_RETRIGGERS = 5
 
 export function RunFacts({ run, steps }: { run: ClientRun; steps: readonly Step[] }): ReactNode {
   const now = useNow(run.status === 'leased' ? 1000 : null)
   const duration = durationOf(run, now)
+  const retriggers = useRetriggers(run)
   const builds = [...new Set(steps.flatMap(({ build }) => (build === null ? [] : [build])))]
   return (
     <dl className="facts">
@@ -24,10 +28,33 @@ export function RunFacts({ run, steps }: { run: ClientRun; steps: readonly Step[
       {/* Of a run that never began they would be noughts. */}
       {run.attempt > 0 && <Fact name={SAID.attempt}>{formatNumber(run.attempt)}</Fact>}
       {run.attempt > 0 && <Fact name={SAID.steps}>{formatNumber(run.completedStepCount)}</Fact>}
-      {builds.length > 0 && <Fact name={SAID.builds(builds.length)}>{builds.join(', ')}</Fact>}
+      {builds.length > 0 && (
+        <Fact name={SAID.builds(builds.length)}>
+          {builds.map((build, index) => (
+            <Fragment key={build}>
+              {index > 0 && ', '}
+              <Build build={build} />
+            </Fragment>
+          ))}
+        </Fact>
+      )}
       {run.retriggeredFrom !== null && (
         <Fact name={SAID.repeats}>
           <Link href={runAddress(run.retriggeredFrom)}>{shortId(run.retriggeredFrom)}</Link>
+        </Fact>
+      )}
+      {retriggers.length > 0 && (
+        <Fact name={SAID.repeatedBy}>
+          {retriggers.slice(0, MOST_RETRIGGERS).map(({ id, status }, index) => (
+            <Fragment key={id}>
+              {index > 0 && ', '}
+              <Link href={runAddress(id)} title={WORDS.status[status]}>
+                {shortId(id)}
+              </Link>
+            </Fragment>
+          ))}
+          {retriggers.length > MOST_RETRIGGERS &&
+            SAID.andMore(formatNumber(retriggers.length - MOST_RETRIGGERS))}
         </Fact>
       )}
       {Object.keys(run.labels).length > 0 && (

@@ -1,7 +1,7 @@
 import type { ClientRun } from 'durably'
 import type { RunFacts } from 'durably/react'
 import { useState, type CSSProperties, type ReactNode } from 'react'
-import { formatDuration, formatNumber } from '../format'
+import { formatDuration, formatNumber, shortBuild } from '../format'
 import { useNow } from '../parts/use-now'
 import { useStickToEnd } from '../parts/use-stick-to-end'
 import { WORDS } from '../words'
@@ -113,12 +113,12 @@ function RunLane({ timeline: { runBars, ticks, breaks, totalMs } }: { timeline: 
 }
 
 function StepItem({ row }: { row: StepRow }): ReactNode {
-  const build = row.build === null ? '' : SAID.build(row.build)
+  const build = row.build === null ? '' : SAID.build(shortBuild(row.build))
   const words = row.isReplayed ? SAID.replayed : SAID.status[row.status]
   return (
     <>
       {row.pauseMs !== null && <li className="step-pause">{SAID.pause(formatDuration(row.pauseMs))}</li>}
-      {row.newBuild !== null && <li className="step-pause">{SAID.newBuild(row.newBuild)}</li>}
+      {row.newBuild !== null && <li className="step-pause">{SAID.newBuild(shortBuild(row.newBuild))}</li>}
       <li className="step" data-status={row.status} data-replayed={row.isReplayed} title={row.name + build}>
         <span className="step-name">{row.name}</span>
         {build !== '' && <span className="visually-hidden">{build}</span>}

@@ -28,7 +28,11 @@ export function Header({ status, place, runs, trigger, isPart, ...slots }: Heade
   const views: [Place['view'], string, string][] = [
     ['runs', SAID.runs, addressOf(runs)],
     ['trigger', SAID.trigger, addressOf(trigger)],
-    ['overview', SAID.overview, addressOf({ view: 'overview', window: '24h', jobName: null })],
+    [
+      'overview',
+      SAID.overview,
+      addressOf({ view: 'overview', window: '24h', jobName: null, percentile: 95 }),
+    ],
     ['storage', status.role === 'remote' ? SAID.engine : SAID.storage, addressOf({ view: 'storage' })],
   ]
   const Banner = isPart ? 'div' : 'header'

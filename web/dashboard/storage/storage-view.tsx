@@ -3,6 +3,7 @@ import { useDurably } from 'durably/react'
 import { useEffect, useRef, useState, type ReactNode } from 'react'
 import { formatBytes, formatDuration, formatNumber } from '../format'
 import { bootTimesOf } from '../parts/boot-times'
+import { Build } from '../parts/build'
 import { useAction } from '../parts/use-action'
 import { ViewNotice } from '../parts/view-notice'
 import { WORDS } from '../words'
@@ -87,8 +88,7 @@ function EngineCard({ status }: { status: EngineStatus }): ReactNode {
   facts.push([SAID.clientVersion, versions.client])
   if (versions.engine !== null) facts.push([SAID.engineVersion, versions.engine])
   if (versions.pyodide !== null) facts.push([SAID.pyodide, versions.pyodide])
-  if (versions.build !== null)
-    facts.push([SAID.build, <code key="build">{versions.build.slice(0, 12)}</code>])
+  if (versions.build !== null) facts.push([SAID.build, <Build key="build" build={versions.build} />])
   return (
     <section className="card" aria-labelledby="engine-title">
       {role !== 'remote' && (

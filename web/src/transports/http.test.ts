@@ -107,6 +107,7 @@ test('asks for what each operation is called on the wire', async () => {
   await durably.getEvents({ after: 3, types: ['run:fail'] })
   await durably.getSteps('1')
   await durably.getLogs('1')
+  await durably.getRetriggers('1')
   await durably.cancel('1')
   await durably.retrigger('1')
   await durably.deleteRun('1')
@@ -124,6 +125,7 @@ test('asks for what each operation is called on the wire', async () => {
     'GET events?after=3&type=run%3Afail',
     'GET steps?runId=1',
     'GET logs?runId=1',
+    'GET retriggers?runId=1',
     'POST cancel?runId=1',
     'POST retrigger?runId=1',
     'DELETE run?runId=1',

@@ -25,6 +25,7 @@ const READS: readonly OperationName[] = [
   'getRuns',
   'getSteps',
   'getLogs',
+  'getRetriggers',
   'storage',
   'exportDatabase',
   'exportSetAside',

@@ -287,6 +287,14 @@ WHERE (:job_names IS NULL OR run.job_name IN (SELECT value FROM json_each(:job_n
 ORDER BY run.id DESC
 LIMIT :limit OFFSET :offset;
 
+-- name: get_retriggers
+-- The newest hundred runs that repeat another, without what may be large. Newest first.
+SELECT run.*, NULL AS input, NULL AS output
+FROM durably_runs AS run
+WHERE run.retriggered_from = :run_id
+ORDER BY run.id DESC
+LIMIT 100;
+
 -- name: count_runs
 -- By status, with the filters of get_runs.
 SELECT run.status, count(*) AS runs

@@ -1,8 +1,10 @@
 import { useState, type ReactNode } from 'react'
 import type { StartProps } from '../../../dashboard'
+import { Icon } from '../../../dashboard/parts/icons'
 import { DRAWN_PICTURES } from './drawn-pictures'
 import { readPictures, sourceOf, type Source } from './pictures'
 import { MAX_IMAGES } from './sizes'
+import { Thumbnail } from './thumbnail'
 import './resize-images.css'
 
 const SIDES = [160, 320, 480, 640] as const
@@ -113,6 +115,7 @@ function PictureField({ onChoose }: { onChoose: (files: File[]) => void }): Reac
         if (files.length > 0) onChoose(files)
       }}
     >
+      <Icon name="file" />
       <span>
         <b>Choose pictures</b> or drop them here
       </span>
@@ -142,6 +145,7 @@ function ChosenPictures({ sources, onChange }: ChosenProps): ReactNode {
       {sources.map((source, index) => (
         // Two files may have the same name.
         <li key={index}>
+          <Thumbnail source={source} />
           <span>{source.name}</span>
           <button
             type="button"
