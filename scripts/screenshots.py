@@ -131,6 +131,8 @@ def take_empty(camera: Camera, url: str) -> None:
         go(page, url, view)
         page.get_by_text(words).first.wait_for()
         camera.take(view, "empty")
+    # Before there is a large database, which may have room inside.
+    take_full(camera, url)
 
 
 def take_busy(camera: Camera, url: str, folder: Path) -> None:
@@ -163,7 +165,6 @@ def take_busy(camera: Camera, url: str, folder: Path) -> None:
     go(page, url, "storage")
     page.get_by_text("Export").first.wait_for()
     camera.take("storage", "busy")
-    take_full(camera, url)
     take_without_network(camera, url)
 
 

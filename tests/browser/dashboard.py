@@ -15,6 +15,11 @@ async ([job, input, labels, options]) => (await durably.trigger(job, input, { la
 """
 NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
 """An input of ``sync-notes``."""
+MOVED = """
+() => document.getAnimations().every(({ playState, effect }) =>
+  playState !== 'running' || effect.getComputedTiming().iterations === Infinity)
+"""
+"""Nothing moves but what does so until something is there."""
 FOCUSED = "document.activeElement?.closest('[data-index]')?.dataset.index ?? null"
 
 
@@ -85,7 +90,7 @@ def faults_of(page: Page) -> Sequence[tuple[str, Sequence[str]]]:
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)
     # Colours that are on their way to others are none to judge.
-    page.wait_for_function("document.getAnimations().every(({ playState }) => playState !== 'running')")
+    page.wait_for_function(MOVED)
     found = page.evaluate("async () => (await axe.run()).violations")
     faults = [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

@@ -41,7 +41,11 @@ export function Page({ title, offline, fault }: PageProps): ReactNode {
         </>
       }
       isLeaving={status.update === 'applying'}
-      footer={<About site={document.baseURI} />}
+      footer={
+        <footer>
+          <About site={document.baseURI} />
+        </footer>
+      }
     />
   )
 }
