@@ -56,7 +56,10 @@ def main() -> None:
             for name, (width, height) in SIZES.items():
                 page.set_viewport_size({"width": width, "height": height})
                 page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
-                keep(page.screenshot(), PUBLIC / "screenshots" / f"{name}.png")
+                # What a run that has just ended offers can't be pressed at once.
+                page.wait_for_timeout(1500)
+                shot = page.screenshot(animations="disabled")
+                keep(shot, PUBLIC / "screenshots" / f"{name}.png")
 
 
 @contextmanager
