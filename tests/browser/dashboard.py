@@ -15,11 +15,10 @@ async ([job, input, labels, options]) => (await durably.trigger(job, input, { la
 """
 NOTE = {"changes": [{"id": "a", "version": 1, "text": "Buy milk", "deleted": False}]}
 """An input of ``sync-notes``."""
-MOVED = """
-() => document.getAnimations().every(({ playState, effect }) =>
-  playState !== 'running' || effect.getComputedTiming().iterations === Infinity)
+AT_REST = """
+(isWaiting) => document.getAnimations().every(({ playState, effect }) =>
+  playState !== 'running' || (isWaiting && effect.getComputedTiming().iterations === Infinity))
 """
-"""Nothing moves but what does so until something is there."""
 FOCUSED = "document.activeElement?.closest('[data-index]')?.dataset.index ?? null"
 
 
@@ -85,12 +84,15 @@ def query(page: Page) -> list[list[str]]:
     return found
 
 
-def faults_of(page: Page) -> Sequence[tuple[str, Sequence[str]]]:
-    """What axe finds, and whether anything sticks out at the side."""
+def faults_of(page: Page, *, is_waiting: bool = False) -> Sequence[tuple[str, Sequence[str]]]:
+    """What axe finds, and whether anything sticks out at the side.
+
+    ``is_waiting``: what moves until something is there may do so.
+    """
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(path=AXE)
     # Colours that are on their way to others are none to judge.
-    page.wait_for_function(MOVED)
+    page.wait_for_function(AT_REST, arg=is_waiting)
     found = page.evaluate("async () => (await axe.run()).violations")
     faults = [(each["id"], [node["html"][:160] for node in each["nodes"]]) for each in found]
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):

@@ -16,13 +16,13 @@ from tests.browser.test_dashboard_run import LINES, shown
 LOOKS = [(width, scheme) for width in (390, 1440) for scheme in ("light", "dark")]
 
 
-def expect_no_faults(page: Page, settled: Any) -> None:
+def expect_no_faults(page: Page, settled: Any, *, is_waiting: bool = False) -> None:
     """In each look, once ``settled`` is to be seen."""
     for width, scheme in LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         expect(settled).to_be_visible()
-        assert faults_of(page) == [], (width, scheme)
+        assert faults_of(page, is_waiting=is_waiting) == [], (width, scheme)
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +109,26 @@ def test_dialogs(tested: Page) -> None:
 def test_page_whose_python_is_not_up_yet(chromium: Chromium, demo_site: Site) -> None:
     chromium.context.route("**/pyodide.asm.wasm", lambda _route: None)
     page = chromium.open(demo_site.url)
-    boot = page.locator(".boot-status[data-state='starting']")
-    for view in ("/runs", "/trigger/import-csv", "/overview", "/storage"):
+    expect(page.locator(".boot-status[data-state='starting']")).to_be_visible()
+    for view, settled in (
+        ("/runs", page.get_by_role("heading", name="Runs")),
+        ("/trigger/import-csv", page.get_by_role("button", name="Start import-csv")),
+        ("/overview", page.get_by_role("heading", name="Overview")),
+        ("/storage", page.get_by_role("heading", name="Storage and engine")),
+    ):
         go(page, view)
-        expect_no_faults(page, boot)
+        expect_no_faults(page, settled.first, is_waiting=True)
+    expect(page.locator(".boot-status[data-state='starting']")).to_be_visible()
+
+
+def test_page_on_which_nothing_has_run(chromium: Chromium, demo_site: Site) -> None:
+    page = chromium.open(f"{demo_site.url}#/runs")
+    wait_until_ready(page)
+    expect_no_faults(page, page.get_by_role("button", name="Run import-csv with the sample"))
+    go(page, "/overview")
+    expect_no_faults(page, page.get_by_role("heading", name="Nothing has run yet"))
+    go(page, "/storage")
+    expect_no_faults(page, page.get_by_role("button", name="Export"))
 
 
 def test_page_whose_server_is_away(playwright: Playwright, tmp_path: Path) -> None:
@@ -124,8 +140,14 @@ def test_page_whose_server_is_away(playwright: Playwright, tmp_path: Path) -> No
             wait_until_ended(page, run_id)
             Dashboard(page).open_view("Trigger")
             expect(page.get_by_role("button", name="Start bake")).to_be_visible()
-        away = page.locator(".boot-status[data-state='offline']")
-        for view in (f"/runs/{run_id}", "/runs", "/trigger/bake", "/overview", "/storage"):
+        expect(page.locator(".boot-status[data-state='offline']")).to_be_visible()
+        for view, settled in (
+            (f"/runs/{run_id}", page.get_by_text("The run could not be loaded")),
+            ("/runs", page.get_by_text("The runs are as they were before the server went away.")),
+            ("/trigger/bake", page.get_by_text("A job can be started once it is back")),
+            ("/overview", page.get_by_role("heading", name="Overview")),
+            ("/storage", page.get_by_text("What is shown here is from before.")),
+        ):
             go(page, view)
-            expect_no_faults(page, away)
+            expect_no_faults(page, settled.first, is_waiting=True)
         browser.faults.clear()  # the browser reports what it could not fetch

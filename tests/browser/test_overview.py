@@ -133,6 +133,22 @@ def test_address_holds_what_is_looked_at(week: Page) -> None:
     expect(week.get_by_role("heading", name="Overview of import-csv")).to_be_visible()
 
 
+def test_median_of_several_jobs_is_a_choice_in_the_address(week: Page) -> None:
+    chosen(week, "Week").click()
+    figure = week.get_by_role("figure").nth(1)
+    most = figure.get_by_role("img", name=re.compile("95 % within"))
+    expect(most).to_be_visible()
+    highest = most.locator("path[stroke^='var(--series']").first.get_attribute("d")
+    figure.get_by_role("link", name="Median").click()
+    median = figure.get_by_role("img", name=re.compile("Median"))
+    expect(median).to_be_visible()
+    expect(median.locator("path[stroke^='var(--series']").first).not_to_have_attribute("d", str(highest))
+    week.reload()
+    wait_until_ready(week)
+    expect(figure.get_by_role("link", name="Median")).to_have_attribute("aria-current", "true")
+    expect(figure.get_by_role("img", name=re.compile("Median"))).to_be_visible()
+
+
 def test_run_that_executes_shows_at_once_and_leads_to_itself(page: Page) -> None:
     start_sample(page)
     page.get_by_role("link", name="Overview").click()

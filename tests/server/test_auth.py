@@ -293,6 +293,16 @@ async def test_access_is_asked_with_what_is_wanted(make_api: Make) -> None:
     assert wanted == ["subscribe", "read", "steps", "logs", "read", "cancel", "retrigger", "delete"]
 
 
+async def test_runs_that_repeat_another_are_told_to_who_may_read_them(make_api: Make) -> None:
+    hidden: set[str] = set()
+    api = make_api(auth={**OPEN, "on_run_access": lambda _context, run, _access: run.id not in hidden})
+    run_id = await api.trigger()
+    await api.durably.cancel(run_id)
+    own, other = [(await api.post(f"/retrigger?runId={run_id}")).json()["runId"] for _ in range(2)]
+    hidden.add(other)
+    assert [run["id"] for run in (await api.get(f"/retriggers?runId={run_id}")).json()] == [own]
+
+
 @pytest.mark.parametrize("action", ["cancel", "retrigger", "delete"])
 async def test_bulk_touches_only_own_runs(make_api: Make, action: str) -> None:
     api = make_api(auth=TENANTS)

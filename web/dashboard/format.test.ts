@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatRelative } from './format'
+import { formatRelative, shortBuild } from './format'
 
 const NOW = Date.parse('2026-03-01T12:00:00Z')
 
@@ -17,4 +17,13 @@ test.each([
   [86_400_000, 'yesterday'],
 ])('%d ms ago is told as "%s"', (elapsed, told) => {
   expect(formatRelative(new Date(NOW - elapsed).toISOString(), NOW)).toBe(told)
+})
+
+test.each([
+  ['12ce857b09f1a3d4', '12ce857'],
+  ['20261129103000', '20261129103000'],
+  ['v1.2.3-rc.1+build', 'v1.2.3-rc.1+build'],
+  ['cafe', 'cafe'],
+])('the build %s is shown as %s', (build, shown) => {
+  expect(shortBuild(build)).toBe(shown)
 })

@@ -69,9 +69,9 @@ export function shortId(id: string): string {
   return id.slice(-6)
 }
 
-/** A hash is known by its beginning; what else people call their builds is not cut. */
+/** A hash is known by its beginning. What else people call their builds, as a time, is not cut. */
 export function shortBuild(build: string): string {
-  return /^[0-9a-f]{12,}$/.test(build) ? build.slice(0, 7) : build
+  return /^(?=.*[a-f])[0-9a-f]{12,}$/.test(build) ? build.slice(0, 7) : build
 }
 
 /** `pause_ms` is "Pause ms". */

@@ -174,7 +174,7 @@ export const WORDS = {
     builds: (count: number) => (count === 1 ? 'Build' : 'Builds'),
     repeats: 'Repeats run',
     repeatedBy: 'Repeated by',
-    andMore: (count: string) => ` and ${count} more`,
+    andMore: ' and more',
     labels: 'Labels',
     id: 'Id',
     copyId: 'Copy the id',
@@ -392,6 +392,7 @@ export const WORDS = {
     chartOutcomes: (completed: string, failed: string, cancelled: string) =>
       `Runs over time: ${completed} completed, ${failed} failed, ${cancelled} cancelled.`,
     chartDurations: 'Durations over time.',
+    durationsOf: (percentile: string) => `How long they took: ${percentile}`,
     asTable: 'As a table',
     from: 'From',
     time: 'Time',

@@ -40,6 +40,19 @@ test('settles with the run as it is after the event that ends it', async () => {
   expect(engine.views).toEqual(['summary', 'full'])
 })
 
+test('looks at all of a run whose end it has heard of, also after a gap', async () => {
+  const { open, hear, waited, engine } = setup()
+  open()
+  await turn()
+  hear([event('run:complete', { duration: 1 })])
+  open()
+  await turn()
+  engine.answer = completed
+  open()
+  expect((await waited).status).toBe('completed')
+  expect(engine.views).toEqual(['summary', 'full', 'full', 'full'])
+})
+
 test('finds out after a gap what happened in it', async () => {
   const { open, waited, engine } = setup()
   open()

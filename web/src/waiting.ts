@@ -44,33 +44,42 @@ export async function waitForRun(
   limit.runId = runId
   const nextLook = newestOnly(over.signal)
   const ended = new Promise<ClientRun>((resolve, reject) => {
-    const look = (view: 'full' | 'summary'): void => {
+    // Inputs may be large, and are not needed before the run has ended.
+    let view: 'full' | 'summary' = 'summary'
+    const look = (): void => {
       // Only the newest look counts, and goes on looking.
       const newest = nextLook()
-      retrying(() => client.getRun(runId, { view }), newest).then(
+      retrying(() => client.getRun(runId, { view, signal: newest }), newest).then(
         (run) => {
           if (newest.aborted) return
-          if (run !== null && run.isTerminal && view === 'summary') look('full')
+          if (view === 'summary' && hasOutcome(run)) lookAtAll()
           else settle(run, runId, resolve, reject)
         },
         (error: unknown) => newest.aborted || reject(error as Error),
       )
     }
-    // Most runs still wait then: their inputs may be large, and are not needed.
-    const lookOver = (): void => look('summary')
+    const lookAtAll = (): void => {
+      view = 'full'
+      look()
+    }
     const hear = (events: readonly EngineEvent[]): void => {
       for (const event of events) {
         tell(event, { onProgress, onLog })
-        if (endsRun(event)) look('full')
+        if (endsRun(event)) lookAtAll()
       }
     }
-    client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: lookOver, onError: lookOver })
+    client.subscribe(hear, { runId, jobName, signal: over.signal, onOpen: look, onError: look })
   })
   try {
     return await abortable(ended, limit.signal)
   } finally {
     over.abort()
   }
+}
+
+/** Whether who waits for it is given the run itself. */
+function hasOutcome(run: ClientRun | null): boolean {
+  return run?.status === 'completed' || run?.status === 'failed'
 }
 
 function settle(

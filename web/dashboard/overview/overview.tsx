@@ -252,6 +252,8 @@ function OutcomesChart({ history }: { history: Stats }): ReactNode {
 function DurationsChart({ history, query }: { history: Stats; query: OverviewQuery }): ReactNode {
   const { percentile } = query
   const count = history.jobs.filter(({ completed }) => completed > 0).length
+  // Of one job there are both: the names of the lines say which.
+  const what = count > 1 ? SAID.durationsOf(SAID.percentiles[percentile]) : SAID.durations
   const { lines, marks } = useMemo(
     () => linesOf(history, percentile, SAID.percentiles),
     [history, percentile],
@@ -294,9 +296,9 @@ function DurationsChart({ history, query }: { history: Stats; query: OverviewQue
         <p className="hint chart-empty">{SAID.noneCompleted}</p>
       ) : (
         <>
-          <Chart label={SAID.chartDurations} draw={draw} />
+          <Chart label={`${what}. ${SAID.chartDurations}`} draw={draw} />
           <ChartTable
-            columns={[SAID.time, SAID.job, SAID.durations]}
+            columns={[SAID.time, SAID.job, what]}
             rows={marks.map(({ at, ms, line }) => [
               formatDateTime(at.toISOString()),
               lines[line]?.name ?? '',

@@ -45,16 +45,13 @@ export function RunFacts({ run, steps }: { run: ClientRun; steps: readonly Step[
       )}
       {retriggers.length > 0 && (
         <Fact name={SAID.repeatedBy}>
-          {retriggers.slice(0, MOST_RETRIGGERS).map(({ id, status }, index) => (
+          {retriggers.slice(0, MOST_RETRIGGERS).map(({ id }, index) => (
             <Fragment key={id}>
               {index > 0 && ', '}
-              <Link href={runAddress(id)} title={WORDS.status[status]}>
-                {shortId(id)}
-              </Link>
+              <Link href={runAddress(id)}>{shortId(id)}</Link>
             </Fragment>
           ))}
-          {retriggers.length > MOST_RETRIGGERS &&
-            SAID.andMore(formatNumber(retriggers.length - MOST_RETRIGGERS))}
+          {retriggers.length > MOST_RETRIGGERS && SAID.andMore}
         </Fact>
       )}
       {Object.keys(run.labels).length > 0 && (

@@ -119,7 +119,12 @@ function StepItem({ row }: { row: StepRow }): ReactNode {
     <>
       {row.pauseMs !== null && <li className="step-pause">{SAID.pause(formatDuration(row.pauseMs))}</li>}
       {row.newBuild !== null && <li className="step-pause">{SAID.newBuild(shortBuild(row.newBuild))}</li>}
-      <li className="step" data-status={row.status} data-replayed={row.isReplayed} title={row.name + build}>
+      <li
+        className="step"
+        data-status={row.status}
+        data-replayed={row.isReplayed}
+        title={row.name + (row.build === null ? '' : SAID.build(row.build))}
+      >
         <span className="step-name">{row.name}</span>
         {build !== '' && <span className="visually-hidden">{build}</span>}
         <span className="step-axis" aria-hidden="true">
