@@ -138,11 +138,14 @@ def test_page_whose_server_is_away(playwright: Playwright, tmp_path: Path) -> No
             expect(page.get_by_text("Ready, on the server")).to_be_attached()
             run_id = triggered(page, "burn", {})
             wait_until_ended(page, run_id)
+            go(page, f"/runs/{run_id}")
+            burnt = detail(page).get_by_role("group", name="Error")
+            expect(burnt).to_be_visible()
             Dashboard(page).open_view("Trigger")
             expect(page.get_by_role("button", name="Start bake")).to_be_visible()
         expect(page.locator(".boot-status[data-state='offline']")).to_be_visible()
         for view, settled in (
-            (f"/runs/{run_id}", page.get_by_text("The run could not be loaded")),
+            (f"/runs/{run_id}", burnt),
             ("/runs", page.get_by_text("The runs are as they were before the server went away.")),
             ("/trigger/bake", page.get_by_text("A job can be started once it is back")),
             ("/overview", page.get_by_role("heading", name="Overview")),

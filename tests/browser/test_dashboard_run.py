@@ -192,10 +192,16 @@ def test_logs_are_filtered_by_text(page: Page, talked: Locator) -> None:
     expect(talked.get_by_text("No line matches.")).to_be_visible()
 
 
+def wait_until_waiting(page: Page) -> None:
+    """Whoever opens a gate before somebody waits at it opens none."""
+    expect(detail(page).locator(".step[data-status='running']", has_text="wait")).to_be_visible()
+
+
 def test_logs_follow_what_is_written_until_the_reader_scrolls_up(page: Page) -> None:
     for follows in (True, False):
         run_id = triggered(page, "talk", {"lines": LINES, "waits": True})
         shown(page, run_id)
+        wait_until_waiting(page)
         expect(lines(page)).to_have_count(75)
         logs = page.get_by_role("list", name=re.compile("^Logs"))
         wait_for(page, lambda logs=logs: logs.evaluate(FAR) < 24)  # type: ignore[misc]
@@ -213,6 +219,7 @@ def test_long_log_follows_what_is_written_too(page: Page) -> None:
     """Of very many lines only the last are in the page: their number stays the same while they change."""
     run_id = triggered(page, "talk", {"lines": LINES * 8, "waits": True})
     run = shown(page, run_id)
+    wait_until_waiting(page)
     expect(lines(page)).to_have_count(MOST_LINES)
     logs = page.get_by_role("list", name=re.compile("^Logs"))
     open_gate(page)
