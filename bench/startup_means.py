@@ -16,8 +16,10 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
@@ -139,23 +141,17 @@ def nothing_kept(folder: Path) -> Site:
     return replace(as_built(folder), fault=not_kept)
 
 
-def far(folder: Path) -> Site:
-    def late(answer: Answer) -> Answer:
-        time.sleep(FAR_S)
-        return answer
-
-    return replace(as_built(folder), fault=late)
-
-
-def far_and_one_by_one(folder: Path) -> Site:
-    turn = threading.Lock()
-
+def far(folder: Path, turn: AbstractContextManager[Any] = nullcontext()) -> Site:  # noqa: B008 - has no state
     def late(answer: Answer) -> Answer:
         with turn:
             time.sleep(FAR_S)
         return answer
 
     return replace(as_built(folder), fault=late)
+
+
+def far_and_one_by_one(folder: Path) -> Site:
+    return far(folder, threading.Lock())
 
 
 def imports_put_off(folder: Path) -> Site:

@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser import wait_for
+from tests.browser.browser import open_gate, wait_for
 from tests.browser.conftest import ROOT
 
 AXE = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -54,6 +54,16 @@ def row_of(page: Page, run_id: str) -> Locator:
 
 def link_of(row: Locator) -> Locator:
     return row.locator("a.run-link")
+
+
+def let_go(page: Page, run: Locator) -> None:
+    """Opens the gate until the run has completed: nobody hears it who does not wait at it yet."""
+
+    def has_completed() -> bool:
+        open_gate(page)
+        return run.locator(".chip").first.inner_text() == "Completed"
+
+    wait_for(page, has_completed)
 
 
 def box_of(row: Locator) -> Locator:

@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.browser import Chromium, Site, open_gate, wait_for, wait_until_ready
-from tests.browser.dashboard import box_of, count_of, go, row_of, rows, triggered
+from tests.browser.browser import Chromium, Site, wait_until_ready
+from tests.browser.dashboard import box_of, count_of, go, let_go, row_of, rows, triggered
 
 
 @pytest.fixture(scope="module")
@@ -142,13 +142,7 @@ def test_run_that_executes_is_followed_in_its_row(page: Page) -> None:
     go(page, "/runs?label=of:followed")
     row = row_of(page, run_id)
     expect(row).to_contain_text("1 of 3")
-
-    def has_ended() -> bool:
-        # Nobody hears it who does not wait yet.
-        open_gate(page)
-        return row.locator(".chip").inner_text() == "Completed"
-
-    wait_for(page, has_ended)
+    let_go(page, row)
     expect(row.get_by_role("progressbar")).to_have_count(0)
 
 

@@ -16,7 +16,7 @@ from tests.browser.browser import (
     wait_until_ended,
     wait_until_ready,
 )
-from tests.browser.dashboard import address, count_of, detail, go, link_of, row_of, rows, triggered
+from tests.browser.dashboard import address, count_of, detail, go, let_go, link_of, row_of, rows, triggered
 from tests.browser.test_crash import kill_renderer
 
 LINES = [{"level": ("info", "warn", "error")[number % 3], "text": f"line {number}"} for number in range(150)]
@@ -192,17 +192,6 @@ def test_logs_are_filtered_by_text(page: Page, talked: Locator) -> None:
     expect(talked.get_by_text("No line matches.")).to_be_visible()
 
 
-def let_go(page: Page) -> None:
-    """Opens the gate, again and again: nobody hears it who does not wait at it yet."""
-    chip = detail(page).locator(".detail-header .chip")
-
-    def has_ended() -> bool:
-        open_gate(page)
-        return chip.inner_text() == "Completed"
-
-    wait_for(page, has_ended)
-
-
 def test_logs_follow_what_is_written_until_the_reader_scrolls_up(page: Page) -> None:
     for follows in (True, False):
         run_id = triggered(page, "talk", {"lines": LINES, "waits": True})
@@ -214,7 +203,7 @@ def test_logs_follow_what_is_written_until_the_reader_scrolls_up(page: Page) -> 
             logs.focus()
             page.keyboard.press("Home")
             wait_for(page, lambda logs=logs: logs.evaluate("(list) => list.scrollTop") == 0)  # type: ignore[misc]
-        let_go(page)
+        let_go(page, detail(page))
         expect(lines(page)).to_have_count(150)
         assert (logs.evaluate(FAR) < 24) is follows
 
@@ -225,7 +214,7 @@ def test_long_log_follows_what_is_written_too(page: Page) -> None:
     run = shown(page, run_id)
     expect(lines(page)).to_have_count(MOST_LINES)
     logs = page.get_by_role("list", name=re.compile("^Logs"))
-    let_go(page)
+    let_go(page, detail(page))
     expect(logs).to_have_accessible_name("Logs 1200")
     expect(lines(page)).to_have_count(MOST_LINES)
     wait_for(page, lambda: logs.evaluate(FAR) < 24)

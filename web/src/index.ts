@@ -6,6 +6,7 @@ export type {
   Durably,
   DurablyOptions,
   EventQuery,
+  GetRunOptions,
   JobHandle,
   JobHandles,
   RunCountFilter,
@@ -14,7 +15,6 @@ export type {
   StatsQuery,
   SubscribeOptions,
   TriggerAndWaitOptions,
-  GetRunOptions,
   TriggerCallOptions,
 } from './client'
 export { DurablyError, RunFailedError } from './errors'

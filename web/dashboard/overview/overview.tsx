@@ -52,17 +52,13 @@ export function Overview({ window, jobName, percentile }: OverviewQuery): ReactN
         {query.jobName !== null && only === null && (
           <Link href={hrefOf({ ...query, jobName: null })}>{SAID.allJobs}</Link>
         )}
-        <nav className="segments" aria-label={SAID.window}>
-          {WINDOW_NAMES.map((window) => (
-            <Link
-              key={window}
-              href={hrefOf({ ...query, window })}
-              aria-current={window === query.window ? 'true' : undefined}
-            >
-              {SAID.windows[window]}
-            </Link>
-          ))}
-        </nav>
+        <Choice
+          label={SAID.window}
+          names={WINDOW_NAMES}
+          chosen={window}
+          wordsOf={(name) => SAID.windows[name]}
+          hrefOf={(name) => hrefOf({ ...query, window: name })}
+        />
       </header>
       {error !== null && (
         <ViewNotice>
@@ -77,6 +73,28 @@ export function Overview({ window, jobName, percentile }: OverviewQuery): ReactN
       )}
       {stats !== null && <Figures stats={stats} query={query} />}
     </section>
+  )
+}
+
+interface ChoiceProps<Name> {
+  label: string
+  names: readonly Name[]
+  chosen: Name
+  wordsOf: (name: Name) => string
+  hrefOf: (name: Name) => string
+}
+
+/** One of a few ways to look at it: each has an address. */
+function Choice<Name extends string | number>(props: ChoiceProps<Name>): ReactNode {
+  const { label, names, chosen, wordsOf, hrefOf } = props
+  return (
+    <nav className="segments" aria-label={label}>
+      {names.map((name) => (
+        <Link key={name} href={hrefOf(name)} aria-current={name === chosen ? 'true' : undefined}>
+          {wordsOf(name)}
+        </Link>
+      ))}
+    </nav>
   )
 }
 
@@ -279,17 +297,13 @@ function DurationsChart({ history, query }: { history: Stats; query: OverviewQue
           ))}
         </ul>
         {count > 1 && (
-          <nav className="segments" aria-label={SAID.percentile}>
-            {PERCENTILES.map((each) => (
-              <Link
-                key={each}
-                href={hrefOf({ ...query, percentile: each })}
-                aria-current={each === percentile ? 'true' : undefined}
-              >
-                {SAID.percentiles[each]}
-              </Link>
-            ))}
-          </nav>
+          <Choice
+            label={SAID.percentile}
+            names={PERCENTILES}
+            chosen={percentile}
+            wordsOf={(each) => SAID.percentiles[each]}
+            hrefOf={(each) => hrefOf({ ...query, percentile: each })}
+          />
         )}
       </div>
       {marks.length === 0 ? (

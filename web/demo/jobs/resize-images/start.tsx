@@ -101,7 +101,7 @@ function PictureField({ onChoose }: { onChoose: (files: File[]) => void }): Reac
   const [isDragging, setIsDragging] = useState(false)
   return (
     <label
-      className="resize-drop"
+      className="drop-zone"
       data-dragging={isDragging}
       onDragOver={(event) => {
         event.preventDefault()
@@ -116,10 +116,11 @@ function PictureField({ onChoose }: { onChoose: (files: File[]) => void }): Reac
       }}
     >
       <Icon name="file" />
-      <span>
+      <span className="drop-words">
         <b>Choose pictures</b> or drop them here
       </span>
       <input
+        className="drop-input"
         type="file"
         accept="image/*"
         multiple
